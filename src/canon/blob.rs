@@ -1,0 +1,48 @@
+use serde_json::Value;
+
+use super::{Bytes, CanonError, Commitment, canonical_value, domain, fixed_bytes};
+
+fixed_bytes!(
+    /// Sixteen random bytes that keep a commitment from telling anything about a short value.
+    Salt,
+    16
+);
+
+/// A value that a record commits to: sealed JSON and its salt.
+///
+/// Records, ids and world roots name blobs by [`commitment`](Self::commitment), so a blob can be erased
+/// later while every chain, id, version and cost still verifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// The salt.
+    pub salt: Salt,
+    /// The value as sealed JSON.
+    pub bytes: Bytes,
+}
+
+impl Blob {
+    /// Seals `value` under `salt`.
+    ///
+    /// # Errors
+    /// When the value cannot be written as sealed JSON, or has more than [`super::MAX_BLOB_BYTES`].
+    pub fn seal(value: &Value, salt: Salt) -> Result<Self, CanonError> {
+        let bytes = canonical_value(value)?;
+        if bytes.len() > super::MAX_BLOB_BYTES {
+            return Err(CanonError::TooLarge { bytes: bytes.len(), limit: super::MAX_BLOB_BYTES });
+        }
+        Ok(Self { salt, bytes: bytes.into() })
+    }
+
+    /// The salted hash that names this blob.
+    pub fn commitment(&self) -> Commitment {
+        Commitment(domain::BLOB.hash(&[&self.salt.0, &self.bytes]))
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// When the bytes are not sealed JSON.
+    pub fn value(&self) -> Result<Value, super::ParseError> {
+        super::parse(&self.bytes, super::MAX_BLOB_BYTES)
+    }
+}

@@ -1,0 +1,114 @@
+use std::sync::OnceLock;
+
+use blake3::hazmat::{HasherExt, hash_derive_key_context};
+
+/// One kind of hashed thing: a BLAKE3 `derive_key` context string.
+///
+/// Two domains never give the same hash for the same bytes, so a hash of one kind cannot pass for another.
+pub struct Domain {
+    context: &'static str,
+    key: OnceLock<[u8; 32]>,
+}
+
+impl Domain {
+    const fn new(context: &'static str) -> Self {
+        Self { context, key: OnceLock::new() }
+    }
+
+    /// The context string, as the ledger format names it.
+    pub fn context(&self) -> &'static str {
+        self.context
+    }
+
+    /// BLAKE3 `derive_key(context, parts[0] ‖ parts[1] ‖ …)`.
+    ///
+    /// The parts are joined without separators: callers pass parts of fixed length, or one part.
+    pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let key = self.key.get_or_init(|| hash_derive_key_context(self.context));
+        let mut hasher = blake3::Hasher::new_from_context_key(key);
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// The domains of format 1. Their context strings are part of the format.
+pub mod domain {
+    use super::Domain;
+
+    macro_rules! domains {
+        ($($(#[$doc:meta])* $name:ident = $context:literal;)*) => {
+            $($(#[$doc])* pub static $name: Domain = Domain::new($context);)*
+            /// Every domain, in the order of the ledger format's table.
+            pub static ALL: &[&Domain] = &[$(&$name),*];
+        };
+    }
+
+    domains! {
+        /// A salted value: salt ‖ bytes.
+        BLOB = "openthymos 2026 v1 blob";
+        /// An entry header.
+        ENTRY = "openthymos 2026 v1 entry";
+        /// A record's bytes.
+        RECORD = "openthymos 2026 v1 record";
+        /// A genesis record's bytes, giving the store id.
+        STORE = "openthymos 2026 v1 store";
+        /// A store id, giving the id of its authority trajectory.
+        AUTHORITY = "openthymos 2026 v1 authority trajectory";
+        /// A start or branch statement, giving the trajectory id.
+        TRAJECTORY = "openthymos 2026 v1 trajectory";
+        /// A public key, giving its key id.
+        KEY = "openthymos 2026 v1 key";
+        /// A writ body.
+        WRIT = "openthymos 2026 v1 writ";
+        /// A tool contract.
+        CONTRACT = "openthymos 2026 v1 contract";
+        /// An intent.
+        INTENT = "openthymos 2026 v1 intent";
+        /// The identity of a proposal.
+        PROPOSAL = "openthymos 2026 v1 proposal";
+        /// A decision.
+        DECISION = "openthymos 2026 v1 decision";
+        /// A policy bundle.
+        BUNDLE = "openthymos 2026 v1 policy bundle";
+        /// A policy set.
+        POLICY_SET = "openthymos 2026 v1 policy set";
+        /// A roster of approvers.
+        ROSTER = "openthymos 2026 v1 roster";
+        /// A skill.
+        SKILL = "openthymos 2026 v1 skill";
+        /// A resource's name, giving its key in the world's Merkle map.
+        WORLD_KEY = "openthymos 2026 v1 world key";
+        /// A leaf of the world's Merkle map.
+        WORLD_LEAF = "openthymos 2026 v1 world leaf";
+        /// An inner node of the world's Merkle map.
+        WORLD_NODE = "openthymos 2026 v1 world node";
+        /// A leaf of a checkpoint's Merkle tree.
+        TREE_LEAF = "openthymos 2026 v1 tree leaf";
+        /// An inner node of a checkpoint's Merkle tree.
+        TREE_NODE = "openthymos 2026 v1 tree node";
+        /// A statement that a key signs: a start, a revocation, a vote, an export's head.
+        STATEMENT = "openthymos 2026 v1 statement";
+        /// A file's content as a tool probed it.
+        FILE = "openthymos 2026 v1 file";
+        /// The secret of one run's subject key, derived from the runtime's secret.
+        RUN_SECRET = "openthymos 2026 v1 run secret";
+        /// A business key under which a tool's effect may happen once.
+        BUSINESS_KEY = "openthymos 2026 v1 business key";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_blake3_derive_key_and_contexts_are_distinct() {
+        assert_eq!(domain::BLOB.hash(&[b"a", b"b"]), blake3::derive_key(domain::BLOB.context(), b"ab"));
+        let mut contexts: Vec<_> = domain::ALL.iter().map(|domain| domain.context()).collect();
+        contexts.sort_unstable();
+        contexts.dedup();
+        assert_eq!(contexts.len(), domain::ALL.len());
+    }
+}

@@ -1,0 +1,44 @@
+//! Sealed JSON, hashes, commitments and ids: the only way from a value to bytes.
+//!
+//! Whatever is hashed is either a fixed binary header or *sealed JSON*: [RFC 8785] canonical JSON with
+//! the ambiguities of the RFC closed. [`to_canonical`] writes it, [`parse`] reads foreign JSON and
+//! refuses what could be read in two ways. Ids are [BLAKE3] in `derive_key` mode, one [`Domain`] per kind
+//! of thing. A [`Blob`] is a value behind a salted [`Commitment`].
+//!
+//! [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
+//! [BLAKE3]: https://github.com/BLAKE3-team/BLAKE3-specs
+
+mod blob;
+mod bytes;
+mod hash;
+mod hex;
+mod ids;
+mod key;
+mod normalise;
+mod number;
+mod parse;
+mod write;
+
+pub use blob::{Blob, Salt};
+pub use bytes::Bytes;
+pub use hash::{Domain, domain};
+pub use hex::HexError;
+pub(crate) use hex::{decode_array, encode};
+pub(crate) use ids::fixed_bytes;
+pub use ids::{
+    BundleHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, GenesisHash, IntentId,
+    KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId,
+    WorldRoot, WritId,
+};
+pub use normalise::{Normalised, normalise};
+pub use parse::{ParseError, ParseErrorKind, parse};
+pub use write::{CanonError, canonical_value, to_canonical};
+
+/// The deepest nesting of arrays and objects that sealed JSON may have.
+pub const MAX_DEPTH: usize = 128;
+/// The largest integer that sealed JSON carries as a number, 2^53 − 1; larger ones are sent as strings.
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+/// The most bytes that one record may have.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
+/// The most bytes that one blob may have, its salt not counted.
+pub const MAX_BLOB_BYTES: usize = 8 << 20;

@@ -1,0 +1,559 @@
+//! A serde serializer that writes RFC 8785 canonical JSON in one pass.
+//!
+//! Struct fields that are declared in canonical order cost nothing extra; others are sorted when the
+//! object ends. It reads numbers the same way whether or not `serde_json` was built with
+//! `arbitrary_precision`, and sorts whether or not it preserves order.
+
+use std::ops::Range;
+
+use serde::{
+    Serialize, Serializer,
+    ser::{
+        Error as _, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+        SerializeTupleStruct, SerializeTupleVariant,
+    },
+};
+use serde_json::Value;
+
+use super::{MAX_DEPTH, key, number};
+
+/// Keys with this prefix mean something to `serde_json` when certain features are on, so they are refused.
+pub(super) const RESERVED_KEY: &str = "$serde_json::private::";
+const NUMBER_TOKEN: &str = "$serde_json::private::Number";
+
+/// Why a value cannot be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CanonError {
+    /// A number outside ±(2^53 − 1), or not a number at all.
+    #[error("number `{number}` is outside ±(2^53 − 1): send a string")]
+    NumberRange {
+        /// The number.
+        number: String,
+    },
+    /// The same key twice in one object.
+    #[error("key `{key}` appears twice in one object")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+    },
+    /// A key that JSON libraries reserve.
+    #[error("key `{key}` is reserved")]
+    ReservedKey {
+        /// The key.
+        key: String,
+    },
+    /// Nesting beyond [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH}")]
+    TooDeep,
+    /// More bytes than the limit for this kind of value.
+    #[error("{bytes} bytes, and the limit is {limit}")]
+    TooLarge {
+        /// How many there are.
+        bytes: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A value that is not JSON, such as a map whose keys are not strings.
+    #[error("{what}")]
+    NotJson {
+        /// What it was.
+        what: String,
+    },
+}
+
+impl serde::ser::Error for CanonError {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self::NotJson { what: message.to_string() }
+    }
+}
+
+/// Writes any serializable value as sealed JSON.
+///
+/// # Errors
+/// See [`CanonError`].
+pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
+    let mut writer = Writer { out: Vec::with_capacity(512), depth: 0 };
+    value.serialize(&mut writer)?;
+    Ok(writer.out)
+}
+
+/// Writes a JSON value as sealed JSON.
+///
+/// # Errors
+/// See [`CanonError`].
+pub fn canonical_value(value: &Value) -> Result<Vec<u8>, CanonError> {
+    to_canonical(value)
+}
+
+struct Writer {
+    out: Vec<u8>,
+    depth: usize,
+}
+
+impl Writer {
+    fn enter(&mut self, open: u8) -> Result<(), CanonError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(CanonError::TooDeep);
+        }
+        self.out.push(open);
+        Ok(())
+    }
+
+    fn leave(&mut self, close: u8) {
+        self.depth -= 1;
+        self.out.push(close);
+    }
+
+    fn string(&mut self, text: &str) {
+        self.out.push(b'"');
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+            let (plain, tail) = rest.split_at(at);
+            self.out.extend_from_slice(plain);
+            let Some((byte, tail)) = tail.split_first() else {
+                break;
+            };
+            match byte {
+                b'"' => self.out.extend_from_slice(b"\\\""),
+                b'\\' => self.out.extend_from_slice(b"\\\\"),
+                0x08 => self.out.extend_from_slice(b"\\b"),
+                0x09 => self.out.extend_from_slice(b"\\t"),
+                0x0a => self.out.extend_from_slice(b"\\n"),
+                0x0c => self.out.extend_from_slice(b"\\f"),
+                0x0d => self.out.extend_from_slice(b"\\r"),
+                control => self.out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+            }
+            rest = tail;
+        }
+        self.out.extend_from_slice(rest);
+        self.out.push(b'"');
+    }
+
+    fn begin_object(&mut self) -> Result<Object<'_>, CanonError> {
+        self.enter(b'{')?;
+        Ok(Object { start: self.out.len(), members: Vec::new(), sorted: true, key: None, writer: self })
+    }
+}
+
+/// An object being written: each member's key and where its bytes lie.
+struct Object<'a> {
+    writer: &'a mut Writer,
+    start: usize,
+    members: Vec<(Key, Range<usize>)>,
+    sorted: bool,
+    key: Option<Key>,
+}
+
+enum Key {
+    Static(&'static str),
+    Owned(String),
+}
+
+impl Key {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Static(key) => key,
+            Self::Owned(key) => key,
+        }
+    }
+}
+
+impl Object<'_> {
+    fn member<T: Serialize + ?Sized>(&mut self, key: Key, value: &T) -> Result<(), CanonError> {
+        if key.as_str().starts_with(RESERVED_KEY) {
+            return Err(CanonError::ReservedKey { key: key.as_str().to_owned() });
+        }
+        if let Some((last, _)) = self.members.last() {
+            self.writer.out.push(b',');
+            self.sorted &= key::compare(last.as_str(), key.as_str()).is_lt();
+        }
+        let start = self.writer.out.len();
+        self.writer.string(key.as_str());
+        self.writer.out.push(b':');
+        value.serialize(&mut *self.writer)?;
+        self.members.push((key, start..self.writer.out.len()));
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), CanonError> {
+        if !self.sorted {
+            self.members.sort_by(|(a, _), (b, _)| key::compare(a.as_str(), b.as_str()));
+            for pair in self.members.windows(2) {
+                if let [(a, _), (b, _)] = pair
+                    && a.as_str() == b.as_str()
+                {
+                    return Err(CanonError::DuplicateKey { key: a.as_str().to_owned() });
+                }
+            }
+            let mut sorted = Vec::with_capacity(self.writer.out.len() - self.start);
+            for (index, (_, range)) in self.members.iter().enumerate() {
+                if index > 0 {
+                    sorted.push(b',');
+                }
+                sorted.extend_from_slice(self.writer.out.get(range.clone()).unwrap_or_default());
+            }
+            self.writer.out.truncate(self.start);
+            self.writer.out.append(&mut sorted);
+        }
+        self.writer.leave(b'}');
+        Ok(())
+    }
+}
+
+/// An array being written.
+struct Array<'a> {
+    writer: &'a mut Writer,
+    first: bool,
+    /// A tuple or struct variant is wrapped in an object with the variant's name.
+    wrapped: bool,
+}
+
+impl Array<'_> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CanonError> {
+        if !std::mem::take(&mut self.first) {
+            self.writer.out.push(b',');
+        }
+        value.serialize(&mut *self.writer)
+    }
+
+    fn finish(self) {
+        self.writer.leave(b']');
+        if self.wrapped {
+            self.writer.leave(b'}');
+        }
+    }
+}
+
+impl<'a> Serializer for &'a mut Writer {
+    type Ok = ();
+    type Error = CanonError;
+    type SerializeSeq = Array<'a>;
+    type SerializeTuple = Array<'a>;
+    type SerializeTupleStruct = Array<'a>;
+    type SerializeTupleVariant = Array<'a>;
+    type SerializeMap = Object<'a>;
+    type SerializeStruct = Struct<'a>;
+    type SerializeStructVariant = VariantObject<'a>;
+
+    fn serialize_bool(self, value: bool) -> Result<(), CanonError> {
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        Ok(())
+    }
+    fn serialize_i8(self, value: i8) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_i16(self, value: i16) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_i32(self, value: i32) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_i64(self, value: i64) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_i128(self, value: i128) -> Result<(), CanonError> {
+        number::integer(&mut self.out, value)
+    }
+    fn serialize_u8(self, value: u8) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_u16(self, value: u16) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_u32(self, value: u32) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_u64(self, value: u64) -> Result<(), CanonError> {
+        self.serialize_i128(value.into())
+    }
+    fn serialize_f32(self, value: f32) -> Result<(), CanonError> {
+        self.serialize_f64(value.into())
+    }
+    fn serialize_f64(self, value: f64) -> Result<(), CanonError> {
+        number::float(&mut self.out, value)
+    }
+    fn serialize_char(self, value: char) -> Result<(), CanonError> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+    fn serialize_str(self, value: &str) -> Result<(), CanonError> {
+        self.string(value);
+        Ok(())
+    }
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), CanonError> {
+        Err(CanonError::custom("bytes are not JSON"))
+    }
+    fn serialize_none(self) -> Result<(), CanonError> {
+        self.serialize_unit()
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), CanonError> {
+        value.serialize(self)
+    }
+    fn serialize_unit(self) -> Result<(), CanonError> {
+        self.out.extend_from_slice(b"null");
+        Ok(())
+    }
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), CanonError> {
+        self.serialize_unit()
+    }
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), CanonError> {
+        self.serialize_str(variant)
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), CanonError> {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), CanonError> {
+        let mut object = self.begin_object()?;
+        object.member(Key::Static(variant), value)?;
+        object.finish()
+    }
+    fn serialize_seq(self, _: Option<usize>) -> Result<Array<'a>, CanonError> {
+        self.enter(b'[')?;
+        Ok(Array { writer: self, first: true, wrapped: false })
+    }
+    fn serialize_tuple(self, len: usize) -> Result<Array<'a>, CanonError> {
+        self.serialize_seq(Some(len))
+    }
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Array<'a>, CanonError> {
+        self.serialize_seq(Some(len))
+    }
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Array<'a>, CanonError> {
+        self.enter(b'{')?;
+        self.string(variant);
+        self.out.push(b':');
+        self.enter(b'[')?;
+        Ok(Array { writer: self, first: true, wrapped: true })
+    }
+    fn serialize_map(self, _: Option<usize>) -> Result<Object<'a>, CanonError> {
+        self.begin_object()
+    }
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Struct<'a>, CanonError> {
+        Ok(if name == NUMBER_TOKEN { Struct::Number(self) } else { Struct::Object(self.begin_object()?) })
+    }
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<VariantObject<'a>, CanonError> {
+        self.enter(b'{')?;
+        self.string(variant);
+        self.out.push(b':');
+        Ok(VariantObject(self.begin_object()?))
+    }
+}
+
+/// A struct being written; with `arbitrary_precision`, `serde_json` disguises numbers as structs.
+enum Struct<'a> {
+    Object(Object<'a>),
+    Number(&'a mut Writer),
+}
+
+/// The fields of a struct variant, inside an object with the variant's name.
+struct VariantObject<'a>(Object<'a>);
+
+impl SerializeStruct for Struct<'_> {
+    type Ok = ();
+    type Error = CanonError;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CanonError> {
+        match self {
+            Self::Object(object) => object.member(Key::Static(key), value),
+            Self::Number(writer) => number::text(&mut writer.out, &value.serialize(Text)?),
+        }
+    }
+    fn end(self) -> Result<(), CanonError> {
+        match self {
+            Self::Object(object) => object.finish(),
+            Self::Number(_) => Ok(()),
+        }
+    }
+}
+
+impl SerializeStructVariant for VariantObject<'_> {
+    type Ok = ();
+    type Error = CanonError;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CanonError> {
+        self.0.member(Key::Static(key), value)
+    }
+    fn end(mut self) -> Result<(), CanonError> {
+        let object = &mut self.0;
+        let members = std::mem::take(&mut object.members);
+        let inner =
+            Object { start: object.start, sorted: object.sorted, key: None, members, writer: &mut *object.writer };
+        inner.finish()?;
+        object.writer.leave(b'}');
+        Ok(())
+    }
+}
+
+impl SerializeMap for Object<'_> {
+    type Ok = ();
+    type Error = CanonError;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CanonError> {
+        self.key = Some(Key::Owned(key.serialize(Text)?));
+        Ok(())
+    }
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CanonError> {
+        let key = self.key.take().ok_or_else(|| CanonError::custom("a map value without a key"))?;
+        self.member(key, value)
+    }
+    fn end(self) -> Result<(), CanonError> {
+        self.finish()
+    }
+}
+
+macro_rules! array {
+    ($($trait:ident :: $method:ident),*) => {$(
+        impl $trait for Array<'_> {
+            type Ok = ();
+            type Error = CanonError;
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CanonError> {
+                self.element(value)
+            }
+            fn end(self) -> Result<(), CanonError> {
+                self.finish();
+                Ok(())
+            }
+        }
+    )*};
+}
+array!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+/// Accepts a string and nothing else: object keys, and the text of a disguised number.
+struct Text;
+
+macro_rules! refuse {
+    ($($method:ident($($type:ty),*);)*) => {
+        $(fn $method(self, $(_: $type),*) -> Result<String, CanonError> {
+            Err(CanonError::custom("an object's key is not a string"))
+        })*
+    };
+}
+
+impl Serializer for Text {
+    type Ok = String;
+    type Error = CanonError;
+    type SerializeSeq = Impossible<String, CanonError>;
+    type SerializeTuple = Impossible<String, CanonError>;
+    type SerializeTupleStruct = Impossible<String, CanonError>;
+    type SerializeTupleVariant = Impossible<String, CanonError>;
+    type SerializeMap = Impossible<String, CanonError>;
+    type SerializeStruct = Impossible<String, CanonError>;
+    type SerializeStructVariant = Impossible<String, CanonError>;
+
+    fn serialize_str(self, value: &str) -> Result<String, CanonError> {
+        Ok(value.to_owned())
+    }
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<String, CanonError> {
+        Ok(variant.to_owned())
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<String, CanonError> {
+        value.serialize(self)
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<String, CanonError> {
+        self.serialize_unit()
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<String, CanonError> {
+        self.serialize_unit()
+    }
+    refuse! {
+        serialize_bool(bool); serialize_i8(i8); serialize_i16(i16); serialize_i32(i32); serialize_i64(i64);
+        serialize_u8(u8); serialize_u16(u16); serialize_u32(u32); serialize_u64(u64); serialize_f32(f32);
+        serialize_f64(f64); serialize_char(char); serialize_bytes(&[u8]); serialize_none(); serialize_unit();
+        serialize_unit_struct(&'static str);
+    }
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, CanonError> {
+        Err(self.serialize_unit().err().unwrap_or(CanonError::TooDeep))
+    }
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, CanonError> {
+        self.serialize_seq(None)
+    }
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, CanonError> {
+        self.serialize_seq(None)
+    }
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, CanonError> {
+        self.serialize_seq(None)
+    }
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, CanonError> {
+        self.serialize_seq(None)
+    }
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, CanonError> {
+        self.serialize_seq(None)
+    }
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, CanonError> {
+        self.serialize_seq(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Serialize)]
+    enum Shape {
+        Unit,
+        New(u8),
+        Pair(u8, u8),
+        Named { b: u8, a: u8 },
+    }
+
+    #[test]
+    fn variants_and_structs_are_sorted_and_match_serde_json() {
+        let shapes = (Shape::Unit, Shape::New(1), Shape::Pair(1, 2), Shape::Named { b: 1, a: 2 });
+        let text = String::from_utf8(to_canonical(&shapes).unwrap()).unwrap();
+        assert_eq!(text, r#"["Unit",{"New":1},{"Pair":[1,2]},{"Named":{"a":2,"b":1}}]"#);
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for value in [json!(9_007_199_254_740_992_u64), json!(-9_007_199_254_740_992_i64), json!(1e21)] {
+            assert!(matches!(canonical_value(&value), Err(CanonError::NumberRange { .. })), "{value}");
+        }
+        assert!(matches!(
+            canonical_value(&json!({"$serde_json::private::Number": "1"})),
+            Err(CanonError::ReservedKey { .. })
+        ));
+        assert!(to_canonical(&std::collections::BTreeMap::from([(1, 2)])).is_err());
+        let deep = (0..MAX_DEPTH).fold(json!(0), |inner, _| json!([inner]));
+        assert!(canonical_value(&deep).is_ok());
+        assert_eq!(canonical_value(&json!([deep])), Err(CanonError::TooDeep));
+    }
+}

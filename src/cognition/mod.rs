@@ -1,0 +1,33 @@
+//! The untrusted process that proposes. It is handed plain values, and nothing to execute, append or mutate with.
+
+mod context;
+mod turn;
+
+pub use context::{Context, Outcome, PastOutcome, ToolInfo};
+pub use turn::{CognitionError, Request, Turn, TurnEvents, TurnPiece};
+
+use async_trait::async_trait;
+
+/// Proposes what to do next.
+///
+/// # Contract
+/// - `step` is called again with the outcomes of what it proposed, until it answers or the run ends.
+/// - A [`Turn`] that proposes nothing ends the run, with its answer or without.
+/// - `step` may be dropped when the run is cancelled or its deadline passes.
+/// - Whatever it returns is untrusted: it is sealed, compiled and recorded, and grants nothing.
+#[async_trait]
+pub trait Cognition: Send {
+    /// What the ledger calls it: provider and model.
+    fn name(&self) -> String;
+
+    /// The most that one step may cost; held before the step and settled after it.
+    fn estimate(&self) -> crate::writ::Amounts {
+        crate::writ::Amounts::ZERO
+    }
+
+    /// The next turn.
+    ///
+    /// # Errors
+    /// When no turn can be had; the failure is recorded with the usage that it reports, and ends the run.
+    async fn step(&mut self, context: &Context, events: &dyn TurnEvents) -> Result<Turn, CognitionError>;
+}

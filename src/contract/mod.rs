@@ -1,0 +1,100 @@
+//! What a tool declares of itself: plain data, hashed, shown to models and checked by `compile`.
+
+mod class;
+mod name;
+mod schema;
+mod set;
+
+pub(crate) use class::words;
+pub use class::{Effect, Risk, Touches};
+pub(crate) use name::is_name_byte;
+pub use name::{NameError, ToolName};
+pub use schema::{ArgumentFault, SchemaError};
+pub use set::{ContractSet, DuplicateTool};
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::canon::{CanonError, ContractHash, domain, to_canonical};
+
+/// What a tool declares: the part that its hash covers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// Whether the tool can undo what it did; a single call may still say that it cannot.
+    pub compensable: bool,
+    /// What the tool does, for the model that chooses it.
+    pub description: String,
+    /// What kind of effect it has.
+    pub effect: Effect,
+    /// The name that writs, policies and models use.
+    pub name: ToolName,
+    /// How much is at stake.
+    pub risk: Risk,
+    /// JSON Schema (2020-12) of the arguments, an object schema.
+    pub schema: Value,
+    /// Whether it touches only the world, or the host too.
+    pub touches: Touches,
+    /// The tool's own version.
+    pub version: String,
+}
+
+impl Contract {
+    /// The hash of all that the contract declares.
+    ///
+    /// # Errors
+    /// When the schema is not sealable JSON.
+    pub fn hash(&self) -> Result<ContractHash, CanonError> {
+        Ok(ContractHash(domain::CONTRACT.hash(&[&to_canonical(self)?])))
+    }
+
+    /// Whether dispatch records, at-most-once and in-doubt apply: it touches the host at Write or above.
+    pub fn has_host_effect(&self) -> bool {
+        self.touches == Touches::Host && self.effect >= Effect::Write
+    }
+}
+
+/// A contract with its hash and its compiled argument check.
+#[derive(Debug, Clone)]
+pub struct SealedContract(Arc<Sealed>);
+
+#[derive(Debug)]
+struct Sealed {
+    contract: Contract,
+    hash: ContractHash,
+    check: schema::Check,
+}
+
+impl SealedContract {
+    /// Hashes a contract and compiles its schema.
+    ///
+    /// # Errors
+    /// When the schema is not sealable JSON, not an object schema, or (with feature `schema`) not a valid schema.
+    pub fn new(contract: Contract) -> Result<Self, SchemaError> {
+        let check = schema::Check::new(&contract)?;
+        let hash = contract.hash().map_err(|error| SchemaError::new(&contract.name, error))?;
+        Ok(Self(Arc::new(Sealed { contract, hash, check })))
+    }
+
+    /// The contract's hash.
+    pub fn hash(&self) -> ContractHash {
+        self.0.hash
+    }
+
+    /// Checks arguments against the schema; always passes without feature `schema`.
+    ///
+    /// # Errors
+    /// The first place where the arguments break the schema.
+    pub fn check_arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
+        self.0.check.arguments(args)
+    }
+}
+
+impl std::ops::Deref for SealedContract {
+    type Target = Contract;
+    fn deref(&self) -> &Contract {
+        &self.0.contract
+    }
+}

@@ -1,0 +1,83 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Contract, ToolName};
+
+/// A contract whose schema cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("schema of tool `{tool}`: {reason}")]
+pub struct SchemaError {
+    /// The tool.
+    pub tool: ToolName,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl SchemaError {
+    pub(super) fn new(tool: &ToolName, reason: impl std::fmt::Display) -> Self {
+        Self { tool: tool.clone(), reason: reason.to_string() }
+    }
+}
+
+/// Where and how arguments break their schema. Names keywords, never values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArgumentFault {
+    /// The schema keyword that failed, such as `type` or `required`.
+    pub keyword: String,
+    /// JSON pointer (RFC 6901) into the arguments.
+    pub pointer: String,
+}
+
+impl std::fmt::Display for ArgumentFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pointer = if self.pointer.is_empty() { "/" } else { &self.pointer };
+        write!(f, "`{pointer}` breaks `{}`", self.keyword)
+    }
+}
+
+/// A schema made ready to check arguments.
+pub(super) struct Check {
+    #[cfg(feature = "schema")]
+    validator: jsonschema::Validator,
+}
+
+impl std::fmt::Debug for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Check")
+    }
+}
+
+impl Check {
+    pub(super) fn new(contract: &Contract) -> Result<Self, SchemaError> {
+        let error = |reason: &str| SchemaError::new(&contract.name, reason);
+        if contract.schema.get("type") != Some(&Value::from("object")) {
+            return Err(error("expected an object schema, `\"type\": \"object\"` at its root"));
+        }
+        #[cfg(feature = "schema")]
+        {
+            let options = jsonschema::options()
+                .with_draft(jsonschema::Draft::Draft202012)
+                .with_pattern_options(jsonschema::PatternOptions::regex());
+            let validator =
+                options.build(&contract.schema).map_err(|reason| SchemaError::new(&contract.name, reason))?;
+            Ok(Self { validator })
+        }
+        #[cfg(not(feature = "schema"))]
+        Ok(Self {})
+    }
+
+    pub(super) fn arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
+        #[cfg(feature = "schema")]
+        if !self.validator.is_valid(args) {
+            // The validator's order follows the schema's map, which a host's features may reorder: the least counts.
+            let faults = self.validator.iter_errors(args).map(|error| ArgumentFault {
+                pointer: error.instance_path().to_string(),
+                keyword: error.kind().keyword().to_owned(),
+            });
+            let least = faults.min_by(|a, b| (&a.pointer, &a.keyword).cmp(&(&b.pointer, &b.keyword)));
+            return Err(least.unwrap_or(ArgumentFault { keyword: "schema".into(), pointer: String::new() }));
+        }
+        if args.is_object() { Ok(()) } else { Err(ArgumentFault { keyword: "type".into(), pointer: String::new() }) }
+    }
+}

@@ -1,0 +1,146 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{Batch, Entry, Head, LedgerStore, Position, RegisterKey, RegisterOp, StoreError};
+use crate::canon::{Bytes, EntryId, TrajectoryId};
+
+/// A ledger in memory, for tests and for hosts that export what they want to keep. It is gone with the process.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    log: Vec<Entry>,
+    trajectories: BTreeMap<TrajectoryId, Trajectory>,
+    registers: BTreeMap<RegisterKey, Bytes>,
+}
+
+#[derive(Debug, Default)]
+struct Trajectory {
+    positions: Vec<usize>,
+    head: Option<Head>,
+}
+
+impl MemoryLedger {
+    /// An empty ledger.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // `apply` checks everything before it changes anything, so a panic leaves no half batch.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check(&self, batch: &Batch) -> Result<Vec<EntryId>, StoreError> {
+        let mut heads: HashMap<TrajectoryId, (u64, EntryId)> = HashMap::new();
+        let mut ids = Vec::with_capacity(batch.entries.len());
+        for Entry { header, .. } in &batch.entries {
+            let stored = || self.trajectories.get(&header.trajectory).and_then(|t| t.head).map(|h| (h.seq, h.id));
+            let head = heads.get(&header.trajectory).copied().or_else(stored);
+            let expected = head.map_or((0, EntryId::ZERO), |(seq, id)| (seq + 1, id));
+            if (header.seq, header.parent) != expected {
+                return Err(StoreError::HeadMoved { trajectory: header.trajectory, found: header.seq });
+            }
+            let id = header.id();
+            heads.insert(header.trajectory, (header.seq, id));
+            ids.push(id);
+        }
+        for op in &batch.registers {
+            if let RegisterOp::Expect { key, value } = op
+                && self.registers.get(key) != value.as_ref()
+            {
+                return Err(StoreError::RegisterChanged { key: key.clone() });
+            }
+        }
+        Ok(ids)
+    }
+
+    fn apply(&mut self, batch: Batch) -> Result<Position, StoreError> {
+        let ids = self.check(&batch)?;
+        let first = Position(self.log.len() as u64);
+        for (entry, id) in batch.entries.into_iter().zip(ids) {
+            let trajectory = self.trajectories.entry(entry.header.trajectory).or_default();
+            let position = Position(self.log.len() as u64);
+            trajectory.head = Some(Head { seq: entry.header.seq, id, position });
+            trajectory.positions.push(self.log.len());
+            self.log.push(entry);
+        }
+        for op in batch.registers {
+            match op {
+                RegisterOp::Set { key, value: Some(value) } => drop(self.registers.insert(key, value)),
+                RegisterOp::Set { key, value: None } => drop(self.registers.remove(&key)),
+                RegisterOp::Expect { .. } => {}
+            }
+        }
+        Ok(first)
+    }
+}
+
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[async_trait]
+impl LedgerStore for MemoryLedger {
+    async fn append(&self, batch: Batch) -> Result<Position, StoreError> {
+        self.state().apply(batch)
+    }
+
+    async fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
+        Ok(self.state().trajectories.get(trajectory).and_then(|trajectory| trajectory.head))
+    }
+
+    async fn read(&self, trajectory: &TrajectoryId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let state = self.state();
+        let positions = state.trajectories.get(trajectory).map_or(&[][..], |trajectory| &trajectory.positions);
+        let wanted = positions.iter().skip(index(from_seq)).take(limit);
+        Ok(wanted.filter_map(|position| state.log.get(*position).cloned()).collect())
+    }
+
+    async fn scan(&self, from: Position, limit: usize) -> Result<Vec<(Position, Entry)>, StoreError> {
+        let state = self.state();
+        let wanted = state.log.iter().enumerate().skip(index(from.0)).take(limit);
+        Ok(wanted.map(|(position, entry)| (Position(position as u64), entry.clone())).collect())
+    }
+
+    async fn trajectories(
+        &self,
+        after: Option<&TrajectoryId>,
+        limit: usize,
+    ) -> Result<Vec<(TrajectoryId, Head)>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        let state = self.state();
+        let wanted = state.trajectories.range((from, Bound::Unbounded));
+        Ok(wanted.filter_map(|(id, trajectory)| Some((*id, trajectory.head?))).take(limit).collect())
+    }
+
+    async fn register(&self, key: &RegisterKey) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.state().registers.get(key).cloned())
+    }
+
+    async fn registers(
+        &self,
+        prefix: &[u8],
+        after: Option<&RegisterKey>,
+        limit: usize,
+    ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError> {
+        let from = match after {
+            Some(after) => Bound::Excluded(after.clone()),
+            None => Bound::Included(RegisterKey::from(prefix.to_vec())),
+        };
+        let state = self.state();
+        let wanted = state.registers.range((from, Bound::Unbounded));
+        let wanted = wanted.take_while(|(key, _)| key.as_bytes().starts_with(prefix));
+        Ok(wanted.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}

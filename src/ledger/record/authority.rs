@@ -1,0 +1,233 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    canon::{
+        CanonError, Commitment, ContractHash, Nonce, PolicySetHash, RosterHash, StatementHash, TrajectoryId, WritId,
+        domain, to_canonical,
+    },
+    contract::{Contract, words},
+    crypto::{NamedKey, PublicKey, Signature},
+    proposal::Refusal,
+};
+
+/// What a key may do in a store. A key acts only in its roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Issues root writs.
+    WritIssuer,
+    /// Signs policy bundles.
+    PolicyIssuer,
+    /// Votes, and signs rosters of approvers.
+    Approver,
+    /// Signs entries.
+    Runtime,
+}
+words!(Role, "role", {
+    WritIssuer = "writ_issuer", PolicyIssuer = "policy_issuer", Approver = "approver", Runtime = "runtime",
+});
+
+/// `genesis`: the first entry of a store. The hash of its record is the store's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    /// Makes every store another one.
+    pub nonce: Nonce,
+    /// The key that signs entries; absent in a store that is run unsigned.
+    pub runtime: Option<NamedKey>,
+    /// Name and version of the software that made the store.
+    pub software: String,
+}
+
+/// `trust_root`: a key was given roles, or they were taken from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRoot {
+    /// Whether roles are given or taken.
+    pub change: TrustChange,
+    /// The key.
+    pub root: NamedKey,
+    /// The roles.
+    pub roles: Vec<Role>,
+}
+
+/// Whether roles are given or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrustChange {
+    /// Given.
+    Added,
+    /// Taken.
+    Removed,
+}
+
+/// `key_rotation`: a key was replaced, or is invalid from an entry on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotation {
+    /// Signature over the statement's hash: by the old key, or by a root when the old key is compromised.
+    pub signature: Signature,
+    /// Who signed.
+    pub signed_by: PublicKey,
+    /// What was signed.
+    pub statement: RotationStatement,
+}
+
+/// What is signed to replace a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationStatement {
+    /// The position in the store from which on the old key proves nothing; absent when it is not compromised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid_from: Option<u64>,
+    /// The key that takes over.
+    pub new: NamedKey,
+    /// The key that is replaced.
+    pub old: PublicKey,
+    /// The role.
+    pub role: Role,
+}
+
+impl RotationStatement {
+    /// The hash that is signed.
+    ///
+    /// # Errors
+    /// Never for keys and names; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<StatementHash, CanonError> {
+        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+    }
+}
+
+/// `revocation`: a writ and all below it are void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Signature over the statement's hash, by the key it names.
+    pub signature: Signature,
+    /// What was signed.
+    pub statement: RevocationStatement,
+}
+
+/// What is signed to revoke a writ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationStatement {
+    /// Who revokes: a trusted writ issuer.
+    pub by: NamedKey,
+    /// Why.
+    pub reason: String,
+    /// The writ.
+    pub writ: WritId,
+}
+
+impl RevocationStatement {
+    /// The hash that is signed.
+    ///
+    /// # Errors
+    /// Never for keys and names; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<StatementHash, CanonError> {
+        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+    }
+}
+
+/// `policy_set`: a policy set came into force.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicySetRecord {
+    /// The whole definition: bundles, descriptors of Rust policies, gates. `policy::PolicySetDefinition` reads it.
+    pub definition: Value,
+    /// Its hash.
+    pub hash: PolicySetHash,
+}
+
+/// `contract`: a tool's contract, recorded before anything is decided under it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractRecord {
+    /// The contract.
+    pub definition: Contract,
+    /// Its hash.
+    pub hash: ContractHash,
+}
+
+/// `roster`: a roster came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterRecord {
+    /// The roster's hash.
+    pub hash: RosterHash,
+    /// The roster.
+    pub roster: Roster,
+    /// Signature over the hash.
+    pub signature: Signature,
+    /// Who signed: a trusted approver.
+    pub signed_by: PublicKey,
+}
+
+/// Who may approve on which channel, and how many must.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roster {
+    /// By channel.
+    pub channels: BTreeMap<String, Quorum>,
+    /// The roster's version, for people.
+    pub version: String,
+}
+
+/// The approvers of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quorum {
+    /// Who may vote.
+    pub approvers: Vec<NamedKey>,
+    /// How many distinct approvals are needed.
+    pub required: u32,
+}
+
+impl Roster {
+    /// The roster's hash.
+    ///
+    /// # Errors
+    /// Never for keys and names; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<RosterHash, CanonError> {
+        Ok(RosterHash(domain::ROSTER.hash(&[&to_canonical(self)?])))
+    }
+}
+
+/// `run_opened`: a trajectory exists; stored in one batch with its first entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOpened {
+    /// The trajectory.
+    pub trajectory: TrajectoryId,
+    /// The writ in use.
+    pub writ: WritId,
+}
+
+/// `start_refused`: a start that was refused; there is no trajectory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRefused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Commits to the task.
+    pub task: Commitment,
+    /// The writ that was presented, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writ: Option<WritId>,
+}
+
+/// `clock_reset`: an operator accepted a clock that is behind what was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockReset {
+    /// Who accepted it.
+    pub by: NamedKey,
+    /// The latest time on record before.
+    pub high_water_ms: u64,
+    /// What the clock said.
+    pub reading_ms: u64,
+}

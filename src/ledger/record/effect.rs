@@ -1,0 +1,151 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    canon::{Commitment, EntryId},
+    commit::{Observation, Origin, Undo},
+    contract::words,
+    crypto::NamedKey,
+    intent::IntentRecord,
+    proposal::Proposal,
+    writ::Amounts,
+};
+
+/// `dispatch`: durable before a tool touches the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dispatch {
+    /// The commit that it undoes, when it is a step of an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensates: Option<EntryId>,
+    /// What is carried out.
+    pub proposal: Proposal,
+    /// What is held on every account of the chain until the outcome is recorded.
+    pub reserved: Amounts,
+}
+
+/// `failure`: a staged proposal that did not commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Why.
+    pub cause: FailureCause,
+    /// What it cost.
+    pub cost: Amounts,
+    /// Commits to a message, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Commitment>,
+    /// Whether the effect happened.
+    pub effect: WhatHappened,
+    /// What the tool observed, where it returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observation: Option<Observation>,
+    /// Where the proposal stands.
+    pub origin: Origin,
+    /// How to undo it, where the effect happened and the tool said how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+}
+
+/// Whether an effect happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhatHappened {
+    /// It did not.
+    None,
+    /// It did.
+    Happened,
+    /// Nobody knows yet: it is in doubt, and blocks its business key until it is resolved.
+    Unknown,
+}
+words!(WhatHappened, "effect outcome", { None = "none", Happened = "happened", Unknown = "unknown" });
+
+/// Why a staged proposal did not commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// The tool says that it did nothing.
+    NotDone,
+    /// The tool failed.
+    ToolFailed,
+    /// The tool panicked.
+    ToolPanicked,
+    /// The tool did not return in time.
+    TimedOut,
+    /// The run was cancelled while the tool ran.
+    Cancelled,
+    /// The tool's result does not meet its own postcondition.
+    Postcondition,
+    /// The tool's delta does not apply to the world.
+    DeltaConflict,
+    /// The tool's result cannot be sealed or is too large.
+    BadResult,
+    /// The call cost more than the quote allowed.
+    CostOverrun,
+    /// The entry that would have committed could not be stored; recorded when the ledger was opened again.
+    CommitFailed,
+    /// The process ended between dispatch and outcome.
+    Interrupted,
+}
+words!(FailureCause, "failure cause", {
+    NotDone = "not_done", ToolFailed = "tool_failed", ToolPanicked = "tool_panicked", TimedOut = "timed_out",
+    Cancelled = "cancelled", Postcondition = "postcondition", DeltaConflict = "delta_conflict",
+    BadResult = "bad_result", CostOverrun = "cost_overrun", CommitFailed = "commit_failed", Interrupted = "interrupted",
+});
+
+/// `rejection`: an intent that was refused before any tool ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "a rejection is written once and read once, never kept in numbers")]
+pub enum Rejection {
+    /// A compile refused it; the decision says why.
+    Refused(Proposal),
+    /// It was not compiled, since an intent before it in the same turn is suspended, in doubt, or ended the run.
+    NotAttempted {
+        /// The entry that stopped the turn.
+        after: EntryId,
+        /// What was asked.
+        intent: IntentRecord,
+    },
+}
+
+/// `in_doubt_resolution`: an effect in doubt was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InDoubtResolution {
+    /// The operator who settled it; absent when the tool's `reconcile` did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<NamedKey>,
+    /// The dispatch.
+    pub dispatch: EntryId,
+    /// Commits to a note, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Commitment>,
+    /// What was found.
+    pub verdict: HappenedVerdict,
+}
+
+/// Whether an effect in doubt happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HappenedVerdict {
+    /// It did.
+    Happened,
+    /// It did not.
+    NotDone,
+}
+
+/// `compensation_halt`: undoing stopped before it was complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CompensationHalt {
+    /// The commit that could not be undone.
+    pub at: EntryId,
+    /// A short stable code for why.
+    pub cause: String,
+    /// Commits to a message, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Commitment>,
+    /// The commit to which everything was to be undone.
+    pub to: EntryId,
+}

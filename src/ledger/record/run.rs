@@ -1,0 +1,189 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    canon::{
+        CanonError, Commitment, ContractHash, EntryId, IntentId, Nonce, PolicySetHash, StoreId, TrajectoryId,
+        WorldRoot, WritId, domain, to_canonical,
+    },
+    contract::words,
+    crypto::Signature,
+    intent::IntentRecord,
+    writ::{Amounts, SignedWrit},
+};
+
+/// What the subject of a writ signs to start a run; its hash is the trajectory's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartStatement {
+    /// Where a branch or a delegated run comes from; absent for a run of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Link>,
+    /// Makes equal starts different runs.
+    pub nonce: Nonce,
+    /// The store that the run belongs to.
+    pub store: StoreId,
+    /// Commits to the task.
+    pub task: Commitment,
+    /// The writ in use.
+    pub writ: WritId,
+}
+
+/// Where a trajectory comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Link {
+    /// It branches off another.
+    Branch(BranchPoint),
+    /// It was delegated.
+    Delegation {
+        /// The intent that asked for it.
+        intent: IntentId,
+        /// The delegating trajectory.
+        trajectory: TrajectoryId,
+    },
+}
+
+/// A place on another trajectory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BranchPoint {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its seq.
+    pub seq: u64,
+    /// The trajectory.
+    pub trajectory: TrajectoryId,
+}
+
+impl StartStatement {
+    /// The trajectory that the statement starts.
+    ///
+    /// # Errors
+    /// Never for ids; the signature is that of every sealing.
+    pub fn trajectory(&self) -> Result<TrajectoryId, CanonError> {
+        Ok(TrajectoryId(domain::TRAJECTORY.hash(&[&to_canonical(self)?])))
+    }
+}
+
+/// `root`: the start of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunStart {
+    /// The writ chain, root first.
+    pub chain: Vec<SignedWrit>,
+    /// The contracts of all registered tools, by name of tool.
+    pub contracts: Vec<ContractHash>,
+    /// The policy set in force.
+    pub policy_set: PolicySetHash,
+    /// The subject's signature over the trajectory's id.
+    pub signature: Signature,
+    /// What was signed.
+    pub start: StartStatement,
+}
+
+/// `branch`: the start of a branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BranchStart {
+    /// As for a run; `start.from` is the branch point.
+    pub run: RunStart,
+    /// The root of the world that it starts from.
+    pub world_root: WorldRoot,
+}
+
+/// `turn_start`: cognition is about to be asked, and this much is held for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TurnStart {
+    /// The cognition's own name for itself: provider and model.
+    pub cognition: String,
+    /// What is held until the turn is recorded.
+    pub reserved: Amounts,
+    /// The number of the step, from 0.
+    pub step: u64,
+}
+
+/// `turn`: what cognition proposed, and what asking cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// Commits to the final answer, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Commitment>,
+    /// Why there is no turn, where cognition failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<TurnError>,
+    /// The intents, in the order in which they were emitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<IntentRecord>,
+    /// The entry that opened the turn.
+    pub start: EntryId,
+    /// Commits to the text beside the intents, where there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Commitment>,
+    /// What it cost.
+    pub usage: Amounts,
+}
+
+/// A turn that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TurnError {
+    /// A short stable code.
+    pub code: String,
+    /// Commits to the message.
+    pub message: Commitment,
+}
+
+/// `resumed`: the run was taken up again by another process or after a suspension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumed {
+    /// Dispatches without an outcome: their effects are in doubt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_doubt: Vec<EntryId>,
+    /// The turn that was under way and is abandoned, where there was one; what it held stays spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<EntryId>,
+}
+
+/// `terminated`: the run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terminated {
+    /// Commits to the final answer, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Commitment>,
+    /// More about the reason: the budget's dimension, the limit, the error's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Why.
+    pub reason: EndReason,
+    /// What the run spent in all.
+    pub spent: Amounts,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// Cognition gave its final answer.
+    Completed,
+    /// The host ended it.
+    Closed,
+    /// It was cancelled.
+    Cancelled,
+    /// A dimension of the budget is used up.
+    BudgetExhausted,
+    /// A limit of the drive was reached.
+    LimitReached,
+    /// Cognition failed.
+    CognitionFailed,
+    /// Its authority ended: the writ expired or was revoked.
+    AuthorityEnded,
+}
+words!(EndReason, "end reason", {
+    Completed = "completed", Closed = "closed", Cancelled = "cancelled", BudgetExhausted = "budget_exhausted",
+    LimitReached = "limit_reached", CognitionFailed = "cognition_failed", AuthorityEnded = "authority_ended",
+});

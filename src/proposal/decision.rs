@@ -1,0 +1,128 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Quote, Refusal};
+use crate::{
+    canon::{CanonError, DecisionHash, KeyId, PolicySetHash, RosterHash, domain, to_canonical},
+    writ::Amounts,
+};
+
+/// What was decided about a proposal, and every input that is not named elsewhere in its entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The votes that counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalEvidence>,
+    /// What every writ of the chain had left, root first.
+    pub balances: Vec<Amounts>,
+    /// The version of the compiler's semantics.
+    pub compiler: u32,
+    /// The time it was judged at, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// The policy set it was judged by.
+    pub policy_set: PolicySetHash,
+    /// What the tool said before; absent when the proposal was refused before the tool was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+    /// The outcome.
+    pub status: Status,
+    /// What led to it.
+    #[serde(default, skip_serializing_if = "PolicyTrace::is_empty")]
+    pub trace: PolicyTrace,
+}
+
+impl Decision {
+    /// The decision's hash, which votes bind to.
+    ///
+    /// # Errors
+    /// When a recorded read cannot be sealed.
+    pub fn hash(&self) -> Result<DecisionHash, CanonError> {
+        Ok(DecisionHash(domain::DECISION.hash(&[&to_canonical(self)?])))
+    }
+}
+
+/// The outcome of a compile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Status {
+    /// It may be carried out.
+    Staged,
+    /// It waits for approval.
+    Suspended {
+        /// Who is asked.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is refused.
+    Rejected(Refusal),
+}
+
+/// The rules that fired and those that could not be judged, by index into the policy set's rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyTrace {
+    /// What policies written in Rust said: recorded, not derivable.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asserted: Vec<AssertedVerdict>,
+    /// Rules whose condition held.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fired: Vec<u32>,
+    /// Rules whose condition could not be judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<u32>,
+}
+
+impl PolicyTrace {
+    /// Whether nothing fired, nothing was unknown and nothing was asserted.
+    pub fn is_empty(&self) -> bool {
+        self.asserted.is_empty() && self.fired.is_empty() && self.unknown.is_empty()
+    }
+}
+
+/// What one policy written in Rust said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssertedVerdict {
+    /// The policy, by index into the set's policies.
+    pub policy: u32,
+    /// What it said.
+    pub verdict: Verdict,
+}
+
+/// What a policy says of an intent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Verdict {
+    /// Nothing against it.
+    Permit,
+    /// It must not happen.
+    Deny {
+        /// Why.
+        reason: String,
+    },
+    /// It must be approved.
+    RequireApproval {
+        /// Who is to be asked.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The votes on a suspended proposal, as counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalEvidence {
+    /// The distinct keys that approved.
+    pub approved: Vec<KeyId>,
+    /// The channel on which they were asked.
+    pub channel: String,
+    /// The distinct keys that denied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<KeyId>,
+    /// How many approvals the channel needs.
+    pub quorum: u32,
+    /// The roster that named the approvers.
+    pub roster: RosterHash,
+}

@@ -1,0 +1,55 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    canon::{Commitment, FileHash},
+    contract::ArgumentFault,
+    world::ResourceId,
+    writ::Amounts,
+};
+
+/// What a tool says of a call before it is decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quote {
+    /// What the tool's own types say against the arguments. Asserted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<ArgumentFault>,
+    /// Whether this call could be undone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub compensable: bool,
+    /// What the call costs at most.
+    pub cost: Amounts,
+    /// Commits to the business key under which the effect may happen once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Commitment>,
+    /// The precondition that does not hold. Asserted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precondition: Option<PreconditionFault>,
+    /// The version of the host state that the call is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<FileHash>,
+    /// The resources that the tool will be given, at the versions that they had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Read>,
+}
+
+/// A resource as it was when a call was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// The resource.
+    pub resource: ResourceId,
+    /// Commits to its value; absent when there was no such resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Commitment>,
+    /// Its version; 0 when there was no such resource.
+    pub version: u64,
+}
+
+/// A precondition that does not hold: the tool's code for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreconditionFault {
+    /// A short stable code, such as `not_found`; never a value.
+    pub code: String,
+}

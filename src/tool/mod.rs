@@ -1,0 +1,108 @@
+//! Capabilities: what a tool is, and the registry that the runtime executes from.
+
+mod call;
+mod function;
+mod registry;
+
+pub use call::{Call, CancelToken, ReadResource, Reads, ToolError, ToolOutput};
+pub use function::{FnTool, FnToolBuilder, tool};
+pub use registry::{RegisterError, ToolRegistry};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::{
+    canon::FileHash,
+    contract::{ArgumentFault, Contract},
+    proposal::PreconditionFault,
+    world::ResourceId,
+    writ::Amounts,
+};
+
+/// Something that an agent may be allowed to do.
+///
+/// Only [`contract`](Self::contract) and [`call`](Self::call) have to be written. [`tool`] makes a tool from a function.
+///
+/// # Contract
+/// - Everything but `call`, `probe` and `reconcile` is a pure function of its arguments, and has no effect.
+/// - `probe` and `reconcile` read, and change nothing.
+/// - `call` is reached only with a staged proposal: the arguments have passed the schema, the scopes and the policies.
+/// - `call` never blocks its thread; blocking work goes through [`crate::host::Spawn`] (a [`FnTool`] does that).
+/// - [`ToolError::NotDone`] promises that nothing happened. Any other error of a tool with a host effect leaves the
+///   effect *in doubt*.
+/// - A panic is caught. It counts as an error that promises nothing.
+#[async_trait]
+pub trait ToolContract: Send + Sync {
+    /// What the tool declares. Hashed once, when the tool is registered.
+    fn contract(&self) -> Contract;
+
+    /// Whether the arguments have the tool's own types.
+    ///
+    /// # Errors
+    /// Where they do not.
+    fn check_arguments(&self, _args: &Value) -> Result<(), ArgumentFault> {
+        Ok(())
+    }
+
+    /// The resources that the call needs to see. They are recorded, and handed to `call` as owned copies.
+    fn reads(&self, _args: &Value) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    /// The most that the call costs.
+    fn cost(&self, _args: &Value) -> Amounts {
+        Amounts::ONE_CALL
+    }
+
+    /// The version of the host state that the call is about, such as the hash of a file's content.
+    ///
+    /// # Errors
+    /// When the state cannot be read; the proposal is refused then.
+    async fn probe(&self, _args: &Value) -> Result<Option<FileHash>, ToolError> {
+        Ok(None)
+    }
+
+    /// What must hold before the call.
+    ///
+    /// # Errors
+    /// The code of what does not.
+    fn precondition(&self, _args: &Value, _reads: &Reads) -> Result<(), PreconditionFault> {
+        Ok(())
+    }
+
+    /// Whether this call could be undone.
+    fn compensable(&self, _args: &Value) -> bool {
+        self.contract().compensable
+    }
+
+    /// The business key under which the effect may happen only once, such as an invoice number.
+    fn idempotency_key(&self, _args: &Value) -> Option<String> {
+        None
+    }
+
+    /// How long a call may take.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// See [`ToolError`]: which error is returned decides what the ledger says about the effect.
+    async fn call(&self, call: Call) -> Result<ToolOutput, ToolError>;
+
+    /// What must hold after the call.
+    ///
+    /// # Errors
+    /// A short stable code of what does not; the effect is then recorded as happened.
+    fn postcondition(&self, _args: &Value, _reads: &Reads, _output: &ToolOutput) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Finds out whether an effect in doubt happened; `None` when that cannot be told.
+    async fn reconcile(&self, _args: &Value) -> Option<bool> {
+        None
+    }
+}

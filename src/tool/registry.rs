@@ -1,0 +1,47 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::ToolContract;
+use crate::contract::{ContractSet, DuplicateTool, SchemaError, SealedContract, ToolName};
+
+/// Why a tool cannot be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// There is a tool of that name.
+    #[error(transparent)]
+    Duplicate(#[from] DuplicateTool),
+    /// Its schema cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+/// The tools that the runtime executes, with their contracts as they were when they were registered.
+#[derive(Clone, Default)]
+pub struct ToolRegistry {
+    contracts: ContractSet,
+    tools: BTreeMap<ToolName, Arc<dyn ToolContract>>,
+}
+
+impl ToolRegistry {
+    /// Registers a tool.
+    ///
+    /// # Errors
+    /// When its name is taken, or its schema cannot be used.
+    pub fn register(&mut self, tool: Arc<dyn ToolContract>) -> Result<(), RegisterError> {
+        let contract = SealedContract::new(tool.contract())?;
+        let name = contract.name.clone();
+        self.contracts.insert(contract)?;
+        self.tools.insert(name, tool);
+        Ok(())
+    }
+
+    /// The contracts of all tools.
+    pub fn contracts(&self) -> &ContractSet {
+        &self.contracts
+    }
+
+    /// The tool of that name.
+    pub fn get(&self, name: &ToolName) -> Option<&Arc<dyn ToolContract>> {
+        self.tools.get(name)
+    }
+}

@@ -1,0 +1,52 @@
+//! The deterministic projection of commits, its Merkle root, and `fold`, the only code that changes one.
+
+mod fold;
+mod resource;
+mod tree;
+
+pub use fold::{FoldError, FoldOp};
+pub use resource::{Resource, ResourceError, ResourceId};
+pub use tree::root_of;
+
+use std::collections::HashMap;
+
+use crate::canon::WorldRoot;
+use tree::Tree;
+
+/// Resources by id, as the commits of a trajectory leave them.
+///
+/// A world is read freely and changed only by [`World::fold`].
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    resources: HashMap<ResourceId, Resource>,
+    tree: Tree,
+}
+
+impl World {
+    /// The resource of that id.
+    pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
+        self.resources.get(id)
+    }
+
+    /// How many resources there are.
+    pub fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    /// All resources, sorted by kind and id.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceId, &Resource)> {
+        let mut sorted: Vec<_> = self.resources.iter().collect();
+        sorted.sort_unstable_by_key(|(id, _)| (id.kind(), id.id()));
+        sorted.into_iter()
+    }
+
+    /// The root of the world's Merkle map.
+    pub fn root(&self) -> WorldRoot {
+        self.tree.root()
+    }
+}

@@ -1,0 +1,176 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Excess, SignedWrit, WRIT_FORMAT, WritBody};
+use crate::{
+    canon::{CanonError, MAX_RECORD_BYTES, ParseError, WritId, parse},
+    crypto::{PublicKey, SignatureError},
+};
+
+/// The longest chain that is read.
+const MAX_CHAIN: usize = 32;
+
+/// Why a chain of writs is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The bytes are not sealable JSON.
+    #[error("writ chain: {0}")]
+    Json(#[from] ParseError),
+    /// The JSON is not a chain of writs of this format.
+    #[error("writ chain: {0}")]
+    Shape(String),
+    /// There is no writ, or more than 32.
+    #[error("a chain has 1 to {MAX_CHAIN} writs, found {found}")]
+    Length {
+        /// How many there are.
+        found: usize,
+    },
+    /// A writ of another format.
+    #[error("writ {index}: format {found}, and this build reads format {WRIT_FORMAT}")]
+    Format {
+        /// Which writ, the root being 0.
+        index: usize,
+        /// Its format.
+        found: u32,
+    },
+    /// A value in a writ cannot be sealed.
+    #[error("writ {index}: {source}")]
+    Seal {
+        /// Which writ.
+        index: usize,
+        /// Why.
+        source: CanonError,
+    },
+    /// A signature does not verify.
+    #[error("writ {index}: {source}")]
+    Signature {
+        /// Which writ.
+        index: usize,
+        /// The failure.
+        source: SignatureError,
+    },
+    /// The first writ names a parent, or another does not name the one before it.
+    #[error("writ {index}: its parent is not the writ before it")]
+    Parent {
+        /// Which writ.
+        index: usize,
+    },
+    /// The issuer is not the subject of the writ before it.
+    #[error("writ {index}: issued by key {issuer}, and the parent's subject is {subject}")]
+    Issuer {
+        /// Which writ.
+        index: usize,
+        /// Who issued it.
+        issuer: PublicKey,
+        /// Who could have.
+        subject: PublicKey,
+    },
+    /// A writ is wider than its parent.
+    #[error("writ {index}: {source}")]
+    Wider {
+        /// Which writ.
+        index: usize,
+        /// Where.
+        source: Excess,
+    },
+}
+
+/// A chain of signed writs as it came from outside, root first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnverifiedChain {
+    /// The writs, from the root to the one in use.
+    pub chain: Vec<SignedWrit>,
+}
+
+impl UnverifiedChain {
+    /// Reads the JSON form, `{"chain":[{"signature":…,"writ":…},…]}`.
+    ///
+    /// # Errors
+    /// When the bytes are not sealable JSON or not of that form, unknown members included.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ChainError> {
+        let value = parse(bytes, MAX_RECORD_BYTES)?;
+        serde_json::from_value(value).map_err(|error| ChainError::Shape(error.to_string()))
+    }
+
+    /// Checks every signature and link. Whether the root's issuer is trusted is another question.
+    ///
+    /// # Errors
+    /// The first fault, from the root on.
+    pub fn verify(self) -> Result<WritChain, ChainError> {
+        if self.chain.is_empty() || self.chain.len() > MAX_CHAIN {
+            return Err(ChainError::Length { found: self.chain.len() });
+        }
+        let mut ids: Vec<WritId> = Vec::with_capacity(self.chain.len());
+        let mut above: Option<&WritBody> = None;
+        for (index, signed) in self.chain.iter().enumerate() {
+            let writ = &signed.writ;
+            if writ.format != WRIT_FORMAT {
+                return Err(ChainError::Format { index, found: writ.format });
+            }
+            if writ.parent != ids.last().copied() {
+                return Err(ChainError::Parent { index });
+            }
+            if let Some(parent) = above {
+                if writ.issuer.key != parent.subject.key {
+                    let (issuer, subject) = (writ.issuer.key, parent.subject.key);
+                    return Err(ChainError::Issuer { index, issuer, subject });
+                }
+                writ.is_within(parent).map_err(|source| ChainError::Wider { index, source })?;
+            }
+            let id = writ.id().map_err(|source| ChainError::Seal { index, source })?;
+            signed.verify_signature(&id).map_err(|source| ChainError::Signature { index, source })?;
+            ids.push(id);
+            above = Some(writ);
+        }
+        Ok(WritChain { links: self.chain, ids })
+    }
+}
+
+/// A chain of writs whose signatures and links hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WritChain {
+    links: Vec<SignedWrit>,
+    ids: Vec<WritId>,
+}
+
+// INVARIANT: made only by `UnverifiedChain::verify`, so there is at least one link and an id for each.
+impl WritChain {
+    /// The writ in use: the last of the chain.
+    #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
+    pub fn leaf(&self) -> &WritBody {
+        &self.links.last().expect("a verified chain is not empty").writ
+    }
+
+    /// The id of the writ in use.
+    #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
+    pub fn id(&self) -> WritId {
+        *self.ids.last().expect("a verified chain is not empty")
+    }
+
+    /// The root writ.
+    #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
+    pub fn root(&self) -> &WritBody {
+        &self.links.first().expect("a verified chain is not empty").writ
+    }
+
+    /// Every writ with its id, root first.
+    pub fn links(&self) -> impl DoubleEndedIterator<Item = (WritId, &WritBody)> + ExactSizeIterator {
+        self.ids.iter().copied().zip(self.links.iter().map(|signed| &signed.writ))
+    }
+
+    /// The chain as it is stored and sent.
+    pub fn to_unverified(&self) -> UnverifiedChain {
+        UnverifiedChain { chain: self.links.clone() }
+    }
+
+    /// The same chain with one more link below.
+    ///
+    /// # Errors
+    /// When the new writ does not follow from the last one.
+    pub fn extend(&self, child: SignedWrit) -> Result<Self, ChainError> {
+        let mut chain = self.links.clone();
+        chain.push(child);
+        UnverifiedChain { chain }.verify()
+    }
+}

@@ -1,0 +1,24 @@
+//! The signed capability that is the sole source of authority, and chains of them.
+//!
+//! A [`WritBody`] says who may do what, for how long and at what cost. Its issuer signs it ([`SignedWrit`]). A writ
+//! whose body names a parent is a delegation: its issuer is the parent's subject, and it is no wider than the parent in
+//! any dimension. A chain from a root writ to the one in use is read as an [`UnverifiedChain`]; only
+//! [`UnverifiedChain::verify`] makes a [`WritChain`] of it.
+
+mod amounts;
+mod body;
+mod chain;
+mod mint;
+mod pattern;
+mod scope;
+mod skill;
+mod subset;
+
+pub use amounts::{Amounts, Dimension};
+pub use body::{Audience, Delegation, SignedWrit, WRIT_FORMAT, Window, WritBody};
+pub use chain::{ChainError, UnverifiedChain, WritChain};
+pub use mint::{IssueError, WritBuilder};
+pub use pattern::{PatternError, ToolPattern};
+pub use scope::Scope;
+pub use skill::Skill;
+pub use subset::Excess;
