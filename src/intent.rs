@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    canon::{Blob, CanonError, Commitment, IntentId, Nonce, Salt, domain, to_canonical},
-    contract::{NameError, ToolName, words},
+    canon::{Blob, CanonError, Commitment, IntentId, Nonce, Salt, domain, to_canonical, words},
+    contract::{NameError, ToolName},
     host::{Entropy, EntropyError},
 };
 
@@ -162,6 +162,7 @@ pub struct SealedIntent {
     args: Value,
     args_blob: Blob,
     rationale_blob: Option<Blob>,
+    recorded: bool,
 }
 
 impl SealedIntent {
@@ -178,7 +179,14 @@ impl SealedIntent {
         {
             return Err(IntentError::Commitment(commitment));
         }
-        Ok(Self { id: record.id()?, args: args.value()?, args_blob: args, rationale_blob: rationale, record })
+        Ok(Self {
+            id: record.id()?,
+            args: args.value()?,
+            args_blob: args,
+            rationale_blob: rationale,
+            record,
+            recorded: false,
+        })
     }
 
     /// The intent's id.
@@ -196,8 +204,23 @@ impl SealedIntent {
         &self.args
     }
 
-    /// The blobs that the record names.
+    /// Why, in the author's words, where that was said.
+    pub fn rationale(&self) -> Option<String> {
+        match self.rationale_blob.as_ref()?.value() {
+            Ok(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The blobs that the record names and that no entry holds yet.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        std::iter::once(&self.args_blob).chain(&self.rationale_blob)
+        std::iter::once(&self.args_blob).chain(&self.rationale_blob).filter(|_| !self.recorded)
+    }
+
+    /// Says that an entry of the trajectory holds the blobs, so that later ones need not.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.recorded = true;
+        self
     }
 }

@@ -82,8 +82,6 @@ ids! {
     StoreId;
     /// The hash of a record's bytes.
     RecordHash;
-    /// The hash of a genesis record as a pinned value.
-    GenesisHash;
     /// Names a public key: its hash.
     KeyId;
     /// Names a writ: the hash of its body.

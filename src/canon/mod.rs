@@ -17,6 +17,7 @@ mod key;
 mod normalise;
 mod number;
 mod parse;
+mod words;
 mod write;
 
 pub use blob::{Blob, Salt};
@@ -26,12 +27,13 @@ pub use hex::HexError;
 pub(crate) use hex::{decode_array, encode};
 pub(crate) use ids::fixed_bytes;
 pub use ids::{
-    BundleHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, GenesisHash, IntentId,
-    KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId,
-    WorldRoot, WritId,
+    BundleHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, IntentId, KeyId, Nonce,
+    PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId, WorldRoot,
+    WritId,
 };
 pub use normalise::{Normalised, normalise};
 pub use parse::{ParseError, ParseErrorKind, parse};
+pub(crate) use words::words;
 pub use write::{CanonError, canonical_value, to_canonical};
 
 /// The deepest nesting of arrays and objects that sealed JSON may have.

@@ -5,7 +5,6 @@ mod name;
 mod schema;
 mod set;
 
-pub(crate) use class::words;
 pub use class::{Effect, Risk, Touches};
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};

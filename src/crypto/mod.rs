@@ -6,8 +6,10 @@
 
 mod key;
 mod purpose;
+mod role;
 mod secret;
 
 pub use key::{KeyError, NamedKey, PublicKey, Signature, SignatureError};
 pub use purpose::Purpose;
+pub use role::{Role, Trust};
 pub use secret::SecretKey;

@@ -14,3 +14,29 @@ pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};
 pub use signer::{SignError, Signer};
 pub use spawn::{Spawn, ThreadSpawn};
 pub use timer::{ThreadTimer, Timer};
+
+use std::sync::Arc;
+
+/// The ports that a runtime works through, with their defaults.
+#[derive(Clone)]
+pub struct Host {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws salts and nonces.
+    pub entropy: Arc<dyn Entropy>,
+    /// Runs what may block.
+    pub spawn: Arc<dyn Spawn>,
+    /// Wakes after a time.
+    pub timer: Arc<dyn Timer>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock::default()),
+            entropy: Arc::new(SystemEntropy),
+            spawn: Arc::new(ThreadSpawn::default()),
+            timer: Arc::new(ThreadTimer),
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use crate::contract::words;
+use crate::canon::words;
 use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {

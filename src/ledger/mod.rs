@@ -4,6 +4,7 @@
 //! the record commits to, and a signature over the header's hash. A [`LedgerStore`] appends whole [`Batch`]es: it links,
 //! compares registers and persists; it does not interpret records.
 
+mod authority;
 mod entry;
 mod header;
 mod kind;
@@ -12,6 +13,7 @@ pub mod record;
 mod register;
 mod store;
 
+pub use authority::{AuthorityError, AuthorityState};
 pub use entry::{Draft, Entry, EntryError, StoredBlob};
 pub use header::{FORMAT, HEADER_BYTES, Header, HeaderError};
 pub use kind::Kind;

@@ -15,8 +15,12 @@ pub enum Register {
     Account = b'a',
     /// That a commit was undone. Key: entry id.
     Compensated = b'c',
-    /// The last authority entry that opened an epoch. Key: empty.
+    /// The last authority entry that opened an epoch: its id ‖ its seq, big-endian. Key: empty.
     Epoch = b'e',
+    /// The seq, big-endian, of the authority entry that opened a run. Key: trajectory id.
+    Opened = b'r',
+    /// The seq, big-endian, of the authority entry that holds a contract. Key: contract hash.
+    Contract = b't',
     /// A business key whose effect is in doubt or done. Key: tool and key, hashed.
     BusinessKey = b'k',
 }

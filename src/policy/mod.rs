@@ -4,5 +4,7 @@
 //! authority and policy only narrows it. An engine that fails denies.
 
 mod engine;
+mod roster;
 
 pub use engine::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput};
+pub use roster::{Quorum, Roster};

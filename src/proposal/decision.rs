@@ -10,14 +10,17 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// The votes that counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<ApprovalEvidence>,
+    /// The votes that counted, by channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalEvidence>,
     /// What every writ of the chain had left, root first.
     pub balances: Vec<Amounts>,
+    /// What the clock said, where it was behind `now_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ms: Option<u64>,
     /// The version of the compiler's semantics.
     pub compiler: u32,
-    /// The time it was judged at, in milliseconds since 1970.
+    /// The time it was judged at, in milliseconds since 1970: the later of the clock and the latest time on record.
     pub now_ms: u64,
     /// The policy set it was judged by.
     pub policy_set: PolicySetHash,

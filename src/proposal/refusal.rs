@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::contract::words;
+use crate::canon::words;
 
 /// The stages of a compile, in the order in which they are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub enum Code {
     UntrustedRoot,
     /// The chain itself does not hold.
     InvalidChain,
+    /// A start is not signed by the writ's subject.
+    WrongSubject,
     /// A writ is not meant for this store.
     WrongAudience,
     /// A writ is of another tenant.

@@ -1,14 +1,8 @@
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
 
+use super::CancelToken;
 use crate::{
     canon::{FileHash, ProposalId},
     commit::Delta,
@@ -68,22 +62,6 @@ impl Reads {
 
     fn find(&self, id: &ResourceId) -> Option<&ReadResource> {
         self.0.get(&(id.kind().to_owned(), id.id().to_owned()))
-    }
-}
-
-/// Tells a call to stop.
-#[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
-
-impl CancelToken {
-    /// Tells it.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether it was told.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
     }
 }
 

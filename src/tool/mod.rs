@@ -1,10 +1,12 @@
 //! Capabilities: what a tool is, and the registry that the runtime executes from.
 
 mod call;
+mod cancel;
 mod function;
 mod registry;
 
-pub use call::{Call, CancelToken, ReadResource, Reads, ToolError, ToolOutput};
+pub use call::{Call, ReadResource, Reads, ToolError, ToolOutput};
+pub use cancel::CancelToken;
 pub use function::{FnTool, FnToolBuilder, tool};
 pub use registry::{RegisterError, ToolRegistry};
 

@@ -28,27 +28,36 @@ pub struct FoldError {
     pub found: u64,
 }
 
+/// What a change replaced: takes it back when its record could not be stored.
+#[derive(Debug, Default)]
+pub struct Unfold(Vec<(ResourceId, Option<Resource>)>);
+
 impl World {
-    /// Applies a change, all of it or nothing, and returns the new root.
+    /// Applies a change, all of it or nothing. Returns the new root, and what takes the change back.
     ///
     /// # Errors
     /// When a resource does not have the version that the change expects; the world is unchanged then.
-    pub fn fold(&mut self, ops: Vec<FoldOp>) -> Result<WorldRoot, FoldError> {
-        let mut undo = Vec::with_capacity(ops.len());
+    pub fn fold(&mut self, ops: Vec<FoldOp>) -> Result<(WorldRoot, Unfold), FoldError> {
+        let mut undo = Unfold(Vec::with_capacity(ops.len()));
         for op in ops {
             let found = self.resources.get(&op.resource).map_or(0, |resource| resource.version);
             if found != op.expected || (found == 0 && op.becomes.is_none()) {
                 let error = FoldError { resource: op.resource, expected: op.expected, found };
-                for (resource, before) in undo.into_iter().rev() {
-                    self.set(resource, before);
-                }
+                self.unfold(undo);
                 return Err(error);
             }
             let after = op.becomes.map(|(commitment, value)| Resource { version: found + 1, commitment, value });
             let before = self.set(op.resource.clone(), after);
-            undo.push((op.resource, before));
+            undo.0.push((op.resource, before));
         }
-        Ok(self.root())
+        Ok((self.root(), undo))
+    }
+
+    /// Takes back the last change.
+    pub fn unfold(&mut self, undo: Unfold) {
+        for (resource, before) in undo.0.into_iter().rev() {
+            self.set(resource, before);
+        }
     }
 
     fn set(&mut self, resource: ResourceId, after: Option<Resource>) -> Option<Resource> {

@@ -4,7 +4,7 @@ mod fold;
 mod resource;
 mod tree;
 
-pub use fold::{FoldError, FoldOp};
+pub use fold::{FoldError, FoldOp, Unfold};
 pub use resource::{Resource, ResourceError, ResourceId};
 pub use tree::root_of;
 

@@ -164,6 +164,11 @@ impl WritChain {
         UnverifiedChain { chain: self.links.clone() }
     }
 
+    /// Every writ as it was signed, root first.
+    pub fn signed(&self) -> &[SignedWrit] {
+        &self.links
+    }
+
     /// The same chain with one more link below.
     ///
     /// # Errors
@@ -172,5 +177,17 @@ impl WritChain {
         let mut chain = self.links.clone();
         chain.push(child);
         UnverifiedChain { chain }.verify()
+    }
+}
+
+impl From<WritChain> for UnverifiedChain {
+    fn from(chain: WritChain) -> Self {
+        Self { chain: chain.links }
+    }
+}
+
+impl From<&WritChain> for UnverifiedChain {
+    fn from(chain: &WritChain) -> Self {
+        chain.to_unverified()
     }
 }

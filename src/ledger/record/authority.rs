@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,27 +6,11 @@ use crate::{
         CanonError, Commitment, ContractHash, Nonce, PolicySetHash, RosterHash, StatementHash, TrajectoryId, WritId,
         domain, to_canonical,
     },
-    contract::{Contract, words},
-    crypto::{NamedKey, PublicKey, Signature},
+    contract::Contract,
+    crypto::{NamedKey, PublicKey, Role, Signature},
+    policy::Roster,
     proposal::Refusal,
 };
-
-/// What a key may do in a store. A key acts only in its roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Issues root writs.
-    WritIssuer,
-    /// Signs policy bundles.
-    PolicyIssuer,
-    /// Votes, and signs rosters of approvers.
-    Approver,
-    /// Signs entries.
-    Runtime,
-}
-words!(Role, "role", {
-    WritIssuer = "writ_issuer", PolicyIssuer = "policy_issuer", Approver = "approver", Runtime = "runtime",
-});
 
 /// `genesis`: the first entry of a store. The hash of its record is the store's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,36 +147,6 @@ pub struct RosterRecord {
     pub signature: Signature,
     /// Who signed: a trusted approver.
     pub signed_by: PublicKey,
-}
-
-/// Who may approve on which channel, and how many must.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Roster {
-    /// By channel.
-    pub channels: BTreeMap<String, Quorum>,
-    /// The roster's version, for people.
-    pub version: String,
-}
-
-/// The approvers of a channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quorum {
-    /// Who may vote.
-    pub approvers: Vec<NamedKey>,
-    /// How many distinct approvals are needed.
-    pub required: u32,
-}
-
-impl Roster {
-    /// The roster's hash.
-    ///
-    /// # Errors
-    /// Never for keys and names; the signature is that of every sealing.
-    pub fn hash(&self) -> Result<RosterHash, CanonError> {
-        Ok(RosterHash(domain::ROSTER.hash(&[&to_canonical(self)?])))
-    }
 }
 
 /// `run_opened`: a trajectory exists; stored in one batch with its first entry.

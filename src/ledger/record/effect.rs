@@ -1,9 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{Commitment, EntryId},
+    canon::{Commitment, EntryId, words},
     commit::{Observation, Origin, Undo},
-    contract::words,
     crypto::NamedKey,
     intent::IntentRecord,
     proposal::Proposal,
@@ -92,6 +91,13 @@ words!(FailureCause, "failure cause", {
     Cancelled = "cancelled", Postcondition = "postcondition", DeltaConflict = "delta_conflict",
     BadResult = "bad_result", CostOverrun = "cost_overrun", CommitFailed = "commit_failed", Interrupted = "interrupted",
 });
+
+impl FailureCause {
+    /// Whether the tool had returned an output, so that its effect is known to have happened.
+    pub fn follows_an_output(self) -> bool {
+        matches!(self, Self::Postcondition | Self::DeltaConflict | Self::BadResult | Self::CostOverrun)
+    }
+}
 
 /// `rejection`: an intent that was refused before any tool ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

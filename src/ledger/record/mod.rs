@@ -12,15 +12,15 @@ mod upkeep;
 
 pub use approval::{ApprovalOutcome, Outcome, PendingApproval, Vote, VoteStatement};
 pub use authority::{
-    ClockReset, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Quorum, Revocation, RevocationStatement, Role,
-    Roster, RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
+    ClockReset, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation, RevocationStatement, RosterRecord,
+    RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
 };
 pub use delegation::{Delegated, DelegationResult};
 pub use effect::{
     CompensationHalt, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Rejection, WhatHappened,
 };
 pub use run::{
-    BranchPoint, BranchStart, EndReason, Link, Resumed, RunStart, StartStatement, Terminated, Turn, TurnError,
-    TurnStart,
+    BranchPoint, BranchStart, EndReason, Link, MalformedRequest, Resumed, RunStart, StartStatement, Terminated, Turn,
+    TurnError, TurnStart,
 };
 pub use upkeep::{Checkpoint, Erased, Erasure, RoutingOutcome, SkillBound};

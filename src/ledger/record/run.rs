@@ -3,9 +3,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     canon::{
         CanonError, Commitment, ContractHash, EntryId, IntentId, Nonce, PolicySetHash, StoreId, TrajectoryId,
-        WorldRoot, WritId, domain, to_canonical,
+        WorldRoot, WritId, domain, to_canonical, words,
     },
-    contract::words,
     crypto::Signature,
     intent::IntentRecord,
     writ::{Amounts, SignedWrit},
@@ -116,6 +115,9 @@ pub struct Turn {
     /// The intents, in the order in which they were emitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intents: Vec<IntentRecord>,
+    /// Requests that could not be made intents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub malformed: Vec<MalformedRequest>,
     /// The entry that opened the turn.
     pub start: EntryId,
     /// Commits to the text beside the intents, where there was any.
@@ -123,6 +125,16 @@ pub struct Turn {
     pub text: Option<Commitment>,
     /// What it cost.
     pub usage: Amounts,
+}
+
+/// A request that could not be made an intent: its tool or arguments cannot be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MalformedRequest {
+    /// Its place among the turn's requests, from 0.
+    pub index: u64,
+    /// Commits to what is wrong with it.
+    pub reason: Commitment,
 }
 
 /// A turn that failed.

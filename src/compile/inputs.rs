@@ -1,0 +1,52 @@
+use std::collections::BTreeSet;
+
+use crate::{
+    canon::{StoreId, TrajectoryId, WritId},
+    contract::ContractSet,
+    crypto::Trust,
+    intent::SealedIntent,
+    policy::PolicySet,
+    proposal::{ApprovalEvidence, Quote},
+    world::World,
+    writ::{Amounts, WritChain},
+};
+
+/// Everything that a decision depends on, as plain data.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The votes that counted, by channel.
+    pub approvals: &'a [ApprovalEvidence],
+    /// What every writ of the chain has left, root first.
+    pub balances: &'a [Amounts],
+    /// The contracts of the registered tools.
+    pub contracts: &'a ContractSet,
+    /// The quote of the first compile, when a suspended proposal is compiled again.
+    pub earlier: Option<&'a Quote>,
+    /// What is asked.
+    pub intent: &'a SealedIntent,
+    /// The policies.
+    pub policies: &'a PolicySet,
+    /// The authority that it stands on.
+    pub standing: Standing<'a>,
+    /// The trajectory.
+    pub trajectory: TrajectoryId,
+    /// The world.
+    pub world: &'a World,
+}
+
+/// The authority that an intent, or the start of a run, stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The writ chain; its signatures and links hold.
+    pub chain: &'a WritChain,
+    /// What the clock says, in milliseconds since 1970.
+    pub clock_ms: u64,
+    /// The later of the clock and the latest time on record.
+    pub now_ms: u64,
+    /// The writs that are revoked.
+    pub revoked: &'a BTreeSet<WritId>,
+    /// The store.
+    pub store: StoreId,
+    /// The roots of trust.
+    pub trust: &'a Trust,
+}

@@ -1,0 +1,141 @@
+//! Intent → Proposal: a pure function over plain data, in named stages.
+//!
+//! Same inputs, same output, byte for byte. Time, revocations and balances are inputs, so a decision can be derived
+//! again from a ledger alone. Nothing here can reach a tool, a store or a clock.
+//!
+//! A compile has two halves. [`admit`] passes the stages that need nothing but the intent and its authority. Only an
+//! [`Admitted`] intent is worth asking its tool for a quote; [`Admitted::decide`] passes the rest. [`compile`] does both.
+
+mod inputs;
+mod stage;
+mod staged;
+
+pub use inputs::{Inputs, Standing};
+pub use staged::Staged;
+
+use crate::{
+    canon::CanonError,
+    contract::SealedContract,
+    proposal::{Decision, Plan, PolicyTrace, Proposal, Quote, Refusal, Resolved, Status},
+    writ::Amounts,
+};
+
+/// The version of the compiler's semantics: raised whenever any decision changes for the same inputs.
+pub const COMPILER: u32 = 1;
+
+/// What became of an intent.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once per call and taken apart at once")]
+pub enum Compiled {
+    /// It may be carried out.
+    Staged(Staged),
+    /// It waits for approval.
+    Suspended(Proposal),
+    /// It is refused.
+    Rejected(Proposal),
+}
+
+/// An intent that has passed the stages before its tool is asked.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    inputs: Inputs<'a>,
+    contract: SealedContract,
+    resolved: Resolved,
+}
+
+/// Compiles an intent: all stages, with the quote that its tool gave, if it was asked.
+///
+/// # Errors
+/// When something that was to be recorded cannot be sealed; nothing may be done then.
+pub fn compile(inputs: Inputs<'_>, quote: Option<Quote>) -> Result<Compiled, CanonError> {
+    match (admit(inputs)?, quote) {
+        (Ok(admitted), Some(quote)) => Ok(admitted.decide(quote, inputs.balances)),
+        (Ok(admitted), None) => Ok(Compiled::Rejected(admitted.refuse(stage::quote_unavailable()))),
+        (Err(rejected), _) => Ok(Compiled::Rejected(rejected)),
+    }
+}
+
+/// Passes the stages that the start of a run has to pass: a trusted root, this store, not revoked, in time.
+///
+/// # Errors
+/// The refusal of the first stage that is not passed.
+pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
+    stage::standing(standing)
+}
+
+/// Passes the stages up to the arguments' conditions, with one call's cost for the budget.
+///
+/// # Errors
+/// When something that was to be recorded cannot be sealed.
+#[expect(clippy::result_large_err, reason = "both outcomes are as large, and each is taken apart at once")]
+pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Proposal>, CanonError> {
+    let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
+    let resolved = match &contract {
+        Some(contract) => {
+            let (intent, writ) = (inputs.intent.id(), inputs.standing.chain.id());
+            Some(Resolved::new(inputs.trajectory, intent, writ, contract.hash(), Plan::Call)?)
+        }
+        None => None,
+    };
+    let reject = |refusal| propose(&inputs, resolved, inputs.balances, None, Status::Rejected(refusal), None);
+    Ok(match (stage::admission(&inputs, contract.as_ref()), contract, resolved) {
+        (Ok(()), Some(contract), Some(resolved)) => Ok(Admitted { inputs, contract, resolved }),
+        (Ok(()), _, _) => Err(reject(stage::unknown_tool(&inputs))),
+        (Err(refusal), _, _) => Err(reject(refusal)),
+    })
+}
+
+impl Admitted<'_> {
+    /// The contract that the intent resolved to.
+    pub fn contract(&self) -> &SealedContract {
+        &self.contract
+    }
+
+    /// Passes the rest of the stages, with the tool's quote and what every writ of the chain has left.
+    pub fn decide(self, quote: Quote, balances: &[Amounts]) -> Compiled {
+        let judged = stage::judgement(&self.inputs, &self.contract, &quote, balances);
+        let status = match judged.outcome {
+            Ok(status) => status,
+            Err(refusal) => Status::Rejected(refusal),
+        };
+        let trace = Some(judged.trace);
+        let proposal = propose(&self.inputs, Some(self.resolved), balances, Some(quote), status, trace);
+        match &proposal.decision.status {
+            Status::Staged => Compiled::Staged(Staged::new(proposal, self.resolved, self.inputs.intent, self.contract)),
+            Status::Suspended { .. } => Compiled::Suspended(proposal),
+            Status::Rejected(_) => Compiled::Rejected(proposal),
+        }
+    }
+
+    /// Refuses it for a reason outside the stages, such as a tool that could not be asked.
+    pub fn refuse(self, refusal: Refusal) -> Proposal {
+        let balances = self.inputs.balances;
+        propose(&self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
+    }
+}
+
+fn propose(
+    inputs: &Inputs<'_>,
+    resolved: Option<Resolved>,
+    balances: &[Amounts],
+    quote: Option<Quote>,
+    status: Status,
+    trace: Option<PolicyTrace>,
+) -> Proposal {
+    Proposal {
+        decision: Decision {
+            approvals: inputs.approvals.to_vec(),
+            balances: balances.to_vec(),
+            clock_ms: (inputs.standing.clock_ms != inputs.standing.now_ms).then_some(inputs.standing.clock_ms),
+            compiler: COMPILER,
+            now_ms: inputs.standing.now_ms,
+            policy_set: inputs.policies.hash(),
+            quote,
+            status,
+            trace: trace.unwrap_or_default(),
+        },
+        intent: inputs.intent.record().clone(),
+        resolved,
+        writ: inputs.standing.chain.id(),
+    }
+}

@@ -1,0 +1,18 @@
+use crate::{
+    compile::Inputs,
+    contract::{Effect, SealedContract},
+    intent::IntentKind,
+    proposal::{Code, Refusal, Stage},
+};
+
+pub(super) fn check(inputs: &Inputs<'_>, contract: Option<&SealedContract>) -> Result<(), Refusal> {
+    let kind = inputs.intent.record().kind;
+    let refuse = |code| Err(Refusal::new(Stage::IntentKind, code).asked(kind));
+    match (kind, contract) {
+        (IntentKind::Query, Some(contract)) if contract.effect > Effect::Read => {
+            refuse(Code::QueryWithEffect).map_err(|refusal| refusal.allowed(Effect::Read))
+        }
+        (IntentKind::Act | IntentKind::Query, _) => Ok(()),
+        (IntentKind::Delegate | IntentKind::MemoryPromote, _) => refuse(Code::UnsupportedKind),
+    }
+}

@@ -1,0 +1,25 @@
+use super::Request;
+use crate::{
+    compile::Inputs,
+    contract::SealedContract,
+    policy::PolicyInput,
+    proposal::{Code, PolicyTrace, Refusal, Stage, Verdict},
+};
+
+pub(super) fn check(
+    inputs: &Inputs<'_>,
+    contract: &SealedContract,
+    trace: &mut PolicyTrace,
+) -> Result<Option<Request>, Refusal> {
+    let input = PolicyInput { intent: inputs.intent, chain: inputs.standing.chain, contract, world: inputs.world };
+    let evaluation = inputs.policies.evaluate(&input);
+    *trace = evaluation.trace;
+    match evaluation.verdict {
+        Verdict::Permit => Ok(None),
+        Verdict::RequireApproval { channel, reason } => Ok(Some(Request { channel, reason })),
+        Verdict::Deny { reason } => {
+            let code = if evaluation.failed { Code::PolicyFailed } else { Code::PolicyDenied };
+            Err(Refusal::new(Stage::Policy, code).asked(reason))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use serde_json::Value;
+
+use crate::{
+    canon::ProposalId,
+    contract::SealedContract,
+    intent::SealedIntent,
+    proposal::{Proposal, Quote, Resolved},
+};
+
+/// A proposal that may be carried out. Only a compile makes one, and `execute` uses it up.
+///
+/// It cannot be built, copied or read from bytes:
+///
+/// ```compile_fail
+/// fn forge() -> openthymos::compile::Staged {
+///     openthymos::compile::Staged { proposal: todo!() }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn twice(staged: openthymos::compile::Staged) -> (openthymos::compile::Staged, openthymos::compile::Staged) {
+///     (staged.clone(), staged)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn read(bytes: &[u8]) -> openthymos::compile::Staged {
+///     serde_json::from_slice(bytes).unwrap()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Staged {
+    proposal: Proposal,
+    resolved: Resolved,
+    intent: SealedIntent,
+    contract: SealedContract,
+}
+
+impl Staged {
+    // INVARIANT: called only by `Admitted::decide`, and only for a decision whose status is `Staged`.
+    pub(super) fn new(proposal: Proposal, resolved: Resolved, intent: &SealedIntent, contract: SealedContract) -> Self {
+        Self { proposal, resolved, intent: intent.clone(), contract }
+    }
+
+    /// The proposal.
+    pub fn proposal(&self) -> &Proposal {
+        &self.proposal
+    }
+
+    /// The proposal's id.
+    pub fn id(&self) -> ProposalId {
+        self.resolved.id
+    }
+
+    /// What was asked.
+    pub fn intent(&self) -> &SealedIntent {
+        &self.intent
+    }
+
+    /// The arguments.
+    pub fn args(&self) -> &Value {
+        self.intent.args()
+    }
+
+    /// The contract that it was decided under.
+    pub fn contract(&self) -> &SealedContract {
+        &self.contract
+    }
+
+    /// What the tool said before.
+    #[expect(clippy::expect_used, reason = "a staged decision has a quote")]
+    pub fn quote(&self) -> &Quote {
+        self.proposal.decision.quote.as_ref().expect("a staged decision has a quote")
+    }
+
+    /// Gives up the proposal, to be recorded.
+    pub fn into_proposal(self) -> Proposal {
+        self.proposal
+    }
+}

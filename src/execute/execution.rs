@@ -1,0 +1,86 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    conclude::{Finished, Returned},
+    guard::{Guarded, guard},
+    quote::gather,
+};
+use crate::{
+    canon::{CanonError, EntryId},
+    compile::Staged,
+    host::Host,
+    ledger::{Draft, Kind, record::Dispatch},
+    tool::{Call, CancelToken, Reads, ToolContract, ToolError},
+    world::World,
+    writ::Amounts,
+};
+
+/// A staged proposal about to be carried out, with its own copies of all that the tool will see.
+pub struct Execution {
+    staged: Staged,
+    tool: Arc<dyn ToolContract>,
+    reads: Reads,
+}
+
+impl Execution {
+    /// Prepares a staged proposal.
+    pub fn new(staged: Staged, tool: Arc<dyn ToolContract>, world: &World) -> Self {
+        let ids: Vec<_> = staged.quote().reads.iter().map(|read| read.resource.clone()).collect();
+        let (_, reads) = gather(&ids, world);
+        Self { staged, tool, reads }
+    }
+
+    /// The proposal.
+    pub fn staged(&self) -> &Staged {
+        &self.staged
+    }
+
+    /// What the call may cost at most: held from the dispatch on.
+    pub fn cost(&self) -> Amounts {
+        self.staged.quote().cost
+    }
+
+    /// The record that has to be durable before [`run`](Self::run); none for a tool without a host effect.
+    ///
+    /// # Errors
+    /// When the record cannot be sealed; the tool must not be called then.
+    pub fn dispatch(&self) -> Result<Option<Draft>, CanonError> {
+        if !self.staged.contract().has_host_effect() {
+            return Ok(None);
+        }
+        let record = Dispatch { compensates: None, proposal: self.staged.proposal().clone(), reserved: self.cost() };
+        let blobs = self.staged.intent().blobs().cloned().collect();
+        Draft::seal(Kind::Dispatch, &record, blobs).map(Some)
+    }
+
+    /// Calls the tool. `dispatch` is the entry that [`dispatch`](Self::dispatch) became.
+    pub async fn run(self, dispatch: Option<EntryId>, cancel: CancelToken, host: &Host) -> Finished {
+        let Self { staged, tool, reads } = self;
+        let deadline = Duration::from_millis(staged.quote().cost.wall_clock_ms);
+        let call = Call {
+            args: staged.args().clone(),
+            reads: reads.clone(),
+            probe: staged.quote().probe,
+            proposal: staged.id(),
+            deadline,
+            cancel: cancel.clone(),
+            spawn: Arc::clone(&host.spawn),
+        };
+        let started = host.clock.monotonic();
+        let returned = if cancel.is_cancelled() {
+            Returned::NotDone("cancelled before the call".into())
+        } else {
+            match guard(tool.call(call), deadline, &cancel, &*host.timer).await {
+                Guarded::Returned(Ok(output)) => Returned::Output(output),
+                Guarded::Returned(Err(ToolError::NotDone(message))) => Returned::NotDone(message),
+                Guarded::Returned(Err(ToolError::Failed(message))) => Returned::Failed(message),
+                Guarded::Panicked(message) => Returned::Panicked(message),
+                Guarded::TimedOut => Returned::TimedOut,
+                Guarded::Cancelled => Returned::Cancelled,
+            }
+        };
+        let elapsed = host.clock.monotonic().saturating_sub(started);
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        Finished { staged, tool, reads, dispatch, returned, elapsed_ms }
+    }
+}

@@ -1,0 +1,14 @@
+//! Staged → Commit: asks a tool before, calls it, and turns what comes back into the record of what happened.
+//!
+//! A [`Staged`](crate::compile::Staged) proposal becomes an [`Execution`]. For a tool that touches the host at Write or
+//! above, its dispatch record has to be durable before [`Execution::run`]; what came back is a [`Finished`], which
+//! [`Finished::conclude`] checks against the tool's postcondition and the world, and turns into a commit or a failure.
+
+mod conclude;
+mod execution;
+mod guard;
+mod quote;
+
+pub use conclude::{ConcludeError, Concluded, Conclusion, Finished};
+pub use execution::Execution;
+pub use quote::{QuoteError, quote};

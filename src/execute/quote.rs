@@ -1,0 +1,84 @@
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::guard::{Guarded, guard, guard_sync};
+use crate::{
+    canon::{Commitment, domain},
+    contract::SealedContract,
+    host::Host,
+    proposal::{Quote, Read},
+    tool::{CancelToken, Reads, ToolContract},
+    world::{ResourceId, World},
+    writ::Amounts,
+};
+
+/// The longest that a tool may take to say what it would do.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A tool that could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("tool `{tool}` could not say what it would do: {reason}")]
+pub struct QuoteError {
+    /// The tool.
+    pub tool: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Asks a tool what a call would cost, read and need. The intent must have been admitted: this runs the tool's code.
+///
+/// `time_left_ms` is what the writ chain has left of execution time; the call gets at most that.
+///
+/// # Errors
+/// When the tool panics, or its probe fails or takes too long.
+pub async fn quote(
+    tool: &dyn ToolContract,
+    contract: &SealedContract,
+    args: &Value,
+    world: &World,
+    time_left_ms: u64,
+    host: &Host,
+) -> Result<Quote, QuoteError> {
+    let error = |reason: String| QuoteError { tool: contract.name.to_string(), reason };
+    if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
+        return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
+    }
+    let probe = match guard(tool.probe(args), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+        Guarded::Returned(probe) => probe.map_err(|failed| error(failed.to_string()))?,
+        Guarded::Panicked(panic) => return Err(error(panic)),
+        Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),
+    };
+    let asked = guard_sync(|| {
+        let reads = gather(&tool.reads(args), world);
+        let deadline_ms = u64::try_from(tool.deadline().as_millis()).unwrap_or(u64::MAX);
+        let cost = tool.cost(args);
+        Quote {
+            arguments: None,
+            compensable: tool.compensable(args),
+            cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
+            key: tool.idempotency_key(args).map(|key| business_key(contract, &key)),
+            precondition: tool.precondition(args, &reads.1).err(),
+            probe,
+            reads: reads.0,
+        }
+    });
+    asked.map_err(error)
+}
+
+/// The same key of the same tool gives the same hash, in every run.
+fn business_key(contract: &SealedContract, key: &str) -> Commitment {
+    Commitment(domain::BUSINESS_KEY.hash(&[contract.name.as_str().as_bytes(), &[0], key.as_bytes()]))
+}
+
+/// What a tool asked to see: for the record, and for the tool.
+pub(super) fn gather(ids: &[ResourceId], world: &World) -> (Vec<Read>, Reads) {
+    let (mut record, mut reads) = (Vec::with_capacity(ids.len()), Reads::default());
+    for id in ids {
+        let found = world.get(id);
+        let version = found.map_or(0, |resource| resource.version);
+        record.push(Read { resource: id.clone(), value: found.map(|resource| resource.commitment), version });
+        reads.insert(id, version, found.and_then(|resource| resource.value.clone()));
+    }
+    (record, reads)
+}

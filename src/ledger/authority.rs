@@ -1,0 +1,178 @@
+//! The fold of the authority trajectory: what is trusted, revoked and in force at one epoch.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Entry, EntryError, Kind,
+    record::{Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord, TrustChange, TrustRoot},
+};
+use crate::{
+    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, domain},
+    crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
+    policy::Roster,
+};
+
+/// Why an authority entry has no force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// The entry's parts do not belong together.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// A statement cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] CanonError),
+    /// A statement's signature does not verify.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// A statement is signed by a key without the role for it.
+    #[error("key {key} does not have the role {role}")]
+    Role {
+        /// The key.
+        key: PublicKey,
+        /// The role that it would need.
+        role: Role,
+    },
+    /// A definition does not have the hash that the entry gives.
+    #[error("the definition does not match the hash beside it")]
+    Definition,
+    /// The first entry is no genesis, or a later one is.
+    #[error("a store begins with one genesis entry")]
+    Genesis,
+    /// A rotation names a key that is not the one in use.
+    #[error("key {key} is not in use")]
+    NotInUse {
+        /// The key.
+        key: PublicKey,
+    },
+}
+
+/// The authority of a store at one epoch: the fold of its authority entries up to there.
+#[derive(Debug, Clone)]
+pub struct AuthorityState {
+    /// The entry that opened the epoch.
+    pub epoch: EntryId,
+    /// Its seq on the authority trajectory.
+    pub epoch_seq: u64,
+    /// The policy set in force.
+    pub policy_set: Option<PolicySetHash>,
+    /// The writs that are revoked.
+    pub revoked: BTreeSet<WritId>,
+    /// The roster in force.
+    pub roster: Option<Roster>,
+    /// The keys that sign or signed entries, oldest first; empty in a store that is run unsigned.
+    pub runtime_keys: Vec<NamedKey>,
+    /// The roots of trust.
+    pub trust: Trust,
+}
+
+impl Default for AuthorityState {
+    /// Before the genesis: nothing is trusted.
+    fn default() -> Self {
+        Self {
+            epoch: EntryId::ZERO,
+            epoch_seq: 0,
+            policy_set: None,
+            revoked: BTreeSet::new(),
+            roster: None,
+            runtime_keys: Vec::new(),
+            trust: Trust::default(),
+        }
+    }
+}
+
+impl AuthorityState {
+    /// The id of a store, from the record of its genesis entry.
+    pub fn store_id(genesis_record: &[u8]) -> StoreId {
+        StoreId(domain::STORE.hash(&[genesis_record]))
+    }
+
+    /// The authority trajectory of a store.
+    pub fn trajectory(store: StoreId) -> TrajectoryId {
+        TrajectoryId(domain::AUTHORITY.hash(&[store.as_bytes()]))
+    }
+
+    /// The key that signs entries now.
+    pub fn runtime_key(&self) -> Option<&NamedKey> {
+        self.runtime_keys.last()
+    }
+
+    /// The key that signs or signed entries under this id.
+    pub fn signing_key(&self, id: &KeyId) -> Option<&NamedKey> {
+        self.runtime_keys.iter().rev().find(|named| named.key.id() == *id)
+    }
+
+    /// Applies the next entry that opens an epoch; others are left aside.
+    ///
+    /// # Errors
+    /// When the entry has no force: a statement in it is not signed by a key with the role for it.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), AuthorityError> {
+        let Some(kind) = entry.header.known_kind().filter(|kind| kind.opens_epoch()) else { return Ok(()) };
+        if (kind == Kind::Genesis) != (self.epoch == EntryId::ZERO) {
+            return Err(AuthorityError::Genesis);
+        }
+        match kind {
+            Kind::Genesis => self.runtime_keys.extend(entry.body::<Genesis>()?.runtime),
+            Kind::TrustRoot => self.change_trust(entry.body()?),
+            Kind::KeyRotation => self.rotate(entry.body()?)?,
+            Kind::Revocation => self.revoke(&entry.body()?)?,
+            Kind::PolicySet => self.policy_set = Some(entry.body::<PolicySetRecord>()?.hash),
+            Kind::Roster => self.set_roster(entry.body()?)?,
+            _ => {}
+        }
+        self.epoch = entry.id();
+        self.epoch_seq = entry.header.seq;
+        Ok(())
+    }
+
+    fn need(&self, key: &PublicKey, role: Role) -> Result<(), AuthorityError> {
+        if self.trust.has(key, role) { Ok(()) } else { Err(AuthorityError::Role { key: *key, role }) }
+    }
+
+    fn change_trust(&mut self, record: TrustRoot) {
+        for role in record.roles {
+            match record.change {
+                TrustChange::Added => self.trust.add(record.root.key, role),
+                TrustChange::Removed => self.trust.remove(&record.root.key, role),
+            }
+        }
+    }
+
+    fn rotate(&mut self, record: KeyRotation) -> Result<(), AuthorityError> {
+        let KeyRotation { signature, signed_by, statement } = record;
+        signed_by.verify(Purpose::Rotation, statement.hash()?.as_bytes(), &signature)?;
+        if signed_by != statement.old || statement.invalid_from.is_some() {
+            self.need(&signed_by, Role::WritIssuer)?;
+        }
+        match statement.role {
+            Role::Runtime if self.runtime_key().is_some_and(|named| named.key == statement.old) => {
+                self.runtime_keys.push(statement.new);
+            }
+            Role::Runtime => return Err(AuthorityError::NotInUse { key: statement.old }),
+            role => {
+                self.need(&statement.old, role)?;
+                self.trust.remove(&statement.old, role);
+                self.trust.add(statement.new.key, role);
+            }
+        }
+        Ok(())
+    }
+
+    fn revoke(&mut self, record: &Revocation) -> Result<(), AuthorityError> {
+        let by = record.statement.by.key;
+        self.need(&by, Role::WritIssuer)?;
+        by.verify(Purpose::Revocation, record.statement.hash()?.as_bytes(), &record.signature)?;
+        self.revoked.insert(record.statement.writ);
+        Ok(())
+    }
+
+    fn set_roster(&mut self, record: RosterRecord) -> Result<(), AuthorityError> {
+        if record.roster.hash()? != record.hash {
+            return Err(AuthorityError::Definition);
+        }
+        self.need(&record.signed_by, Role::Approver)?;
+        record.signed_by.verify(Purpose::Roster, record.hash.as_bytes(), &record.signature)?;
+        self.roster = Some(record.roster);
+        Ok(())
+    }
+}

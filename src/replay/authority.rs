@@ -1,0 +1,220 @@
+use std::collections::HashMap;
+
+use super::{Fault, FaultKind, ReplayError, fault::at};
+use crate::{
+    canon::{ContractHash, EntryId, StoreId, TrajectoryId},
+    contract::Contract,
+    ledger::{
+        AuthorityState, Entry, Kind, LedgerStore, Position, Register, RegisterKey, StoreError,
+        record::{ContractRecord, RunOpened},
+    },
+};
+
+/// Checked authority entries of one store: every one that opened an epoch, and those others that a run refers to.
+#[derive(Debug, Clone)]
+pub struct AuthorityLog {
+    store: StoreId,
+    trajectory: TrajectoryId,
+    epochs: Vec<Entry>,
+    others: Vec<Entry>,
+    state: AuthorityState,
+    contracts: HashMap<ContractHash, Contract>,
+    opened: HashMap<TrajectoryId, RunOpened>,
+}
+
+impl AuthorityLog {
+    /// Checks authority entries: hashes, signatures, the unbroken line of epochs from the genesis on, and that each has
+    /// force.
+    ///
+    /// # Errors
+    /// The first entry that does not hold.
+    pub fn new(mut entries: Vec<Entry>) -> Result<Self, ReplayError> {
+        entries.sort_by_key(|entry| entry.header.seq);
+        let Some(genesis) = entries.first() else { return Err(ReplayError::Empty) };
+        if genesis.header.known_kind() != Some(Kind::Genesis) || genesis.header.seq != 0 {
+            return Err(at(genesis, FaultKind::Force(crate::ledger::AuthorityError::Genesis)).into());
+        }
+        let store = AuthorityState::store_id(&genesis.record);
+        let mut log = Self {
+            store,
+            trajectory: AuthorityState::trajectory(store),
+            epochs: Vec::new(),
+            others: Vec::new(),
+            state: AuthorityState::default(),
+            contracts: HashMap::new(),
+            opened: HashMap::new(),
+        };
+        for entry in entries {
+            if let Err(reason) = log.push(&entry) {
+                return Err(at(&entry, reason).into());
+            }
+        }
+        Ok(log)
+    }
+
+    fn push(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+        let header = &entry.header;
+        if header.store != self.store {
+            return Err(FaultKind::Store);
+        }
+        if header.trajectory != self.trajectory {
+            return Err(FaultKind::Trajectory);
+        }
+        entry.check()?;
+        let kind = header.known_kind().ok_or(FaultKind::UnknownKind)?;
+        if !kind.is_authority() {
+            return Err(FaultKind::Misplaced);
+        }
+        if (header.authority, header.base_seq) != (self.state.epoch, self.state.epoch_seq) {
+            return Err(FaultKind::Authority(header.authority));
+        }
+        if kind == Kind::Genesis {
+            self.state.apply(entry)?;
+            check_signature(entry, &self.state)?;
+            self.epochs.push(entry.clone());
+            return Ok(());
+        }
+        check_signature(entry, &self.state)?;
+        if kind.opens_epoch() {
+            self.state.apply(entry)?;
+            self.epochs.push(entry.clone());
+            return Ok(());
+        }
+        match kind {
+            Kind::Contract => {
+                let record: ContractRecord = entry.body()?;
+                let hash = record.definition.hash().map_err(crate::ledger::AuthorityError::from)?;
+                if hash != record.hash {
+                    return Err(FaultKind::Force(crate::ledger::AuthorityError::Definition));
+                }
+                self.contracts.insert(hash, record.definition);
+            }
+            Kind::RunOpened => {
+                let opened: RunOpened = entry.body()?;
+                self.opened.insert(opened.trajectory, opened);
+            }
+            _ => {}
+        }
+        self.others.push(entry.clone());
+        Ok(())
+    }
+
+    /// The store.
+    pub fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// The authority as it stands after the last entry.
+    pub fn state(&self) -> &AuthorityState {
+        &self.state
+    }
+
+    /// The entries, by seq.
+    pub fn entries(&self) -> Vec<&Entry> {
+        let mut entries: Vec<_> = self.epochs.iter().chain(&self.others).collect();
+        entries.sort_by_key(|entry| entry.header.seq);
+        entries
+    }
+
+    /// The entries that opened epochs, in order.
+    pub fn epochs(&self) -> &[Entry] {
+        &self.epochs
+    }
+
+    /// A recorded contract.
+    pub fn contract(&self, hash: &ContractHash) -> Option<&Contract> {
+        self.contracts.get(hash)
+    }
+
+    /// How a run was opened.
+    pub fn opened(&self, trajectory: &TrajectoryId) -> Option<&RunOpened> {
+        self.opened.get(trajectory)
+    }
+}
+
+/// Checks an entry's signature against the runtime's keys; in a store that is run unsigned there is none.
+pub(super) fn check_signature(entry: &Entry, authority: &AuthorityState) -> Result<(), FaultKind> {
+    if authority.runtime_keys.is_empty() {
+        let unsigned = entry.header.signer == crate::canon::KeyId::ZERO && entry.signature.is_none();
+        return if unsigned { Ok(()) } else { Err(FaultKind::Signer(entry.header.signer)) };
+    }
+    let key = authority.signing_key(&entry.header.signer).ok_or(FaultKind::Signer(entry.header.signer))?;
+    Ok(entry.check_signature(&key.key)?)
+}
+
+/// The authority as it stood when an entry was written, moved on from entry to entry.
+#[derive(Debug)]
+pub(super) struct AuthorityCursor {
+    state: AuthorityState,
+    next: usize,
+}
+
+impl AuthorityCursor {
+    pub(super) fn new() -> Self {
+        Self { state: AuthorityState::default(), next: 0 }
+    }
+
+    /// The authority as it stands.
+    pub(super) fn state(&self) -> &AuthorityState {
+        &self.state
+    }
+
+    /// Moves on to the epoch that `id` opened. It never moves back.
+    pub(super) fn advance(&mut self, log: &AuthorityLog, id: EntryId) -> Result<&AuthorityState, FaultKind> {
+        while self.state.epoch != id {
+            let entry = log.epochs.get(self.next).ok_or(FaultKind::Authority(id))?;
+            self.state.apply(entry)?;
+            self.next += 1;
+        }
+        Ok(&self.state)
+    }
+}
+
+/// The authority of a store with the opening of `run` and the contracts of `contracts`, all checked.
+///
+/// It walks the line of epochs backwards, so what it reads does not grow with the number of runs.
+///
+/// # Errors
+/// When the store is empty or fails, or an entry does not hold.
+pub async fn authority_of(
+    store: &dyn LedgerStore,
+    run: Option<&TrajectoryId>,
+    contracts: &[ContractHash],
+) -> Result<AuthorityLog, ReplayError> {
+    let genesis = store.scan(Position(0), 1).await?.into_iter().next().ok_or(ReplayError::Empty)?.1;
+    let trajectory = AuthorityState::trajectory(AuthorityState::store_id(&genesis.record));
+    let mut entries = Vec::new();
+    let mut seq = match store.register(&RegisterKey::new(Register::Epoch, &[])).await? {
+        Some(value) => value.last_chunk::<8>().map(|seq| u64::from_be_bytes(*seq)),
+        None => None,
+    };
+    while let Some(at) = seq {
+        let entry = entry_at(store, &trajectory, at).await?;
+        seq = (at > 0 && entry.header.base_seq < at).then_some(entry.header.base_seq);
+        entries.push(entry);
+    }
+    let mut wanted = Vec::new();
+    if let Some(run) = run {
+        wanted.push(RegisterKey::new(Register::Opened, &[run.as_bytes()]));
+    }
+    wanted.extend(contracts.iter().map(|hash| RegisterKey::new(Register::Contract, &[hash.as_bytes()])));
+    for key in wanted {
+        if let Some(seq) = store.register(&key).await?.and_then(|value| value.first_chunk::<8>().copied()) {
+            entries.push(entry_at(store, &trajectory, u64::from_be_bytes(seq)).await?);
+        }
+    }
+    entries.sort_by_key(|entry| entry.header.seq);
+    entries.dedup_by_key(|entry| entry.header.seq);
+    AuthorityLog::new(entries)
+}
+
+async fn entry_at(store: &dyn LedgerStore, trajectory: &TrajectoryId, seq: u64) -> Result<Entry, ReplayError> {
+    let found = store.read(trajectory, seq, 1).await?.into_iter().next();
+    Ok(found.ok_or_else(|| StoreError::Damaged(format!("authority entry {seq} is not there")))?)
+}
+
+impl From<Fault> for ReplayError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(Box::new(fault))
+    }
+}

@@ -1,0 +1,182 @@
+use crate::{
+    canon::{ContractHash, EntryId, ParseError, PolicySetHash, ProposalId, WorldRoot},
+    crypto::SignatureError,
+    ledger::{AuthorityError, EntryError, StoreError},
+    world::FoldError,
+    writ::ChainError,
+};
+
+/// The first thing that does not hold, and the entry where it was found.
+#[derive(Debug, thiserror::Error)]
+#[error("entry {seq} ({kind}, {}): {reason}", id.short())]
+pub struct Fault {
+    /// The entry's seq; for a missing entry, the seq that it would have.
+    pub seq: u64,
+    /// The entry's kind in words, or its number.
+    pub kind: String,
+    /// The entry's id.
+    pub id: EntryId,
+    /// What does not hold.
+    pub reason: FaultKind,
+}
+
+/// What does not hold.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// Its parts do not belong together, or its signature does not verify.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// It belongs to another store.
+    #[error("it belongs to another store")]
+    Store,
+    /// It belongs to another trajectory.
+    #[error("it belongs to another trajectory")]
+    Trajectory,
+    /// Its seq does not follow.
+    #[error("expected seq {expected}: an entry is missing, doubled or out of order")]
+    Seq {
+        /// The seq that was expected.
+        expected: u64,
+    },
+    /// Its parent is not the entry before it.
+    #[error("its parent is not the entry before it")]
+    Parent,
+    /// Its signing key is not one of the runtime's.
+    #[error("signed by key {0}, which is not the runtime's")]
+    Signer(crate::canon::KeyId),
+    /// It was decided under an authority entry that is not there, or that is older than the one before.
+    #[error("it was decided under authority entry {}, which is not there or out of order", .0.short())]
+    Authority(EntryId),
+    /// An authority entry has no force.
+    #[error(transparent)]
+    Force(#[from] AuthorityError),
+    /// A kind that this build does not know.
+    #[error("its kind is not known to this build")]
+    UnknownKind,
+    /// A kind that does not belong on this trajectory, or not here.
+    #[error("an entry of this kind does not belong here")]
+    Misplaced,
+    /// The trajectory's id is not the hash of its start.
+    #[error("the trajectory's id is not the hash of its start")]
+    Start,
+    /// The start is not signed by the subject of the writ.
+    #[error("start: {0}")]
+    StartSignature(SignatureError),
+    /// The writ chain does not hold.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The root writ's issuer was not trusted.
+    #[error("the root writ's issuer {0} was not trusted")]
+    Untrusted(crate::crypto::PublicKey),
+    /// The proposal's id is not that of its contents.
+    #[error("the proposal's id does not match its contents")]
+    Proposal,
+    /// An outcome whose proposal was not staged.
+    #[error("proposal {} was carried out and its decision is not `staged`", .0.short())]
+    NotStaged(ProposalId),
+    /// An outcome without a dispatch, or with one that has an outcome already.
+    #[error("it refers to dispatch {}, which is not there or has an outcome already", .0.short())]
+    Dispatch(EntryId),
+    /// A host effect without a dispatch.
+    #[error("a tool with a host effect was carried out without a dispatch")]
+    Undispatched,
+    /// A contract that is not recorded.
+    #[error("contract {0} is not recorded")]
+    Contract(ContractHash),
+    /// A delta that does not apply.
+    #[error("the change does not apply: {0}")]
+    Fold(#[from] FoldError),
+    /// The world's root after the commit differs.
+    #[error("the world's root is {found}, and the commit says {recorded}")]
+    Root {
+        /// The root in the commit.
+        recorded: WorldRoot,
+        /// The root of the fold.
+        found: WorldRoot,
+    },
+    /// It was decided on another world than the one before it.
+    #[error("it was decided on the world of seq {0}, and there was a later one")]
+    Base(u64),
+    /// A blob is gone that nobody erased.
+    #[error("a value is missing and no erasure entry names it")]
+    Missing,
+    /// Something follows the end of the run.
+    #[error("it follows the end of the run")]
+    AfterEnd,
+    /// The run was not opened in the authority trajectory.
+    #[error("the run's opening is not recorded in the authority trajectory")]
+    NotOpened,
+    /// The compiler's version is not the pinned one.
+    #[error("decided by compiler {found}, required {required}")]
+    Compiler {
+        /// The version in the decision.
+        found: u32,
+        /// The pinned version.
+        required: u32,
+    },
+    /// The policy set is not the pinned one.
+    #[error("decided by policy set {found}, required {required}")]
+    PolicySet {
+        /// The set in the decision.
+        found: PolicySetHash,
+        /// The pinned set.
+        required: PolicySetHash,
+    },
+}
+
+/// Why a replay did not come to a report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// Something does not hold.
+    #[error(transparent)]
+    Fault(#[from] Box<Fault>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such trajectory.
+    #[error("no run {0} in this ledger")]
+    NoRun(crate::canon::TrajectoryId),
+    /// The ledger holds nothing at all.
+    #[error("the ledger is empty: there is nothing to verify")]
+    Empty,
+    /// A line of an export cannot be read.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A line of an export is not sealable JSON.
+    #[error("line {line}: {source}")]
+    Json {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// The export could not be read.
+    #[error("reading the export: {0}")]
+    Io(#[from] std::io::Error),
+    /// The export ends before its signed head, or does not match it.
+    #[error("the export is cut short or changed: {0}")]
+    Head(String),
+    /// The result is not what was pinned.
+    #[error("{what} is {found}, required {required}")]
+    Pin {
+        /// What was pinned.
+        what: &'static str,
+        /// What it is.
+        found: String,
+        /// What it has to be.
+        required: String,
+    },
+}
+
+/// A fault at an entry.
+pub(super) fn at(entry: &crate::ledger::Entry, reason: FaultKind) -> Fault {
+    let kind = entry.header.known_kind().map_or_else(|| entry.header.kind.to_string(), |kind| kind.to_string());
+    Fault { seq: entry.header.seq, kind, id: entry.id(), reason }
+}

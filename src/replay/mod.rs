@@ -1,0 +1,21 @@
+//! Ledger → World: checks entries and folds their commits. It sees entries and nothing else.
+//!
+//! [`Replayer`] takes the entries of one trajectory in order and stops at the first [`Fault`]. [`run`] feeds it from a
+//! store, [`export`] from a file. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
+//! makes it *incomplete*, which is not success.
+
+mod authority;
+pub mod export;
+mod fault;
+mod origin;
+mod pins;
+mod replayer;
+mod report;
+mod run;
+
+pub use authority::{AuthorityLog, authority_of};
+pub use fault::{Fault, FaultKind, ReplayError};
+pub use pins::Pins;
+pub use replayer::{Folded, Replayer};
+pub use report::{Report, Verdict};
+pub use run::{closure, run};

@@ -1,0 +1,395 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    Fault, FaultKind, Pins, ReplayError, Report,
+    authority::{AuthorityCursor, AuthorityLog, check_signature},
+    fault::at,
+    origin::{Dispatches, check_origin, check_proposal, check_staged},
+};
+use crate::{
+    canon::{Commitment, EntryId, KeyId, PolicySetHash, TrajectoryId},
+    commit::{Commit, DeltaOp, Origin},
+    crypto::{NamedKey, Purpose, Role},
+    ledger::{
+        Entry, Kind, StoredBlob,
+        record::{
+            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, PendingApproval, Rejection,
+            Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
+        },
+    },
+    proposal::Proposal,
+    world::{FoldOp, World},
+    writ::{Amounts, UnverifiedChain, WritChain},
+};
+
+/// Takes the entries of one trajectory in order, checks each, and folds.
+///
+/// Memory is bounded by the world and by what is open, not by the number of entries.
+pub struct Replayer<'a> {
+    log: &'a AuthorityLog,
+    cursor: AuthorityCursor,
+    trajectory: TrajectoryId,
+    pins: Pins,
+    start: Option<Started>,
+    next_seq: u64,
+    head: EntryId,
+    head_seq: u64,
+    as_of_ms: u64,
+    world: World,
+    base_seq: u64,
+    dispatches: Dispatches,
+    turn: Option<(EntryId, Amounts)>,
+    steps: u64,
+    ended: Option<EndReason>,
+    spent: Amounts,
+    commits: u64,
+    derived: u64,
+    asserted: u64,
+    erased: u64,
+    missing: HashMap<Commitment, Fault>,
+    signers: Vec<NamedKey>,
+    compilers: BTreeSet<u32>,
+    policy_sets: BTreeSet<PolicySetHash>,
+    incomplete: Vec<String>,
+    pinned_entry_seen: bool,
+}
+
+struct Started {
+    chain: WritChain,
+    start: RunStart,
+}
+
+/// What a trajectory's entries amount to: enough to go on with it.
+pub struct Folded {
+    /// The writ chain.
+    pub chain: WritChain,
+    /// How the run started.
+    pub start: RunStart,
+    /// The world.
+    pub world: World,
+    /// The seq of the last commit; 0 when there is none.
+    pub base_seq: u64,
+    /// The last entry.
+    pub head: EntryId,
+    /// Its seq.
+    pub head_seq: u64,
+    /// What the run spent.
+    pub spent: Amounts,
+    /// What is held for dispatches and turns without an outcome.
+    pub held: Amounts,
+    /// The turn without an outcome, and what is held for it.
+    pub open_turn: Option<(EntryId, Amounts)>,
+    /// How many turns were begun.
+    pub steps: u64,
+}
+
+impl<'a> Replayer<'a> {
+    /// A replay of `trajectory` from its first entry on.
+    pub fn new(log: &'a AuthorityLog, trajectory: TrajectoryId, pins: Pins) -> Self {
+        Self {
+            log,
+            cursor: AuthorityCursor::new(),
+            trajectory,
+            pins,
+            start: None,
+            next_seq: 0,
+            head: EntryId::ZERO,
+            head_seq: 0,
+            as_of_ms: 0,
+            world: World::default(),
+            base_seq: 0,
+            dispatches: Dispatches::default(),
+            turn: None,
+            steps: 0,
+            ended: None,
+            spent: Amounts::ZERO,
+            commits: 0,
+            derived: 0,
+            asserted: 0,
+            erased: 0,
+            missing: HashMap::new(),
+            signers: Vec::new(),
+            compilers: BTreeSet::new(),
+            policy_sets: BTreeSet::new(),
+            incomplete: Vec::new(),
+            pinned_entry_seen: false,
+        }
+    }
+
+    /// Checks and folds the next entry.
+    ///
+    /// # Errors
+    /// The fault, with the entry. The replay must not go on then.
+    pub fn push(&mut self, entry: &Entry) -> Result<(), Fault> {
+        self.step(entry).map_err(|reason| at(entry, reason))
+    }
+
+    /// The world as it stands.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn step(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+        let header = &entry.header;
+        if header.store != self.log.store() {
+            return Err(FaultKind::Store);
+        }
+        if header.trajectory != self.trajectory {
+            return Err(FaultKind::Trajectory);
+        }
+        if header.seq != self.next_seq {
+            return Err(FaultKind::Seq { expected: self.next_seq });
+        }
+        if header.parent != self.head {
+            return Err(FaultKind::Parent);
+        }
+        let commitments = entry.check()?;
+        let id = entry.id();
+        let authority = self.cursor.advance(self.log, header.authority)?;
+        check_signature(entry, authority)?;
+        if let Some(named) = authority.signing_key(&header.signer).filter(|_| header.signer != KeyId::ZERO)
+            && !self.signers.contains(named)
+        {
+            self.signers.push(named.clone());
+        }
+        if let Some(pin) = &self.pins.signer {
+            entry.check_signature(pin)?;
+        }
+        if header.base_seq != self.base_seq {
+            return Err(FaultKind::Base(header.base_seq));
+        }
+        for (blob, commitment) in entry.blobs.iter().zip(&commitments) {
+            if *blob == StoredBlob::Erased {
+                self.missing.insert(*commitment, at(entry, FaultKind::Missing));
+            }
+        }
+        self.fold(entry, id)?;
+        self.pinned_entry_seen |= self.pins.contains == Some(id);
+        self.head = id;
+        self.head_seq = header.seq;
+        self.next_seq = header.seq + 1;
+        self.as_of_ms = header.time_ms;
+        Ok(())
+    }
+
+    fn fold(&mut self, entry: &Entry, id: EntryId) -> Result<(), FaultKind> {
+        let Some(kind) = entry.header.known_kind() else {
+            let unknown = format!("entry {} is of unknown kind {}", entry.header.seq, entry.header.kind);
+            self.incomplete.push(unknown);
+            return Ok(());
+        };
+        if kind.is_authority() || (self.start.is_none() != matches!(kind, Kind::Root | Kind::Branch)) {
+            return Err(FaultKind::Misplaced);
+        }
+        if self.ended.is_some() && !matches!(kind, Kind::Erasure | Kind::Checkpoint | Kind::InDoubtResolution) {
+            return Err(FaultKind::AfterEnd);
+        }
+        match kind {
+            Kind::Root => self.begin(entry.body()?)?,
+            Kind::Branch => {
+                self.begin(entry.body::<BranchStart>()?.run)?;
+                self.incomplete.push("the run is a branch, and its parent's entries are not at hand".into());
+            }
+            Kind::TurnStart => {
+                self.turn = Some((id, entry.body::<TurnStart>()?.reserved));
+                self.steps += 1;
+            }
+            Kind::Turn => {
+                let turn: Turn = entry.body()?;
+                match self.turn.take() {
+                    Some((start, _)) if start == turn.start => self.spent = self.spent.plus(&turn.usage),
+                    _ => return Err(FaultKind::Misplaced),
+                }
+            }
+            Kind::Dispatch => {
+                let dispatch: Dispatch = entry.body()?;
+                self.proposal(&dispatch.proposal)?;
+                check_staged(&dispatch.proposal)?;
+                self.dispatches.dispatched(id, dispatch.reserved);
+            }
+            Kind::Commit => self.commit(entry)?,
+            Kind::Failure => {
+                let failure: Failure = entry.body()?;
+                self.outcome(&failure.origin, failure.effect == WhatHappened::Unknown)?;
+                self.spent = self.spent.plus(&failure.cost);
+            }
+            Kind::Rejection => {
+                if let Rejection::Refused(proposal) = entry.body()? {
+                    self.proposal(&proposal)?;
+                }
+            }
+            Kind::PendingApproval => self.proposal(&entry.body::<PendingApproval>()?.proposal)?,
+            Kind::InDoubtResolution => {
+                let held = self.dispatches.settled(entry.body::<InDoubtResolution>()?.dispatch)?;
+                self.spent = self.spent.plus(&held.unwrap_or(Amounts::ZERO));
+            }
+            Kind::Erasure => {
+                for erased in entry.body::<Erasure>()?.blobs {
+                    self.missing.remove(&erased.commitment);
+                    self.erased += 1;
+                }
+            }
+            Kind::Resumed => {
+                entry.body::<Resumed>()?;
+                // A turn that was under way when the process ended was paid for, as far as anybody can know.
+                if let Some((_, held)) = self.turn.take() {
+                    self.spent = self.spent.plus(&held);
+                }
+            }
+            Kind::Terminated => self.ended = Some(entry.body::<Terminated>()?.reason),
+            other => check_shape(entry, other)?,
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, start: RunStart) -> Result<(), FaultKind> {
+        let chain = UnverifiedChain { chain: start.chain.clone() }.verify()?;
+        let trajectory = start.start.trajectory().map_err(|_| FaultKind::Start)?;
+        if trajectory != self.trajectory || start.start.store != self.log.store() || start.start.writ != chain.id() {
+            return Err(FaultKind::Start);
+        }
+        let subject = &chain.leaf().subject.key;
+        subject.verify(Purpose::Start, trajectory.as_bytes(), &start.signature).map_err(FaultKind::StartSignature)?;
+        let issuer = chain.root().issuer.key;
+        if !self.cursor.state().trust.has(&issuer, Role::WritIssuer) {
+            return Err(FaultKind::Untrusted(issuer));
+        }
+        let opened = self.log.opened(&trajectory).ok_or(FaultKind::NotOpened)?;
+        if opened.writ != chain.id() {
+            return Err(FaultKind::NotOpened);
+        }
+        self.start = Some(Started { chain, start });
+        Ok(())
+    }
+
+    fn proposal(&mut self, proposal: &Proposal) -> Result<(), FaultKind> {
+        let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
+        check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
+        let decision = &proposal.decision;
+        if let Some(required) = self.pins.compiler.filter(|required| *required != decision.compiler) {
+            return Err(FaultKind::Compiler { found: decision.compiler, required });
+        }
+        if let Some(required) = self.pins.policy_set.filter(|required| *required != decision.policy_set) {
+            return Err(FaultKind::PolicySet { found: decision.policy_set, required });
+        }
+        self.compilers.insert(decision.compiler);
+        self.policy_sets.insert(decision.policy_set);
+        let quoted = |quote: &crate::proposal::Quote| quote.arguments.is_some() || quote.precondition.is_some();
+        if decision.trace.asserted.is_empty() && !decision.quote.as_ref().is_some_and(quoted) {
+            self.derived += 1;
+        } else {
+            self.asserted += 1;
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, origin: &Origin, in_doubt: bool) -> Result<(), FaultKind> {
+        check_origin(origin, self.log)?;
+        match origin {
+            Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt).map(drop),
+            Origin::Proposal(proposal) => self.proposal(proposal),
+        }
+    }
+
+    fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+        let commit: Commit = entry.body()?;
+        self.outcome(&commit.origin, false)?;
+        let value = |commitment: &Commitment| {
+            let value = entry.blob(commitment).and_then(|blob| blob.value().ok());
+            (*commitment, value.map(Arc::new))
+        };
+        let ops = commit.delta.iter().map(|op| match op {
+            DeltaOp::Create { resource, value: new } => (resource, 0, Some(value(new))),
+            DeltaOp::Replace { resource, value: new, version } => (resource, *version, Some(value(new))),
+            DeltaOp::Delete { resource, version } => (resource, *version, None),
+        });
+        let folds = ops.map(|(resource, expected, becomes)| FoldOp { resource: resource.clone(), expected, becomes });
+        let (found, _) = self.world.fold(folds.collect())?;
+        if found != commit.world_root {
+            return Err(FaultKind::Root { recorded: commit.world_root, found });
+        }
+        self.base_seq = entry.header.seq;
+        self.commits += 1;
+        self.spent = self.spent.plus(&commit.cost);
+        Ok(())
+    }
+
+    /// Ends the replay.
+    ///
+    /// # Errors
+    /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
+    pub fn finish(self) -> Result<(Report, Folded), ReplayError> {
+        let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
+        if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
+            return Err(fault.into());
+        }
+        let world_root = self.world.root();
+        let pin = |what, found: String, required: String| {
+            if found == required { Ok(()) } else { Err(ReplayError::Pin { what, found, required }) }
+        };
+        if let Some(required) = self.pins.world_root {
+            pin("the world's root", world_root.to_string(), required.to_string())?;
+        }
+        if let Some(required) = self.pins.store {
+            pin("the store", self.log.store().to_string(), required.to_string())?;
+        }
+        if let Some(required) = self.pins.contains.filter(|_| !self.pinned_entry_seen) {
+            pin("an entry of the run", "not there".into(), required.to_string())?;
+        }
+        let held = self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held());
+        let report = Report {
+            store: self.log.store(),
+            trajectory: self.trajectory,
+            writ: chain.id(),
+            entries: self.next_seq,
+            commits: self.commits,
+            derived: self.derived,
+            asserted: self.asserted,
+            head: self.head,
+            head_seq: self.head_seq,
+            as_of_ms: self.as_of_ms,
+            world_root,
+            signers: self.signers,
+            signer_pinned: self.pins.signer.is_some(),
+            compilers: self.compilers,
+            policy_sets: self.policy_sets,
+            in_doubt: self.dispatches.unsettled(),
+            erased: self.erased,
+            spent: self.spent,
+            ended: self.ended,
+            incomplete: self.incomplete,
+        };
+        let folded = Folded {
+            chain,
+            start,
+            world: self.world,
+            base_seq: self.base_seq,
+            head: self.head,
+            head_seq: self.head_seq,
+            spent: self.spent,
+            held,
+            open_turn: self.turn,
+            steps: self.steps,
+        };
+        Ok((report, folded))
+    }
+}
+
+/// Reads the record of a kind that changes nothing that a replay follows: its shape still has to hold.
+fn check_shape(entry: &Entry, kind: Kind) -> Result<(), FaultKind> {
+    match kind {
+        Kind::Vote => entry.body::<record::Vote>().map(drop)?,
+        Kind::ApprovalOutcome => entry.body::<record::ApprovalOutcome>().map(drop)?,
+        Kind::Delegation => entry.body::<record::Delegated>().map(drop)?,
+        Kind::DelegationResult => entry.body::<record::DelegationResult>().map(drop)?,
+        Kind::CompensationHalt => entry.body::<record::CompensationHalt>().map(drop)?,
+        Kind::Skill => entry.body::<record::SkillBound>().map(drop)?,
+        Kind::Routing => entry.body::<record::RoutingOutcome>().map(drop)?,
+        Kind::Checkpoint => entry.body::<record::Checkpoint>().map(drop)?,
+        _ => return Err(FaultKind::Misplaced),
+    }
+    Ok(())
+}

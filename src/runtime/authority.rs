@@ -1,0 +1,86 @@
+//! The authority trajectory of this process: its state, and the only writer to it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::lock::Mutex;
+
+use super::{
+    core::{Core, Place},
+    error::RunError,
+};
+use crate::{
+    canon::{Bytes, EntryId, TrajectoryId},
+    ledger::{AuthorityState, Batch, Draft, Entry, Head, Register, RegisterKey, RegisterOp, StoreError},
+};
+
+/// What is trusted, revoked and in force, shared by all runs.
+pub(crate) struct Authority {
+    pub(crate) trajectory: TrajectoryId,
+    state: RwLock<Arc<AuthorityState>>,
+    writer: Mutex<Head>,
+}
+
+/// The register that names the current epoch.
+pub(crate) fn epoch_key() -> RegisterKey {
+    RegisterKey::new(Register::Epoch, &[])
+}
+
+/// What it holds in an epoch.
+pub(crate) fn epoch_value(epoch: EntryId, seq: u64) -> Bytes {
+    [epoch.as_bytes().as_slice(), &seq.to_be_bytes()].concat().into()
+}
+
+/// Fails a batch that was decided in another epoch.
+pub(crate) fn expect_epoch(state: &AuthorityState) -> RegisterOp {
+    RegisterOp::Expect { key: epoch_key(), value: Some(epoch_value(state.epoch, state.epoch_seq)) }
+}
+
+impl Authority {
+    pub(crate) fn new(trajectory: TrajectoryId, state: AuthorityState, head: Head) -> Self {
+        Self { trajectory, state: RwLock::new(Arc::new(state)), writer: Mutex::new(head) }
+    }
+
+    pub(crate) fn state(&self) -> Arc<AuthorityState> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Appends authority entries, with what else belongs into the same batch. `registers` sees the seq of each entry.
+    pub(crate) async fn append(
+        &self,
+        core: &Core,
+        drafts: Vec<Draft>,
+        also: Vec<Entry>,
+        registers: impl FnOnce(u64) -> Vec<RegisterOp> + Send,
+    ) -> Result<(), RunError> {
+        let mut head = self.writer.lock().await;
+        let before = self.state();
+        let mut state = AuthorityState::clone(&before);
+        let (mut seq, mut parent) = (head.seq, head.id);
+        let first = head.seq + 1;
+        let mut entries = Vec::with_capacity(drafts.len() + also.len());
+        for draft in drafts {
+            seq += 1;
+            let (authority, base_seq) = (state.epoch, state.epoch_seq);
+            let (trajectory, time_ms) = (self.trajectory, core.now().judged_ms);
+            let place = Place { trajectory, seq, parent, authority, base_seq, time_ms };
+            let entry = core.seal(place, draft).await?;
+            parent = entry.id();
+            // An entry that would have no force in replay must not be written.
+            state.apply(&entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            entries.push(entry);
+        }
+        entries.extend(also);
+        let mut ops = vec![expect_epoch(&before)];
+        ops.extend(registers(first));
+        if state.epoch != before.epoch {
+            let value = Some(epoch_value(state.epoch, state.epoch_seq));
+            ops.push(RegisterOp::Set { key: epoch_key(), value });
+        }
+        let position = core.store.append(Batch { entries, registers: ops }).await?;
+        *head = Head { seq, id: parent, position };
+        if state.epoch != before.epoch {
+            *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        }
+        Ok(())
+    }
+}

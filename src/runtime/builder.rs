@@ -1,0 +1,268 @@
+use std::sync::{Arc, atomic::AtomicU64};
+
+use super::{
+    Runtime,
+    accounts::Accounts,
+    authority::{Authority, epoch_key, epoch_value},
+    core::{Core, Place, seal},
+    error::RunError,
+};
+use crate::{
+    canon::{EntryId, Nonce, TrajectoryId},
+    crypto::{NamedKey, PublicKey, Role},
+    host::{Host, Signer},
+    ledger::{
+        AuthorityState, Batch, Draft, Kind, LedgerStore, Position, Register, RegisterKey, RegisterOp, StoreError,
+        record::{ContractRecord, Genesis, PolicySetRecord, TrustChange, TrustRoot},
+    },
+    policy::PolicySet,
+    replay::{ReplayError, authority_of},
+    tool::{RegisterError, ToolContract, ToolRegistry},
+};
+
+/// Composes a [`Runtime`].
+///
+/// A ledger has to be chosen, and a key that signs its entries, unless [`unsigned`](Self::unsigned) says otherwise.
+/// Nothing else is given: no tool, no trusted key, no rule, and the gates of [`crate::policy::Gates::default`].
+#[derive(Default)]
+pub struct Builder {
+    ledger: Option<Arc<dyn LedgerStore>>,
+    signer: Option<(String, Arc<dyn Signer>)>,
+    unsigned: bool,
+    trust: Vec<(NamedKey, Vec<Role>)>,
+    tools: Vec<Arc<dyn ToolContract>>,
+    policies: PolicySet,
+    host: Host,
+}
+
+/// Why a runtime could not be composed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No ledger was chosen.
+    #[error("no ledger: choose one with `Builder::ledger`")]
+    NoLedger,
+    /// No key was given, and unsigned entries were not asked for.
+    #[error("no key to sign entries with: give one with `Builder::signer`, or ask for `Builder::unsigned`")]
+    NoSigner,
+    /// A tool cannot be registered.
+    #[error(transparent)]
+    Tool(#[from] RegisterError),
+    /// A rule does not fit the tools.
+    #[error("policy: {0}")]
+    Policy(String),
+    /// The ledger is signed by another key, or not signed.
+    #[error("the ledger's entries are signed by {ledger}, and this runtime signs with {runtime}")]
+    WrongKey {
+        /// The ledger's key.
+        ledger: String,
+        /// The runtime's key.
+        runtime: String,
+    },
+    /// The authority trajectory does not verify.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The ledger or a key failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl From<StoreError> for BuildError {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl Builder {
+    /// Chooses the ledger.
+    #[must_use]
+    pub fn ledger(self, ledger: impl LedgerStore + 'static) -> Self {
+        self.shared_ledger(Arc::new(ledger))
+    }
+
+    /// Chooses a ledger that others hold too.
+    #[must_use]
+    pub fn shared_ledger(mut self, ledger: Arc<dyn LedgerStore>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Gives the key that signs entries, and the name that audits show for it.
+    #[must_use]
+    pub fn signer(mut self, name: impl Into<String>, signer: impl Signer + 'static) -> Self {
+        self.signer = Some((name.into(), Arc::new(signer)));
+        self
+    }
+
+    /// Runs without signing entries. Whoever can write the ledger's storage can then rewrite history.
+    #[must_use]
+    pub fn unsigned(mut self) -> Self {
+        self.unsigned = true;
+        self
+    }
+
+    /// Trusts a key in these roles. The keys named here are all that are trusted: others that the ledger trusts lose
+    /// their roles, and both changes are recorded.
+    #[must_use]
+    pub fn trust(mut self, key: NamedKey, roles: impl IntoIterator<Item = Role>) -> Self {
+        self.trust.push((key, roles.into_iter().collect()));
+        self
+    }
+
+    /// Registers a tool.
+    #[must_use]
+    pub fn tool(self, tool: impl ToolContract + 'static) -> Self {
+        self.tools([Arc::new(tool) as Arc<dyn ToolContract>])
+    }
+
+    /// Registers tools.
+    #[must_use]
+    pub fn tools(mut self, tools: impl IntoIterator<Item = Arc<dyn ToolContract>>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// Sets the policies; without them only the default gates narrow a writ.
+    #[must_use]
+    pub fn policies(mut self, policies: PolicySet) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets the ports to the machine: clock, timer, threads, entropy.
+    #[must_use]
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// Opens the ledger, creating its authority trajectory when it is new, and records what has changed in trust, policies
+    /// and contracts.
+    ///
+    /// # Errors
+    /// When something is missing or does not fit, or the ledger fails or does not verify.
+    pub async fn open(self) -> Result<Runtime, BuildError> {
+        let store = self.ledger.ok_or(BuildError::NoLedger)?;
+        let named = self.signer.as_ref().map(|(name, signer)| NamedKey::new(name.clone(), signer.public_key()));
+        if named.is_none() && !self.unsigned {
+            return Err(BuildError::NoSigner);
+        }
+        let signer = self.signer.map(|(_, signer)| signer);
+        let mut tools = ToolRegistry::default();
+        for tool in self.tools {
+            tools.register(tool)?;
+        }
+        self.policies.check(tools.contracts()).map_err(|faults| {
+            BuildError::Policy(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        if store.scan(Position(0), 1).await?.is_empty() {
+            create(&*store, &self.host, named.clone(), signer.as_deref()).await?;
+        }
+        let log = authority_of(&*store, None, &[]).await?;
+        let state = log.state().clone();
+        if state.runtime_key().map(|named| named.key) != named.as_ref().map(|named| named.key) {
+            let text = |key: Option<&NamedKey>| key.map_or("no key".into(), |named| named.key.to_string());
+            return Err(BuildError::WrongKey { ledger: text(state.runtime_key()), runtime: text(named.as_ref()) });
+        }
+        let trajectory = AuthorityState::trajectory(log.store());
+        let head = store.head(&trajectory).await?.ok_or(ReplayError::Empty)?;
+        let next = store.append(Batch::default()).await?;
+        let last = store.scan(Position(next.0.saturating_sub(1)), 1).await?;
+        let core = Core {
+            accounts: Accounts::default(),
+            authority: Authority::new(trajectory, state, head),
+            high_water_ms: AtomicU64::new(last.first().map_or(0, |(_, entry)| entry.header.time_ms)),
+            host: self.host,
+            policies: self.policies,
+            signer,
+            store,
+            store_id: log.store(),
+            tools,
+        };
+        record_changes(&core, &self.trust).await?;
+        Ok(Runtime(Arc::new(core)))
+    }
+}
+
+/// Writes the genesis entry of a new store.
+async fn create(
+    store: &dyn LedgerStore,
+    host: &Host,
+    runtime: Option<NamedKey>,
+    signer: Option<&dyn Signer>,
+) -> Result<(), RunError> {
+    let mut nonce = Nonce([0; 16]);
+    host.entropy.fill(&mut nonce.0)?;
+    let software = concat!("openthymos ", env!("CARGO_PKG_VERSION")).to_owned();
+    let draft = Draft::seal(Kind::Genesis, &Genesis { nonce, runtime, software }, vec![])?;
+    let store_id = AuthorityState::store_id(&draft.record);
+    let place = Place {
+        trajectory: AuthorityState::trajectory(store_id),
+        seq: 0,
+        parent: EntryId::ZERO,
+        authority: EntryId::ZERO,
+        base_seq: 0,
+        time_ms: host.clock.now_ms(),
+    };
+    let entry = seal(store_id, signer, place, draft).await?;
+    let value = Some(epoch_value(entry.id(), 0));
+    let registers =
+        vec![RegisterOp::Expect { key: epoch_key(), value: None }, RegisterOp::Set { key: epoch_key(), value }];
+    store.append(Batch { entries: vec![entry], registers }).await?;
+    Ok(())
+}
+
+/// Records how trust, policies and contracts differ from what the ledger has.
+async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<(), RunError> {
+    let state = core.authority.state();
+    let mut drafts = Vec::new();
+    let mut change = |root: NamedKey, roles: Vec<Role>, change| {
+        if roles.is_empty() {
+            return Ok(());
+        }
+        Draft::seal(Kind::TrustRoot, &TrustRoot { change, root, roles }, vec![]).map(|draft| drafts.push(draft))
+    };
+    for (key, roles) in trust {
+        let new = roles.iter().copied().filter(|role| !state.trust.has(&key.key, *role)).collect();
+        change(key.clone(), new, TrustChange::Added)?;
+    }
+    let wanted =
+        |key: &PublicKey, role: Role| trust.iter().any(|(named, roles)| named.key == *key && roles.contains(&role));
+    for role in Role::ALL {
+        for key in state.trust.keys(*role).filter(|key| !wanted(key, *role)) {
+            change(NamedKey::new("no longer trusted", *key), vec![*role], TrustChange::Removed)?;
+        }
+    }
+    if state.policy_set != Some(core.policies.hash()) {
+        let definition = serde_json::to_value(core.policies.definition())
+            .map_err(|error| crate::canon::CanonError::NotJson { what: error.to_string() })?;
+        let record = PolicySetRecord { definition, hash: core.policies.hash() };
+        drafts.push(Draft::seal(Kind::PolicySet, &record, vec![])?);
+    }
+    let mut keys = Vec::new();
+    for contract in core.tools.contracts().iter() {
+        let hash = contract.hash();
+        let key = RegisterKey::new(Register::Contract, &[hash.as_bytes()]);
+        if core.store.register(&key).await?.is_none() {
+            let record = ContractRecord { definition: crate::contract::Contract::clone(contract), hash };
+            keys.push((drafts.len() as u64, key));
+            drafts.push(Draft::seal(Kind::Contract, &record, vec![])?);
+        }
+    }
+    if drafts.is_empty() {
+        return Ok(());
+    }
+    let registers = |first: u64| {
+        let set = |(index, key): (u64, RegisterKey)| RegisterOp::Set {
+            key,
+            value: Some((first + index).to_be_bytes().as_slice().into()),
+        };
+        keys.into_iter().map(set).collect()
+    };
+    core.authority.append(core, drafts, vec![], registers).await
+}
+
+/// The register that says where a run's opening stands.
+pub(super) fn opened_key(trajectory: &TrajectoryId) -> RegisterKey {
+    RegisterKey::new(Register::Opened, &[trajectory.as_bytes()])
+}

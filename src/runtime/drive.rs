@@ -1,0 +1,427 @@
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
+use serde_json::Value;
+
+use super::{
+    Run, Submitted, Summary, WhyStopped,
+    error::RunError,
+    events::EventKind,
+    history::{self, History},
+    journal::Journal,
+    run::Inner,
+    submit,
+};
+use crate::{
+    canon::{Blob, EntryId, Salt},
+    cognition::{Cognition, CognitionError, Context, Outcome, PastOutcome, ToolInfo, Turn, TurnPiece},
+    intent::{Intent, SealedIntent},
+    ledger::{
+        Draft, Kind,
+        record::{self, EndReason, MalformedRequest, Terminated, TurnError, TurnStart},
+    },
+    proposal::Code,
+    writ::Amounts,
+};
+
+/// What bounds a drive besides the writ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many steps cognition may make in this drive.
+    pub steps: u64,
+    /// How long one step may take.
+    pub step_deadline: Duration,
+    /// How many requests of one turn are looked at; the rest is recorded as malformed.
+    pub requests_per_turn: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { steps: 50, step_deadline: Duration::from_secs(120), requests_per_turn: 32 }
+    }
+}
+
+/// How a drive comes to its end.
+enum Stop {
+    End { reason: EndReason, detail: Option<String>, answer: Option<String> },
+    Suspended,
+}
+
+#[derive(Default)]
+struct Counts {
+    steps: u64,
+    committed: u64,
+    rejected: u64,
+    failed: u64,
+    suspended: u64,
+}
+
+pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
+    run.with_journal(Journal::check_open).await?;
+    let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id()).await?;
+    let mut drive = Drive { run, limits, counts: Counts::default(), history: outcomes, task };
+    let stop = drive.steps(cognition).await?;
+    let (why, detail, answer) = match stop {
+        Stop::Suspended => (WhyStopped::Suspended, None, None),
+        Stop::End { reason, detail, answer } => {
+            run.end(reason, detail.clone(), answer.clone()).await?;
+            (WhyStopped::Ended(reason), detail, answer)
+        }
+    };
+    let (spent, _) = run.spent().await;
+    let (head_seq, head) = run.head().await;
+    let Counts { steps, committed, rejected, failed, suspended } = drive.counts;
+    Ok(Summary {
+        run: run.id(),
+        why,
+        detail,
+        answer,
+        steps,
+        committed,
+        rejected,
+        failed,
+        suspended,
+        spent,
+        head,
+        head_seq,
+    })
+}
+
+struct Drive<'a> {
+    run: &'a Run,
+    limits: Limits,
+    counts: Counts,
+    history: Vec<PastOutcome>,
+    task: String,
+}
+
+impl Drive<'_> {
+    async fn steps(&mut self, cognition: &mut dyn Cognition) -> Result<Stop, RunError> {
+        for _ in 0..self.limits.steps {
+            if self.run.inner().cancel.is_cancelled() {
+                return Ok(end(EndReason::Cancelled, None));
+            }
+            if let Some(stop) = self.step(cognition).await? {
+                return Ok(stop);
+            }
+            self.counts.steps += 1;
+        }
+        Ok(end(EndReason::LimitReached, Some(format!("{} steps", self.limits.steps))))
+    }
+
+    async fn step(&mut self, cognition: &mut dyn Cognition) -> Result<Option<Stop>, RunError> {
+        let estimate = cognition.estimate();
+        let opened = self.open_turn(cognition.name(), estimate).await?;
+        let (start, step) = match opened {
+            Ok(opened) => opened,
+            Err(dimension) => return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension)))),
+        };
+        let mut context = self.context(step).await;
+        let asked = self.ask(cognition, &context).await;
+        self.history = std::mem::take(&mut context.history);
+        let (turn, failure) = match asked {
+            Ok(turn) => (turn, None),
+            Err(error) => (Turn { usage: error.usage, ..Turn::default() }, Some(error)),
+        };
+        let intents = self.record_turn(start, estimate, &turn, failure.as_ref()).await?;
+        if let Some(error) = failure {
+            let reason = if error.code == "cancelled" { EndReason::Cancelled } else { EndReason::CognitionFailed };
+            return Ok(Some(end(reason, Some(format!("{}: {}", error.code, error.message)))));
+        }
+        if turn.requests.is_empty() {
+            let answer = turn.answer.or(turn.text);
+            return Ok(Some(Stop::End { reason: EndReason::Completed, detail: None, answer }));
+        }
+        if let Some(dimension) = self.overdrawn(&turn.usage).await {
+            return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension))));
+        }
+        self.submit_all(step, intents).await
+    }
+
+    /// Submits the intents of a turn in order; after one that stops the turn, the rest is recorded as not attempted.
+    async fn submit_all(&mut self, step: u64, intents: Vec<Proposed>) -> Result<Option<Stop>, RunError> {
+        let mut stopped: Option<EntryId> = None;
+        let mut stop = None;
+        for proposed in intents {
+            let intent = match proposed {
+                Proposed::Intent(intent) => *intent,
+                Proposed::Malformed { tool, args, message } => {
+                    self.counts.rejected += 1;
+                    let outcome = Outcome::Failed { cause: "malformed_request".into(), message, effect: "none".into() };
+                    let intent = crate::canon::IntentId::ZERO;
+                    self.history.push(PastOutcome { step, intent, tool, args, outcome });
+                    continue;
+                }
+            };
+            let (id, tool, args) = (intent.id(), intent.record().target.to_string(), intent.args().clone());
+            let outcome = match stopped {
+                Some(after) => {
+                    self.not_attempted(intent, after).await?;
+                    Outcome::NotAttempted
+                }
+                None => {
+                    let submitted = self.run.submit_sealed(intent).await?;
+                    stop = self.count(&submitted);
+                    if stop.is_some() || submitted.stops_the_turn() {
+                        stopped = Some(submitted.entry());
+                    }
+                    Outcome::from(&submitted)
+                }
+            };
+            self.history.push(PastOutcome { step, intent: id, tool, args, outcome });
+        }
+        Ok(stop)
+    }
+
+    /// Counts an outcome, and says whether the run stops for it.
+    fn count(&mut self, submitted: &Submitted) -> Option<Stop> {
+        match submitted {
+            Submitted::Committed { .. } => self.counts.committed += 1,
+            Submitted::Failed { .. } => self.counts.failed += 1,
+            Submitted::Suspended { .. } => {
+                self.counts.suspended += 1;
+                return Some(Stop::Suspended);
+            }
+            Submitted::Rejected { refusal, .. } => {
+                self.counts.rejected += 1;
+                let over =
+                    matches!(refusal.code, Code::Expired | Code::Revoked | Code::UntrustedRoot | Code::NotYetValid);
+                return over.then(|| end(EndReason::AuthorityEnded, Some(refusal.code.as_str())));
+            }
+        }
+        None
+    }
+
+    async fn not_attempted(&self, intent: SealedIntent, after: EntryId) -> Result<(), RunError> {
+        let work = move |inner: Arc<Inner>| async move {
+            let mut journal = inner.journal.lock().await;
+            submit::not_attempted(&inner, &mut journal, &intent, after).await
+        };
+        self.run.exclusively(work).await?.map(drop)
+    }
+
+    async fn context(&mut self, step: u64) -> Context {
+        let inner = self.run.inner();
+        let (chain, remaining) = self
+            .run
+            .with_journal(|journal| {
+                let left = inner.core.accounts.balances(&journal.chain);
+                (journal.chain.clone(), left.iter().fold(Amounts::MAX, |least, left| least.least(left)))
+            })
+            .await;
+        let covered = inner.core.tools.contracts().iter().filter(|contract| {
+            chain.links().all(|(_, writ)| {
+                contract.effect <= writ.effect_ceiling
+                    && writ.scopes.iter().any(|scope| scope.covers(&contract.name, Some(contract)))
+            })
+        });
+        let tools = covered.map(|contract| ToolInfo {
+            name: contract.name.to_string(),
+            description: contract.description.clone(),
+            schema: contract.schema.clone(),
+            effect: contract.effect,
+            risk: contract.risk,
+        });
+        Context {
+            task: self.task.clone(),
+            instructions: vec![],
+            tools: tools.collect(),
+            history: std::mem::take(&mut self.history),
+            remaining,
+            step,
+        }
+    }
+
+    /// Asks cognition, within the deadline; a panic or a cancellation is an error like any other.
+    async fn ask(&self, cognition: &mut dyn Cognition, context: &Context) -> Result<Turn, CognitionError> {
+        let inner = self.run.inner();
+        let show = |piece: TurnPiece| inner.watchers.tell(None, || EventKind::Piece(piece));
+        let asked = AssertUnwindSafe(cognition.step(context, &show)).catch_unwind();
+        let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
+        let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: Amounts::ZERO };
+        match select(Box::pin(asked), stop).await {
+            Either::Left((Ok(turn), _)) => turn,
+            Either::Left((Err(_), _)) => Err(error("panicked", "cognition panicked".into())),
+            Either::Right((Either::Left(_), _)) => {
+                Err(error("timed_out", format!("no turn within {} ms", self.limits.step_deadline.as_millis())))
+            }
+            Either::Right((Either::Right(_), _)) => Err(error("cancelled", "the run was cancelled".into())),
+        }
+    }
+
+    /// Holds the estimate and records the start of a turn. `Err` names the dimension that does not suffice.
+    async fn open_turn(&self, name: String, reserved: Amounts) -> Result<Result<(EntryId, u64), String>, RunError> {
+        let work = move |inner: Arc<Inner>| async move {
+            let mut journal = inner.journal.lock().await;
+            open_turn(&inner, &mut journal, name, reserved).await
+        };
+        self.run.exclusively(work).await?
+    }
+
+    async fn record_turn(
+        &self,
+        start: EntryId,
+        reserved: Amounts,
+        turn: &Turn,
+        failure: Option<&CognitionError>,
+    ) -> Result<Vec<Proposed>, RunError> {
+        let (draft, proposed) = self.seal_turn(start, turn, failure)?;
+        let (usage, text, requests) = (turn.usage, turn.text.clone(), turn.requests.len());
+        let work = move |inner: Arc<Inner>| async move {
+            let mut journal = inner.journal.lock().await;
+            journal.used.held = journal.used.held.minus(&reserved);
+            journal.used.spent = journal.used.spent.plus(&usage);
+            let registers = journal.used.registers(&journal.chain, &journal.trajectory);
+            let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await?;
+            inner.core.accounts.settle(&journal.chain, &reserved, &usage);
+            let at = Some((journal.last_seq(), entry));
+            inner.watchers.tell(at, || EventKind::TurnEnded { text, requests, usage });
+            Ok::<(), RunError>(())
+        };
+        self.run.exclusively(work).await??;
+        Ok(proposed)
+    }
+
+    fn seal_turn(
+        &self,
+        start: EntryId,
+        turn: &Turn,
+        failure: Option<&CognitionError>,
+    ) -> Result<(Draft, Vec<Proposed>), RunError> {
+        let entropy = &*self.run.inner().core.host.entropy;
+        let mut blobs = Vec::new();
+        let seal = |text: &str, blobs: &mut Vec<Blob>| {
+            let mut salt = Salt([0; 16]);
+            entropy.fill(&mut salt.0)?;
+            let text: String = text.chars().take(MAX_TEXT).collect();
+            let blob = Blob::seal(&Value::from(text), salt)?;
+            let commitment = blob.commitment();
+            blobs.push(blob);
+            Ok::<_, RunError>(commitment)
+        };
+        let (mut intents, mut malformed, mut proposed) = (vec![], vec![], vec![]);
+        for (index, request) in turn.requests.iter().enumerate() {
+            let intent = Intent {
+                author: "cognition".into(),
+                kind: request.kind,
+                target: request.tool.clone(),
+                args: request.args.clone(),
+                rationale: request.rationale.clone(),
+            };
+            let sealed = if index < self.limits.requests_per_turn {
+                intent.seal(entropy).map_err(|error| error.to_string())
+            } else {
+                Err(format!("more than {} requests in one turn", self.limits.requests_per_turn))
+            };
+            match sealed {
+                Ok(sealed) => {
+                    blobs.extend(sealed.blobs().cloned());
+                    intents.push(sealed.record().clone());
+                    proposed.push(Proposed::Intent(Box::new(sealed.recorded())));
+                }
+                Err(message) => {
+                    let reason = seal(&message, &mut blobs)?;
+                    malformed.push(MalformedRequest { index: index as u64, reason });
+                    let (tool, args) = (request.tool.clone(), Value::Null);
+                    proposed.push(Proposed::Malformed { tool, args, message });
+                }
+            }
+        }
+        let text = turn.text.as_deref().map(|text| seal(text, &mut blobs)).transpose()?;
+        let answer = turn.answer.as_deref().map(|text| seal(text, &mut blobs)).transpose()?;
+        let error = match failure {
+            Some(failure) => {
+                let code = failure.code.chars().take(64).collect();
+                Some(TurnError { code, message: seal(&failure.message, &mut blobs)? })
+            }
+            None => None,
+        };
+        let record = record::Turn { answer, error, intents, malformed, start, text, usage: turn.usage };
+        Ok((Draft::seal(Kind::Turn, &record, blobs)?, proposed))
+    }
+
+    /// The dimension that a turn overdrew: cognition's usage may exceed its estimate, and then nothing more is begun.
+    async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
+        let accounts = &self.run.inner().core.accounts;
+        let left = self.run.with_journal(|journal| accounts.balances(&journal.chain)).await;
+        let empty = |dimension: &crate::writ::Dimension| {
+            usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0)
+        };
+        crate::writ::Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
+    }
+}
+
+/// The most characters of a model's text that are recorded in one value.
+const MAX_TEXT: usize = 1 << 20;
+
+/// A request of a turn, sealed or not sealable.
+enum Proposed {
+    Intent(Box<SealedIntent>),
+    Malformed { tool: String, args: Value, message: String },
+}
+
+fn end(reason: EndReason, detail: Option<String>) -> Stop {
+    Stop::End { reason, detail, answer: None }
+}
+
+async fn open_turn(
+    inner: &Inner,
+    journal: &mut Journal,
+    cognition: String,
+    reserved: Amounts,
+) -> Result<Result<(EntryId, u64), String>, RunError> {
+    journal.check_open()?;
+    let core = &inner.core;
+    let (left, fits) = core.accounts.reserve(&journal.chain, &reserved);
+    if !fits {
+        let short = left.iter().find_map(|left| reserved.exceeds(left));
+        return Ok(Err(short.map_or("budget", |dimension| dimension.as_str()).to_owned()));
+    }
+    let step = journal.steps;
+    let cognition: String = cognition.chars().take(128).collect();
+    let draft = Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), reserved, step }, vec![])?;
+    journal.used.held = journal.used.held.plus(&reserved);
+    let registers = journal.used.registers(&journal.chain, &journal.trajectory);
+    let entry = match journal.append(core, &core.authority.state(), draft, registers).await {
+        Ok(entry) => entry,
+        Err(error) => {
+            journal.used.held = journal.used.held.minus(&reserved);
+            core.accounts.release(&journal.chain, &reserved);
+            return Err(error);
+        }
+    };
+    journal.steps += 1;
+    inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::TurnStarted { step, cognition });
+    Ok(Ok((entry, step)))
+}
+
+/// Records the end of a run.
+pub(super) async fn terminate(
+    inner: &Inner,
+    journal: &mut Journal,
+    reason: EndReason,
+    detail: Option<String>,
+    answer: Option<String>,
+) -> Result<EntryId, RunError> {
+    journal.check_open()?;
+    let mut blobs = Vec::new();
+    let mut commitment = None;
+    if let Some(answer) = &answer {
+        let mut salt = Salt([0; 16]);
+        inner.core.host.entropy.fill(&mut salt.0)?;
+        let text: String = answer.chars().take(MAX_TEXT).collect();
+        let blob = Blob::seal(&Value::from(text), salt)?;
+        commitment = Some(blob.commitment());
+        blobs.push(blob);
+    }
+    let detail = detail.map(|detail| detail.chars().take(256).collect());
+    let record = Terminated { answer: commitment, detail, reason, spent: journal.used.spent };
+    let draft = Draft::seal(Kind::Terminated, &record, blobs)?;
+    let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?;
+    journal.ended = true;
+    inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::Ended { reason, answer });
+    Ok(entry)
+}

@@ -1,0 +1,77 @@
+use crate::{
+    canon::{CanonError, EntryId, TrajectoryId},
+    execute::ConcludeError,
+    host::{EntropyError, SignError},
+    intent::IntentError,
+    ledger::{EntryError, StoreError},
+    proposal::Refusal,
+    replay::ReplayError,
+};
+
+/// Why a run could not be started or taken up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The writ is not good for a start. The refusal is recorded in the authority trajectory.
+    #[error("start refused: {0}")]
+    Refused(Refusal),
+    /// The run has ended; nothing can be added to it.
+    #[error("run {} has ended", .0.short())]
+    Ended(TrajectoryId),
+    /// The run does not verify, or there is none.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The ledger or a key failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Why a run could not do what it was asked. Refusals and failures of tools are outcomes, not errors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The intent cannot be sealed, so there is nothing to decide.
+    #[error(transparent)]
+    Intent(#[from] IntentError),
+    /// The ledger failed. What was acknowledged is there; resume the run to go on.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tool ran, and its outcome could not be recorded: the effect is in doubt. Resume the run to go on.
+    #[error("the outcome of dispatch {} could not be recorded: {source}", dispatch.short())]
+    OutcomeNotRecorded {
+        /// The dispatch.
+        dispatch: EntryId,
+        /// Why.
+        source: StoreError,
+    },
+    /// This proposal was carried out before; its outcome is in the ledger. Nothing was done now.
+    #[error("proposal {} was carried out before", .0.short())]
+    AlreadyCarriedOut(crate::canon::ProposalId),
+    /// The run has ended.
+    #[error("the run has ended")]
+    Ended,
+    /// An earlier failure, or another writer, left this handle behind the ledger. Resume the run to go on.
+    #[error("this run's handle is behind the ledger: resume the run")]
+    Stale,
+    /// An entry could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// Randomness could not be had.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// Something that was to be recorded cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] CanonError),
+    /// A stored record cannot be read.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+impl From<ConcludeError> for RunError {
+    fn from(error: ConcludeError) -> Self {
+        match error {
+            ConcludeError::Entropy(error) => Self::Entropy(error),
+            ConcludeError::Seal(error) => Self::Seal(error),
+        }
+    }
+}

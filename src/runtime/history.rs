@@ -1,0 +1,149 @@
+//! What cognition is told of the past, read back from a run's entries.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{error::RunError, submit::Submitted};
+use crate::{
+    canon::{Blob, Commitment, EntryId, IntentId},
+    cognition::{Outcome, PastOutcome},
+    commit::{Commit, Origin},
+    ledger::{
+        Entry, Kind, LedgerStore, StoredBlob,
+        record::{Dispatch, Failure, PendingApproval, Rejection, RunStart, Turn},
+    },
+    proposal::{Proposal, Status},
+};
+
+/// How many entries are read at a time.
+const PAGE: usize = 512;
+
+/// The past of a run: its task, and what became of what cognition proposed.
+pub(super) struct History {
+    pub(super) task: String,
+    pub(super) outcomes: Vec<PastOutcome>,
+}
+
+/// Reads the past of a run from its entries.
+pub(super) async fn read(store: &dyn LedgerStore, run: &crate::canon::TrajectoryId) -> Result<History, RunError> {
+    let mut reader = Reader::default();
+    let mut from = 0;
+    loop {
+        let page = store.read(run, from, PAGE).await?;
+        for entry in &page {
+            reader.push(entry)?;
+        }
+        from += page.len() as u64;
+        if page.len() < PAGE {
+            return Ok(History { task: reader.task, outcomes: reader.outcomes });
+        }
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    task: String,
+    outcomes: Vec<PastOutcome>,
+    /// Arguments of the intents of turns, until their outcome is read. Erased ones are null.
+    args: HashMap<Commitment, Value>,
+    step: u64,
+    dispatched: HashMap<EntryId, Proposal>,
+}
+
+impl Reader {
+    fn push(&mut self, entry: &Entry) -> Result<(), RunError> {
+        match entry.header.known_kind() {
+            Some(Kind::Root) => {
+                let task = entry.body::<RunStart>()?.start.task;
+                self.task = value(entry, &task).as_str().unwrap_or_default().to_owned();
+            }
+            Some(Kind::Turn) => {
+                self.step += 1;
+                for intent in entry.body::<Turn>()?.intents {
+                    self.args.insert(intent.args, value(entry, &intent.args));
+                }
+            }
+            Some(Kind::Dispatch) => {
+                self.dispatched.insert(entry.id(), entry.body::<Dispatch>()?.proposal);
+            }
+            Some(Kind::Commit) => {
+                let commit: Commit = entry.body()?;
+                let output = value(entry, &commit.observation.output);
+                if let Some(proposal) = self.proposal(commit.origin) {
+                    self.add(&proposal, entry, Outcome::Committed { output })?;
+                }
+            }
+            Some(Kind::Failure) => {
+                let failure: Failure = entry.body()?;
+                let message = failure.detail.map_or(Value::Null, |detail| value(entry, &detail));
+                let outcome = Outcome::Failed {
+                    cause: failure.cause.to_string(),
+                    message: message.as_str().unwrap_or_default().to_owned(),
+                    effect: failure.effect.to_string(),
+                };
+                if let Some(proposal) = self.proposal(failure.origin) {
+                    self.add(&proposal, entry, outcome)?;
+                }
+            }
+            Some(Kind::Rejection) => match entry.body()? {
+                Rejection::Refused(proposal) => {
+                    if let Status::Rejected(refusal) = proposal.decision.status.clone() {
+                        self.add(&proposal, entry, Outcome::Refused(refusal))?;
+                    }
+                }
+                Rejection::NotAttempted { intent, .. } => {
+                    let id = intent.id()?;
+                    self.outcome(id, intent.target.to_string(), &intent.args, entry, Outcome::NotAttempted);
+                }
+            },
+            Some(Kind::PendingApproval) => {
+                let proposal = entry.body::<PendingApproval>()?.proposal;
+                if let Status::Suspended { reason, .. } = proposal.decision.status.clone() {
+                    self.add(&proposal, entry, Outcome::Suspended { reason })?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn proposal(&mut self, origin: Origin) -> Option<Proposal> {
+        match origin {
+            Origin::Proposal(proposal) => Some(proposal),
+            Origin::Dispatch(dispatch) => self.dispatched.remove(&dispatch),
+        }
+    }
+
+    fn add(&mut self, proposal: &Proposal, entry: &Entry, outcome: Outcome) -> Result<(), RunError> {
+        let intent = &proposal.intent;
+        self.outcome(intent.id()?, intent.target.to_string(), &intent.args, entry, outcome);
+        Ok(())
+    }
+
+    fn outcome(&mut self, intent: IntentId, tool: String, args: &Commitment, entry: &Entry, outcome: Outcome) {
+        let args = self.args.remove(args).unwrap_or_else(|| value(entry, args));
+        self.outcomes.push(PastOutcome { step: self.step.saturating_sub(1), intent, tool, args, outcome });
+    }
+}
+
+fn value(entry: &Entry, commitment: &Commitment) -> Value {
+    let present = |blob: &StoredBlob| match blob {
+        StoredBlob::Present(blob) => (blob.commitment() == *commitment).then(|| Blob::value(blob).ok()).flatten(),
+        StoredBlob::Erased => None,
+    };
+    entry.blobs.iter().find_map(present).unwrap_or(Value::Null)
+}
+
+impl From<&Submitted> for Outcome {
+    fn from(submitted: &Submitted) -> Self {
+        match submitted {
+            Submitted::Committed { output, .. } => Self::Committed { output: output.clone() },
+            Submitted::Rejected { refusal, .. } => Self::Refused(refusal.clone()),
+            Submitted::Suspended { reason, .. } => Self::Suspended { reason: reason.clone() },
+            Submitted::Failed { cause, message, effect, .. } => {
+                Self::Failed { cause: cause.to_string(), message: message.clone(), effect: effect.to_string() }
+            }
+        }
+    }
+}

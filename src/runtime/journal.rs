@@ -1,0 +1,76 @@
+//! One trajectory's end: where the next entry goes.
+
+use super::{
+    accounts::Used,
+    core::{Core, Place},
+    error::RunError,
+};
+use crate::{
+    canon::{EntryId, TrajectoryId},
+    ledger::{AuthorityState, Batch, Draft, RegisterOp, StoreError},
+    world::World,
+    writ::WritChain,
+};
+
+/// A run's state: the fold of its entries, and its place in the ledger.
+pub(crate) struct Journal {
+    pub(crate) trajectory: TrajectoryId,
+    pub(crate) chain: WritChain,
+    pub(crate) world: World,
+    pub(crate) base_seq: u64,
+    pub(crate) next_seq: u64,
+    pub(crate) head: EntryId,
+    pub(crate) used: Used,
+    pub(crate) steps: u64,
+    pub(crate) ended: bool,
+    /// Set when the ledger may hold something that this state does not.
+    pub(crate) stale: bool,
+}
+
+impl Journal {
+    /// Whether more may be recorded.
+    pub(crate) fn check_open(&self) -> Result<(), RunError> {
+        match (self.ended, self.stale) {
+            (true, _) => Err(RunError::Ended),
+            (_, true) => Err(RunError::Stale),
+            _ => Ok(()),
+        }
+    }
+
+    /// Signs and appends one entry; on success it is durable and the state has moved on.
+    pub(crate) async fn append(
+        &mut self,
+        core: &Core,
+        authority: &AuthorityState,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+    ) -> Result<EntryId, RunError> {
+        let place = Place {
+            trajectory: self.trajectory,
+            seq: self.next_seq,
+            parent: self.head,
+            authority: authority.epoch,
+            base_seq: self.base_seq,
+            time_ms: core.now().judged_ms,
+        };
+        let entry = core.seal(place, draft).await?;
+        let id = entry.id();
+        match core.store.append(Batch { entries: vec![entry], registers }).await {
+            Ok(_) => {
+                self.head = id;
+                self.next_seq += 1;
+                Ok(id)
+            }
+            Err(error) => {
+                // A changed register leaves the trajectory as it was; anything else may not have.
+                self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The seq of the last entry.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.next_seq.saturating_sub(1)
+    }
+}

@@ -1,0 +1,179 @@
+use std::{future::Future, sync::Arc};
+
+use futures::{
+    Stream,
+    channel::oneshot,
+    future::BoxFuture,
+    lock::{Mutex, MutexGuard},
+};
+
+use super::{
+    Limits, Summary,
+    core::Core,
+    drive,
+    error::RunError,
+    events::{Event, Watchers},
+    journal::Journal,
+    submit::{self, Submitted},
+};
+use crate::{
+    canon::{EntryId, TrajectoryId},
+    cognition::Cognition,
+    intent::{Intent, SealedIntent},
+    ledger::record::EndReason,
+    tool::CancelToken,
+    world::World,
+    writ::Amounts,
+};
+
+/// One agent's run: the handle through which intents are submitted.
+///
+/// Clones are the same run. Calls on one run take place one after the other. A call whose future is dropped is neither
+/// cancelled nor lost: the next call on the run carries it on first.
+#[derive(Clone)]
+pub struct Run {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) core: Arc<Core>,
+    pub(super) trajectory: TrajectoryId,
+    pub(super) journal: Mutex<Journal>,
+    pub(super) cancel: CancelToken,
+    pub(super) watchers: Watchers,
+    /// The call under way. It stays here while its caller polls it, and after its caller has gone.
+    under_way: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Run {
+    pub(super) fn new(core: Arc<Core>, journal: Journal) -> Self {
+        let inner = Inner {
+            core,
+            trajectory: journal.trajectory,
+            journal: Mutex::new(journal),
+            cancel: CancelToken::default(),
+            watchers: Watchers::default(),
+            under_way: Mutex::new(None),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> TrajectoryId {
+        self.inner.trajectory
+    }
+
+    /// Submits an intent: compile, then refuse, suspend or carry out, and record which.
+    ///
+    /// # Errors
+    /// When the intent cannot be sealed, the run has ended, or the ledger fails. A refusal or a failing tool is an outcome.
+    pub async fn submit(&self, intent: Intent) -> Result<Submitted, RunError> {
+        let sealed = intent.seal(&*self.inner.core.host.entropy)?;
+        self.submit_sealed(sealed).await
+    }
+
+    /// Submits an intent that was sealed before. The same sealed intent is the same proposal.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub async fn submit_sealed(&self, intent: SealedIntent) -> Result<Submitted, RunError> {
+        self.exclusively(|inner| async move {
+            let mut journal = inner.journal.lock().await;
+            submit::submit(&inner, &mut journal, intent).await
+        })
+        .await?
+    }
+
+    /// Lets cognition propose, step by step, until it answers, a limit is reached, or something waits for approval.
+    ///
+    /// # Errors
+    /// When the run has ended, or the ledger fails.
+    pub async fn drive(&self, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
+        drive::drive(self, cognition, limits).await
+    }
+
+    /// Ends the run. Nothing can be added afterwards.
+    ///
+    /// # Errors
+    /// When it has ended already, or the ledger fails.
+    pub async fn close(&self) -> Result<EntryId, RunError> {
+        self.end(EndReason::Closed, None, None).await
+    }
+
+    pub(super) async fn end(
+        &self,
+        reason: EndReason,
+        detail: Option<String>,
+        answer: Option<String>,
+    ) -> Result<EntryId, RunError> {
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            drive::terminate(&inner, &mut journal, reason, detail, answer).await
+        })
+        .await?
+    }
+
+    /// Cancels the run: the tool under way is told to stop, no other is called, and a drive ends the run.
+    pub fn cancel(&self) {
+        self.inner.cancel.cancel();
+    }
+
+    /// A stream of what happens in the run from now on. Unread events are kept: read it or drop it.
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + use<> {
+        self.inner.watchers.watch()
+    }
+
+    /// A copy of the world as it stands.
+    pub async fn world(&self) -> World {
+        self.with_journal(|journal| journal.world.clone()).await
+    }
+
+    /// What the run spent so far, and what is held for effects in doubt.
+    pub async fn spent(&self) -> (Amounts, Amounts) {
+        self.with_journal(|journal| (journal.used.spent, journal.used.held)).await
+    }
+
+    /// The last entry: its seq and id.
+    pub async fn head(&self) -> (u64, EntryId) {
+        self.with_journal(|journal| (journal.last_seq(), journal.head)).await
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(super) async fn with_journal<T>(&self, read: impl FnOnce(&Journal) -> T) -> T {
+        let turn = self.joined().await;
+        let value = read(&*self.inner.journal.lock().await);
+        drop(turn);
+        value
+    }
+
+    /// Waits for the turn on this run, and carries on what an earlier caller left.
+    async fn joined(&self) -> MutexGuard<'_, Option<BoxFuture<'static, ()>>> {
+        let mut under_way = self.inner.under_way.lock().await;
+        if let Some(left) = under_way.as_mut() {
+            left.await;
+        }
+        *under_way = None;
+        under_way
+    }
+
+    /// Runs an operation of this run that survives its caller.
+    pub(super) async fn exclusively<T, F>(&self, operation: impl FnOnce(Arc<Inner>) -> F) -> Result<T, RunError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut under_way = self.joined().await;
+        let (sender, receiver) = oneshot::channel();
+        let work = operation(Arc::clone(&self.inner));
+        let work = under_way.insert(Box::pin(async move {
+            // Nobody waits for the result when the caller has gone; the ledger has it.
+            sender.send(work.await).ok();
+        }));
+        work.await;
+        *under_way = None;
+        receiver.await.map_err(|_| RunError::Stale)
+    }
+}

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    Run,
+    accounts::Used,
+    authority::expect_epoch,
+    builder::opened_key,
+    core::{Core, Place},
+    error::{RunError, StartError},
+    journal::Journal,
+};
+use crate::{
+    canon::{Blob, EntryId, Nonce, Salt, TrajectoryId, WritId},
+    compile::{Standing, check_standing},
+    crypto::Purpose,
+    host::Signer,
+    ledger::{
+        AuthorityState, Draft, Kind, RegisterOp,
+        record::{Resumed, RunOpened, RunStart, StartRefused, StartStatement},
+    },
+    proposal::{Code, Refusal, Stage},
+    replay::{self, Pins},
+    world::World,
+    writ::{UnverifiedChain, WritChain},
+};
+
+/// How often a start is tried again when the authority changes while it is recorded.
+const ATTEMPTS: usize = 8;
+
+pub(super) async fn start(
+    core: &Arc<Core>,
+    task: &str,
+    chain: UnverifiedChain,
+    subject: &dyn Signer,
+) -> Result<Run, StartError> {
+    let mut salt = Salt([0; 16]);
+    core.host.entropy.fill(&mut salt.0).map_err(RunError::from)?;
+    let task = Blob::seal(&Value::from(task), salt).map_err(RunError::from)?;
+    let presented = chain.chain.last().and_then(|signed| signed.writ.id().ok());
+    let chain = match chain.verify() {
+        Ok(chain) => chain,
+        Err(error) => {
+            let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).asked(&error);
+            return Err(refuse(core, refusal, task, presented).await?);
+        }
+    };
+    if subject.public_key() != chain.leaf().subject.key {
+        let refusal = Refusal::new(Stage::Chain, Code::WrongSubject);
+        let refusal = refusal.asked(subject.public_key()).allowed(chain.leaf().subject.key);
+        return Err(refuse(core, refusal, task, presented).await?);
+    }
+    let mut nonce = Nonce([0; 16]);
+    core.host.entropy.fill(&mut nonce.0).map_err(RunError::from)?;
+    let statement =
+        StartStatement { from: None, nonce, store: core.store_id, task: task.commitment(), writ: chain.id() };
+    let trajectory = statement.trajectory().map_err(RunError::from)?;
+    let signature = subject.sign(Purpose::Start, trajectory.as_bytes()).await.map_err(RunError::from)?;
+    let start = RunStart {
+        chain: chain.signed().to_vec(),
+        contracts: core.tools.contracts().hashes(),
+        policy_set: core.policies.hash(),
+        signature,
+        start: statement,
+    };
+    core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
+    for _ in 0..ATTEMPTS {
+        let authority = core.authority.state();
+        if let Err(refusal) = standing(core, &chain, &authority) {
+            return Err(refuse(core, refusal, task, presented).await?);
+        }
+        match open(core, &chain, &start, &task, trajectory, &authority).await {
+            Ok(head) => {
+                let journal = Journal {
+                    trajectory,
+                    chain,
+                    world: World::default(),
+                    base_seq: 0,
+                    next_seq: 1,
+                    head,
+                    used: Used::default(),
+                    steps: 0,
+                    ended: false,
+                    stale: false,
+                };
+                return Ok(Run::new(Arc::clone(core), journal));
+            }
+            Err(RunError::Store(error)) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(RunError::Stale.into())
+}
+
+fn standing(core: &Core, chain: &WritChain, authority: &AuthorityState) -> Result<(), Refusal> {
+    let now = core.now();
+    check_standing(&Standing {
+        chain,
+        clock_ms: now.clock_ms,
+        now_ms: now.judged_ms,
+        revoked: &authority.revoked,
+        store: core.store_id,
+        trust: &authority.trust,
+    })
+}
+
+/// Stores the run's first entry and its opening in one batch.
+async fn open(
+    core: &Core,
+    chain: &WritChain,
+    start: &RunStart,
+    task: &Blob,
+    trajectory: TrajectoryId,
+    authority: &AuthorityState,
+) -> Result<EntryId, RunError> {
+    let draft = Draft::seal(Kind::Root, start, vec![task.clone()])?;
+    let place = Place {
+        trajectory,
+        seq: 0,
+        parent: EntryId::ZERO,
+        authority: authority.epoch,
+        base_seq: 0,
+        time_ms: core.now().judged_ms,
+    };
+    let root = core.seal(place, draft).await?;
+    let id = root.id();
+    let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
+    let registers = |seq: u64| {
+        let value = Some(seq.to_be_bytes().as_slice().into());
+        vec![expect_epoch(authority), RegisterOp::Set { key: opened_key(&trajectory), value }]
+    };
+    core.authority.append(core, vec![opened], vec![root], registers).await?;
+    Ok(id)
+}
+
+/// Records that a start was refused.
+async fn refuse(core: &Core, refusal: Refusal, task: Blob, writ: Option<WritId>) -> Result<StartError, RunError> {
+    let record = StartRefused { refusal: refusal.clone(), task: task.commitment(), writ };
+    let draft = Draft::seal(Kind::StartRefused, &record, vec![task])?;
+    core.authority.append(core, vec![draft], vec![], |_| vec![]).await?;
+    Ok(StartError::Refused(refusal))
+}
+
+pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, StartError> {
+    let (report, folded) = replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?;
+    if report.ended.is_some() {
+        return Err(StartError::Ended(*run));
+    }
+    core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
+    // What the turn under way held counts as spent: it may have been.
+    let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
+    let mut journal = Journal {
+        trajectory: *run,
+        chain: folded.chain,
+        world: folded.world,
+        base_seq: folded.base_seq,
+        next_seq: folded.head_seq + 1,
+        head: folded.head,
+        used: Used { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) },
+        steps: folded.steps,
+        ended: false,
+        stale: false,
+    };
+    let record = Resumed { in_doubt: report.in_doubt, turn: folded.open_turn.map(|(id, _)| id) };
+    let draft = Draft::seal(Kind::Resumed, &record, vec![]).map_err(RunError::from)?;
+    let registers = journal.used.registers(&journal.chain, run);
+    journal.append(core, &core.authority.state(), draft, registers).await?;
+    Ok(Run::new(Arc::clone(core), journal))
+}
