@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use futures::executor::block_on;
 use openthymos::{
     canon::Commitment,
@@ -47,6 +49,12 @@ pub fn tools() -> ContractSet {
 }
 
 pub fn chain() -> WritChain {
+    // Signed once: signing takes longer than a case of a property test.
+    static CHAIN: OnceLock<WritChain> = OnceLock::new();
+    CHAIN.get_or_init(sign_chain).clone()
+}
+
+fn sign_chain() -> WritChain {
     let (issuer, subject) = (SecretKey::from_seed(&[1; 32]), SecretKey::from_seed(&[2; 32]));
     let writ =
         WritBuilder::root(NamedKey::new("ops", issuer.public_key()), NamedKey::new("agent-7", subject.public_key()));
