@@ -16,17 +16,25 @@ pub enum Truth {
 }
 
 /// Where a condition's fields come from.
-pub trait Fields {
+pub trait Fields<F = FieldPath> {
     /// The value of a field, or `None` when it is absent.
-    fn field(&self, path: &FieldPath) -> Option<Cow<'_, Value>>;
+    fn field(&self, path: &F) -> Option<Cow<'_, Value>>;
+
+    /// Whether a member of an `any` counts; one that does not is left out, as if it were not written. All do by default.
+    fn considers(&self, _alternative: &Predicate<F>) -> bool {
+        true
+    }
 }
 
-impl Predicate {
+impl<F> Predicate<F> {
     /// Evaluates the condition.
-    pub fn evaluate(&self, fields: &dyn Fields) -> Truth {
+    pub fn evaluate(&self, fields: &dyn Fields<F>) -> Truth {
         match self {
-            Self::All(members) => join(members, fields, Truth::False, Truth::True),
-            Self::Any(members) => join(members, fields, Truth::True, Truth::False),
+            Self::All(members) => join(members.iter(), fields, Truth::False, Truth::True),
+            Self::Any(members) => {
+                let counted = members.iter().filter(|member| fields.considers(member));
+                join(counted, fields, Truth::True, Truth::False)
+            }
             Self::Not(member) => match member.evaluate(fields) {
                 Truth::True => Truth::False,
                 Truth::False => Truth::True,
@@ -37,7 +45,12 @@ impl Predicate {
     }
 }
 
-fn join(members: &[Predicate], fields: &dyn Fields, settles: Truth, otherwise: Truth) -> Truth {
+fn join<'a, F: 'a>(
+    members: impl Iterator<Item = &'a Predicate<F>>,
+    fields: &dyn Fields<F>,
+    settles: Truth,
+    otherwise: Truth,
+) -> Truth {
     let mut truth = otherwise;
     for member in members {
         match member.evaluate(fields) {
@@ -49,29 +62,31 @@ fn join(members: &[Predicate], fields: &dyn Fields, settles: Truth, otherwise: T
     truth
 }
 
-impl Leaf {
-    fn evaluate(&self, fields: &dyn Fields) -> Truth {
-        let Some(found) = fields.field(&self.field) else {
-            return Truth::Unknown;
-        };
-        let order = || order(&found, &self.value);
+impl<F> Leaf<F> {
+    fn evaluate(&self, fields: &dyn Fields<F>) -> Truth {
+        fields.field(&self.field).map_or(Truth::Unknown, |found| self.test(&found))
+    }
+
+    /// Compares a value that the field may have.
+    pub(crate) fn test(&self, found: &Value) -> Truth {
+        let order = || order(found, &self.value);
         let holds = match self.op {
-            Op::Eq => equal(&found, &self.value),
-            Op::Ne => equal(&found, &self.value).map(|equal| !equal),
+            Op::Eq => equal(found, &self.value),
+            Op::Ne => equal(found, &self.value).map(|equal| !equal),
             Op::Gt => order().map(Ordering::is_gt),
             Op::Lt => order().map(Ordering::is_lt),
             Op::Gte => order().map(Ordering::is_ge),
             Op::Lte => order().map(Ordering::is_le),
-            Op::Contains => match (&*found, &self.value) {
+            Op::Contains => match (found, &self.value) {
                 (Value::String(text), Value::String(part)) => Some(text.contains(part.as_str())),
                 (Value::Array(items), value) => among(value, items),
                 _ => None,
             },
-            Op::StartsWith => match (&*found, &self.value) {
+            Op::StartsWith => match (found, &self.value) {
                 (Value::String(text), Value::String(start)) => Some(text.starts_with(start.as_str())),
                 _ => None,
             },
-            Op::In => self.value.as_array().and_then(|items| among(&found, items)),
+            Op::In => self.value.as_array().and_then(|items| among(found, items)),
         };
         match holds {
             Some(true) => Truth::True,
@@ -112,7 +127,7 @@ fn equal(a: &Value, b: &Value) -> Option<bool> {
     }
 }
 
-fn order(a: &Value, b: &Value) -> Option<Ordering> {
+pub(crate) fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64()?.partial_cmp(&b.as_f64()?),
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),

@@ -71,12 +71,17 @@ impl FieldPath {
 
     /// Follows the steps after the first `skip` into a value.
     pub fn descend<'a>(&self, skip: usize, value: &'a Value) -> Option<&'a Value> {
-        self.steps.iter().skip(skip).try_fold(value, |value, step| match value {
-            Value::Object(fields) => fields.get(step),
-            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            _ => None,
-        })
+        self.steps.get(skip..).and_then(|steps| descend(steps, value))
     }
+}
+
+/// Follows steps into a value: names into objects, decimal indices into arrays.
+pub(crate) fn descend<'a>(steps: &[String], value: &'a Value) -> Option<&'a Value> {
+    steps.iter().try_fold(value, |value, step| match value {
+        Value::Object(fields) => fields.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 impl std::fmt::Display for FieldPath {

@@ -26,6 +26,16 @@ struct Members {
     value: Option<Value>,
 }
 
+impl<'de> Deserialize<'de> for Op {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(op, _)| op).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, known)| known).join(", ");
+            D::Error::custom(format!("unknown operator `{name}`: expected one of {names}"))
+        })
+    }
+}
+
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }

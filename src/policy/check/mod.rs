@@ -1,0 +1,103 @@
+//! Refuses rules that cannot do what they say, before anything is decided by them.
+
+mod constraint;
+mod domain;
+mod refute;
+
+use std::collections::HashSet;
+
+use super::{PolicySet, Rule, field::Source, set::Compiled};
+use crate::{contract::ContractSet, predicate::Predicate};
+use domain::{Knowledge, View};
+use refute::{Blame, refute};
+
+/// A rule that cannot do what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bundle `{bundle}`, rule `{rule}` at `{pointer}`: {reason}")]
+pub struct RuleFault {
+    /// The bundle's name.
+    pub bundle: String,
+    /// The rule's name.
+    pub rule: String,
+    /// JSON pointer (RFC 6901) into the bundle.
+    pub pointer: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl PolicySet {
+    /// Checks the rules against the tools that they will judge.
+    ///
+    /// Refused are rules without a name or with another's, rules that read fields which do not exist, and rules whose
+    /// condition can never be true on any of these tools: a tool or argument that does not exist, a comparison with a
+    /// value of a type that the argument never has, conditions that contradict each other. A rule that could be true
+    /// on some call with arguments that the tools declare is never refused. Without any tools, only what is wrong
+    /// whatever the tools is refused.
+    ///
+    /// # Errors
+    /// Every faulty rule, with its first fault.
+    pub fn check(&self, contracts: &ContractSet) -> Result<(), Vec<RuleFault>> {
+        let mut names = HashSet::new();
+        let mut faults = Vec::new();
+        for compiled in &self.0.rules {
+            let Some((bundle, rule)) = self.0.find(compiled) else { continue };
+            let at = format!("/rules/{}", compiled.rule);
+            let blame = if rule.name.is_empty() {
+                Some(Blame { pointer: format!("{at}/name"), reason: "the rule has no name".into() })
+            } else if !names.insert((compiled.bundle, &rule.name)) {
+                Some(Blame { pointer: format!("{at}/name"), reason: "another rule of the bundle has this name".into() })
+            } else {
+                self.judge(compiled, &format!("{at}/when"), contracts)
+            };
+            faults.extend(blame.map(|Blame { pointer, reason }| {
+                let Rule { name, .. } = rule;
+                RuleFault { bundle: bundle.name.clone(), rule: name.clone(), pointer, reason }
+            }));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Why the rule is refused, if it is.
+    fn judge(&self, compiled: &Compiled, at: &str, contracts: &ContractSet) -> Option<Blame> {
+        let condition = &compiled.condition;
+        let blame = meaningless(condition, at).or_else(|| refute(condition, true, at, &View::anywhere()));
+        if blame.is_some() {
+            return blame;
+        }
+        // More is known of a tool at each level, so the level at which the last tool drops out tells what is wrong.
+        let mut left: Vec<_> = contracts.iter().collect();
+        for knowledge in Knowledge::LEVELS {
+            let mut blames = Vec::new();
+            let before = left.len();
+            left.retain(|contract| {
+                let view = View::of(contract, knowledge, &self.0.arguments);
+                let blame = refute(condition, true, at, &view);
+                let possible = blame.is_none();
+                blames.extend(blame);
+                possible
+            });
+            if left.is_empty() {
+                return blames.into_iter().next().map(|blame| knowledge.explain(blame, before));
+            }
+        }
+        None
+    }
+}
+
+/// The first field that does not exist.
+fn meaningless(condition: &Predicate<super::field::Field>, at: &str) -> Option<Blame> {
+    match condition {
+        Predicate::All(members) => each(members, at, "all").find_map(|(member, at)| meaningless(member, &at)),
+        Predicate::Any(members) => each(members, at, "any").find_map(|(member, at)| meaningless(member, &at)),
+        Predicate::Not(member) => meaningless(member, &format!("{at}/not")),
+        Predicate::Leaf(leaf) => match &leaf.field.source {
+            Source::Nothing(reason) => Some(Blame { pointer: format!("{at}/field"), reason: reason.clone() }),
+            _ => None,
+        },
+    }
+}
+
+/// The members of an `all` or `any`, with their pointers.
+fn each<'a, T>(members: &'a [T], at: &str, joint: &str) -> impl Iterator<Item = (&'a T, String)> {
+    members.iter().enumerate().map(move |(index, member)| (member, format!("{at}/{joint}/{index}")))
+}

@@ -1,0 +1,7 @@
+//! Policies decide as they are written, and policies that cannot do what they say do not load.
+
+mod bundles;
+mod check;
+mod decide;
+mod engines;
+mod fixture;
