@@ -1,7 +1,7 @@
 //! The table: which room may name which.
 //!
 //! A room is a module at the crate's root. Rows stand in the order of the flow and name only rows above them, so
-//! arrows point one way. The same table, with its reasons, is in `docs/architecture.md`.
+//! arrows point one way. `docs/architecture.md` shows the same table, with what rests on it.
 
 /// A room, and the rooms (or groups of rooms) that its files may name. Every file may name its own room.
 pub struct Room {
@@ -99,4 +99,16 @@ fn what_the_guarantees_rest_on_is_in_the_table() {
     ] {
         assert_eq!(allows(from, to), Some(false), "`{from}` may name `{to}`");
     }
+}
+
+#[test]
+fn the_documentation_shows_this_table() {
+    let page = include_str!("../../docs/architecture.md");
+    let section = page.split("## Directions").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+    let shown: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let rows = ROOMS.iter().map(|room| match room.may_name {
+        [] => format!("| `{}` | no other room |", room.name),
+        names => format!("| `{}` | {} |", room.name, names.join(", ")),
+    });
+    assert_eq!(shown, rows.collect::<Vec<_>>());
 }
