@@ -15,7 +15,7 @@ pub(super) fn integer(out: &mut Vec<u8>, value: i128) -> Result<(), CanonError> 
 ///
 /// Doubles beyond ±(2^53 − 1) are all integers that a reader may have rounded, so they are refused too.
 pub(super) fn float(out: &mut Vec<u8>, value: f64) -> Result<(), CanonError> {
-    if !(value.abs() <= LIMIT) {
+    if value.is_nan() || value.abs() > LIMIT {
         return Err(CanonError::NumberRange { number: value.to_string() });
     }
     out.extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
