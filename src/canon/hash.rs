@@ -24,12 +24,33 @@ impl Domain {
     ///
     /// The parts are joined without separators: callers pass parts of fixed length, or one part.
     pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let key = self.key.get_or_init(|| hash_derive_key_context(self.context));
-        let mut hasher = blake3::Hasher::new_from_context_key(key);
+        let mut stream = self.stream();
         for part in parts {
-            hasher.update(part);
+            stream.update(part);
         }
-        hasher.finalize().into()
+        stream.finish()
+    }
+
+    /// The same hash, of bytes that arrive piece by piece.
+    pub fn stream(&self) -> DomainStream {
+        let key = self.key.get_or_init(|| hash_derive_key_context(self.context));
+        DomainStream(blake3::Hasher::new_from_context_key(key))
+    }
+}
+
+/// A hash in a [`Domain`] under way.
+#[derive(Clone)]
+pub struct DomainStream(blake3::Hasher);
+
+impl DomainStream {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all that was added.
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }
 
@@ -92,6 +113,8 @@ pub mod domain {
         STATEMENT = "openthymos 2026 v1 statement";
         /// A file's content as a tool probed it.
         FILE = "openthymos 2026 v1 file";
+        /// The lines of an export before its head.
+        EXPORT = "openthymos 2026 v1 export";
         /// The secret of one run's subject key, derived from the runtime's secret.
         RUN_SECRET = "openthymos 2026 v1 run secret";
         /// A business key under which a tool's effect may happen once.

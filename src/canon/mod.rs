@@ -22,7 +22,7 @@ mod write;
 
 pub use blob::{Blob, Salt};
 pub use bytes::Bytes;
-pub use hash::{Domain, domain};
+pub use hash::{Domain, DomainStream, domain};
 pub use hex::HexError;
 pub(crate) use hex::{decode_array, encode};
 pub(crate) use ids::fixed_bytes;

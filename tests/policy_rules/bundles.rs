@@ -123,7 +123,10 @@ fn hashes_cover_rules_and_gates_and_stay_what_they_are() {
         "21455a75bcfe9cf6a3d4cdf57910f06360d5261a24212449efff51efbab591ce"
     );
     assert_eq!(deny.hash().to_string(), "713fa1307e12b423d63c0c6863d61f85407e7c4a6732bf3c14e325d682941004");
-    assert_eq!(PolicySet::default().hash().to_string(), "bbabff4a46653e88041fcff53170292702d8076a444c7715b83ad05015ba717f");
+    assert_eq!(
+        PolicySet::default().hash().to_string(),
+        "bbabff4a46653e88041fcff53170292702d8076a444c7715b83ad05015ba717f"
+    );
 }
 
 #[test]

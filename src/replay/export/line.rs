@@ -1,0 +1,139 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    canon::{
+        Blob, Bytes, CanonError, EntryId, HexError, Salt, StatementHash, StoreId, TrajectoryId, decode_array, domain,
+        encode, to_canonical,
+    },
+    crypto::{PublicKey, Signature},
+    ledger::{Entry, EntryError, HEADER_BYTES, Header, StoredBlob},
+};
+
+/// One line of an export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Export(ExportStart),
+    /// An entry.
+    Entry(LineEntry),
+    /// The last line.
+    Head(SignedHead),
+}
+
+/// What an export is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportStart {
+    /// [`super::EXPORT_FORMAT`].
+    pub format: u32,
+    /// The store.
+    pub store: StoreId,
+    /// The run.
+    pub trajectory: TrajectoryId,
+}
+
+/// An entry as a line holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineEntry {
+    /// The blobs that it introduces; null for one that was erased.
+    pub blobs: Vec<Option<LineBlob>>,
+    /// The header's bytes in hex.
+    pub header: String,
+    /// The record's bytes, which are UTF-8.
+    pub record: String,
+    /// The signature; null in an unsigned ledger.
+    pub signature: Option<Signature>,
+}
+
+/// A blob as a line holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineBlob {
+    /// Its salt.
+    pub salt: Salt,
+    /// Its bytes, which are sealed JSON and so UTF-8.
+    pub text: String,
+}
+
+/// The end of an export, signed by the runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedHead {
+    /// The signature over the statement's hash; null in an unsigned ledger.
+    pub signature: Option<Signature>,
+    /// Who signed; null in an unsigned ledger.
+    pub signer: Option<PublicKey>,
+    /// What was signed.
+    pub statement: HeadStatement,
+}
+
+/// Where an export ends, and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadStatement {
+    /// When the export was made, in milliseconds since 1970.
+    pub as_of_ms: u64,
+    /// The hash of all bytes of the file before this line.
+    pub digest: StatementHash,
+    /// The run's last entry.
+    pub head: EntryId,
+    /// How many entries the run has.
+    pub length: u64,
+    /// The store.
+    pub store: StoreId,
+    /// The run.
+    pub trajectory: TrajectoryId,
+}
+
+impl HeadStatement {
+    /// The hash that is signed.
+    ///
+    /// # Errors
+    /// Never for ids; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<StatementHash, CanonError> {
+        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+    }
+}
+
+impl LineEntry {
+    /// The line of an entry.
+    ///
+    /// # Errors
+    /// When a record or blob is not UTF-8, which no sealed JSON is.
+    pub fn new(entry: &Entry) -> Result<Self, std::string::FromUtf8Error> {
+        let blob = |blob: &StoredBlob| match blob {
+            StoredBlob::Present(blob) => {
+                let text = String::from_utf8(blob.bytes.to_vec())?;
+                Ok(Some(LineBlob { salt: blob.salt, text }))
+            }
+            StoredBlob::Erased => Ok(None),
+        };
+        Ok(Self {
+            blobs: entry.blobs.iter().map(blob).collect::<Result<_, _>>()?,
+            header: encode(&entry.header.to_bytes()),
+            record: String::from_utf8(entry.record.to_vec())?,
+            signature: entry.signature,
+        })
+    }
+
+    /// The entry that the line holds; nothing about it is checked yet.
+    ///
+    /// # Errors
+    /// When the header cannot be read.
+    pub fn into_entry(self) -> Result<Entry, EntryError> {
+        let bytes = decode_array::<HEADER_BYTES>(&self.header)
+            .map_err(|error: HexError| EntryError::Shape { kind: "header".into(), reason: error.to_string() })?;
+        let blob = |blob: Option<LineBlob>| match blob {
+            Some(LineBlob { salt, text }) => StoredBlob::Present(Blob { salt, bytes: Bytes::from(text.into_bytes()) }),
+            None => StoredBlob::Erased,
+        };
+        Ok(Entry {
+            header: Header::from_bytes(&bytes)?,
+            record: Bytes::from(self.record.into_bytes()),
+            blobs: self.blobs.into_iter().map(blob).collect(),
+            signature: self.signature,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+use std::io::{BufRead, Read};
+
+use super::{EXPORT_FORMAT, ExportStart, Line, SignedHead};
+use crate::{
+    canon::{DomainStream, MAX_BLOB_BYTES, StatementHash, canonical_value, domain, parse},
+    crypto::Purpose,
+    ledger::Entry,
+    replay::{AuthorityLog, Folded, Pins, ReplayError, Replayer, Report},
+};
+
+/// The longest line that is read: several blobs of the largest size.
+const MAX_LINE: u64 = 8 * MAX_BLOB_BYTES as u64;
+
+/// Verifies an export and folds its run. It needs nothing but the file.
+///
+/// `visit` sees every entry of the run after it was checked.
+///
+/// # Errors
+/// The first line or entry that does not hold, a file that is cut short, or a pin that does not hold.
+pub fn verify(
+    reader: impl BufRead,
+    pins: Pins,
+    mut visit: impl FnMut(&Entry, &Replayer<'_>),
+) -> Result<(Report, Folded), ReplayError> {
+    let mut lines = Lines { reader, number: 0, digest: domain::EXPORT.stream() };
+    let start = match lines.next()? {
+        Some(Line::Export(start)) if start.format == EXPORT_FORMAT => start,
+        Some(Line::Export(start)) => {
+            return Err(lines.fault(format!("export format {}, and this build reads {EXPORT_FORMAT}", start.format)));
+        }
+        Some(_) => return Err(lines.fault("expected the line that says what is exported")),
+        None => return Err(ReplayError::Empty),
+    };
+    let mut authority = Vec::new();
+    let mut next = loop {
+        match lines.entry()? {
+            Next::Entry(entry) if entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority) => {
+                authority.push(*entry);
+            }
+            next => break next,
+        }
+    };
+    let log = AuthorityLog::new(authority)?;
+    if log.store() != start.store {
+        return Err(lines.fault(format!("the authority entries are of store {}", log.store())));
+    }
+    let signer = pins.signer;
+    let mut replayer = Replayer::new(&log, start.trajectory, pins);
+    let (head, digest) = loop {
+        match next {
+            Next::Entry(entry) => {
+                replayer.push(&entry)?;
+                visit(&entry, &replayer);
+            }
+            Next::Head(head, digest) => break (head, digest),
+        }
+        next = lines.entry()?;
+    };
+    let (report, folded) = replayer.finish()?;
+    check_head(&head, digest, &start, &log, &report)?;
+    match (signer, head.signer) {
+        (Some(pinned), Some(found)) if pinned == found => {}
+        (None, _) => {}
+        (Some(pinned), found) => {
+            let found = found.map_or("nobody".into(), |key| key.to_string());
+            return Err(ReplayError::Pin { what: "the signer of the head", found, required: pinned.to_string() });
+        }
+    }
+    match lines.next()? {
+        None => Ok((report, folded)),
+        Some(_) => Err(lines.fault("nothing may follow the head")),
+    }
+}
+
+fn check_head(
+    head: &SignedHead,
+    digest: StatementHash,
+    start: &ExportStart,
+    log: &AuthorityLog,
+    report: &Report,
+) -> Result<(), ReplayError> {
+    let statement = &head.statement;
+    let fault = |reason: &str| Err(ReplayError::Head(reason.into()));
+    if (statement.store, statement.trajectory) != (start.store, start.trajectory) {
+        return fault("the head is of another run");
+    }
+    if (statement.length, statement.head) != (report.entries, report.head) {
+        return Err(ReplayError::Head(format!(
+            "the head says {} entries ending in {}, found {} ending in {}",
+            statement.length,
+            statement.head.short(),
+            report.entries,
+            report.head.short()
+        )));
+    }
+    if statement.digest != digest {
+        return fault("the bytes before the head are not those that were signed");
+    }
+    match (log.state().runtime_key(), head.signer, head.signature) {
+        (None, None, None) => Ok(()),
+        (Some(runtime), Some(signer), Some(signature)) if runtime.key == signer => {
+            let hash = statement.hash().map_err(|error| ReplayError::Head(error.to_string()))?;
+            let verified = signer.verify(Purpose::ExportHead, hash.as_bytes(), &signature);
+            verified.map_err(|error| ReplayError::Head(error.to_string()))
+        }
+        _ => fault("the head is not signed by the runtime's key"),
+    }
+}
+
+enum Next {
+    Entry(Box<Entry>),
+    Head(SignedHead, StatementHash),
+}
+
+/// The lines of a file, with the hash of all that came before.
+struct Lines<R> {
+    reader: R,
+    number: usize,
+    digest: DomainStream,
+}
+
+impl<R: BufRead> Lines<R> {
+    fn fault(&self, reason: impl Into<String>) -> ReplayError {
+        ReplayError::Line { line: self.number, reason: reason.into() }
+    }
+
+    fn entry(&mut self) -> Result<Next, ReplayError> {
+        let before = std::mem::replace(&mut self.digest, domain::EXPORT.stream());
+        self.digest = before.clone();
+        match self.next()? {
+            Some(Line::Entry(entry)) => {
+                let entry = entry.into_entry().map_err(|error| self.fault(error.to_string()))?;
+                Ok(Next::Entry(Box::new(entry)))
+            }
+            Some(Line::Head(head)) => Ok(Next::Head(head, StatementHash(before.finish()))),
+            Some(Line::Export(_)) => Err(self.fault("a second export in one file")),
+            None => Err(ReplayError::Head(format!("it ends after line {} and has no head", self.number))),
+        }
+    }
+
+    /// Reads a line. Every line is in the one form that it is written in, so that each of its bytes counts.
+    fn next(&mut self) -> Result<Option<Line>, ReplayError> {
+        let mut bytes = Vec::new();
+        (&mut self.reader).take(MAX_LINE).read_until(b'\n', &mut bytes)?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.number += 1;
+        let Some((b'\n', text)) = bytes.split_last() else {
+            return Err(self.fault("the line does not end: the file is cut short, or the line too long"));
+        };
+        let line = self.number;
+        let value = parse(text, bytes.len()).map_err(|source| ReplayError::Json { line, source })?;
+        if canonical_value(&value).ok().as_deref() != Some(text) {
+            return Err(self.fault("the line is not in canonical form"));
+        }
+        self.digest.update(&bytes);
+        serde_json::from_value(value).map(Some).map_err(|error| self.fault(error.to_string()))
+    }
+}
