@@ -1,4 +1,5 @@
-//! OpenThymos
+#![doc = include_str!("../README.md")]
+
 pub mod canon;
 pub mod cognition;
 pub mod commit;
@@ -17,3 +18,14 @@ pub mod runtime;
 pub mod tool;
 pub mod world;
 pub mod writ;
+
+pub use cognition::Cognition;
+pub use commit::Commit;
+pub use intent::Intent;
+pub use ledger::LedgerStore;
+pub use policy::PolicyEngine;
+pub use proposal::Proposal;
+pub use runtime::{Run, Runtime, Submitted};
+pub use tool::ToolContract;
+pub use world::World;
+pub use writ::WritChain;
