@@ -50,7 +50,7 @@ fn body(findings: &Findings<'_>, context: &Context, end: &End) -> String {
         section("Layout", layout(findings)),
         section("Manifests", manifests(findings)),
         section("Where the code starts", starts(findings)),
-        section("Code", code_facts(findings)),
+        section("Code, by patterns of lines", code_facts(findings)),
         section("Words of the task", words(findings, &context.task)),
         section("Not looked at", gaps(findings, context, end)),
     ]

@@ -13,19 +13,26 @@ const STOP_WORDS: &str = "a about above after all also an and any are around as 
     to tree try understand up us use used uses using want was way we what when where whether which who why will with \
     workspace would write you your";
 
-/// The most specific words of a task, most specific first: those written like identifiers or paths, then the longest.
+/// The most specific words of a task, most specific first: those written like identifiers or paths, then names, then
+/// the longest.
 pub(super) fn words(task: &str) -> Vec<String> {
     let edges = |c: char| !(c.is_alphanumeric() || c == '_');
-    let mut found: Vec<(bool, usize, String)> = Vec::new();
-    for word in task.split(|c: char| c.is_whitespace() || ",;()[]{}\"'`".contains(c)) {
-        let word = word.trim_matches(edges);
+    let mut found: Vec<(u8, usize, String)> = Vec::new();
+    let mut opens_sentence = true;
+    for raw in task.replace("::", ";").split(|c: char| c.is_whitespace() || ",;()[]{}\"'`".contains(c)) {
+        let word = raw.trim_matches(edges);
+        let name = word.starts_with(char::is_uppercase) && !opens_sentence;
+        if !raw.is_empty() {
+            opens_sentence = raw.ends_with(['.', '!', '?', ':']);
+        }
         let length = word.chars().count();
         let known = STOP_WORDS.split_whitespace().any(|stop| stop == word.to_lowercase());
         if (3..=60).contains(&length) && !known && !found.iter().any(|(.., other)| other == word) {
-            found.push((!is_identifier(word), usize::MAX - length, word.to_owned()));
+            let rank = if is_identifier(word) { 0 } else { 2 - u8::from(name) };
+            found.push((rank, usize::MAX - length, word.to_owned()));
         }
     }
-    found.sort_by_key(|(plain, shortness, _)| (*plain, *shortness));
+    found.sort_by_key(|(rank, shortness, _)| (*rank, *shortness));
     found.into_iter().take(MAX_WORDS).map(|(.., word)| word).collect()
 }
 
@@ -50,6 +57,7 @@ mod tests {
         assert_eq!(words("Tell me about this repository, please!"), Vec::<String>::new());
         assert_eq!(words("where is the budget checked against `max_calls`?"), ["max_calls", "checked", "against"]);
         assert_eq!(words("Explain Überprüfung in src/main.rs."), ["src/main.rs", "Überprüfung"]);
+        assert_eq!(words("See Amounts::exceeds, and the longest wording."), ["Amounts", "exceeds", "longest"]);
         assert_eq!(pattern("a.b/c"), r"(?i)a\.b/c");
     }
 }
