@@ -1,4 +1,5 @@
 //! A mock plays its script to the letter, tells honestly what became of it, and refuses scripts that it could not play.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use futures::executor::block_on;
 use openthymos::{
@@ -40,12 +41,13 @@ fn without_an_answer_it_accounts_for_every_call() {
         past("fs_read", Outcome::Committed { output: json!("x") }),
         past("fs_write", Outcome::Refused(refusal)),
         past("grep", failed("none")),
+        past("grep", failed("none")),
         past("http", failed("unknown")),
         past("shell", Outcome::Suspended { reason: "risk".into() }),
         past("kv_set", Outcome::NotAttempted),
     ];
     let answer = step(&mut Mock::default(), &Context { history, ..Context::default() }).answer.unwrap();
-    let counts = "6 calls: 1 committed, 1 refused, 1 failed, 1 in doubt, 1 waiting for approval, 1 not attempted";
+    let counts = "7 calls: 1 committed, 1 refused, 2 failed, 1 in doubt, 1 waiting for approval, 1 not attempted";
     assert!(answer.contains(counts), "{answer}");
     assert!(answer.contains("`fs_write` was refused at effect: effect_above_ceiling"), "{answer}");
     assert!(step(&mut Mock::default(), &Context::default()).answer.unwrap().contains("0 calls"));

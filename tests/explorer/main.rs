@@ -1,4 +1,10 @@
 //! The explorer reports what is there and nothing else, adapts to what it may not do, and always comes to an end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test may fail it"
+)]
 
 mod workspace;
 
@@ -248,6 +254,19 @@ fn tools_that_are_not_offered_are_not_used() {
     );
     let run = drive(&context("anvil", 100, &[]), |_| Outcome::Refused(Refusal::new(Stage::Scope, Code::OutOfScope)));
     assert_eq!(run.history.len(), 1);
+}
+
+#[test]
+fn a_tool_that_the_writ_does_not_cover_is_tried_in_one_turn_only() {
+    let workspace = rust();
+    let run = drive(&context("tongs", 100, ALL), |request| match request.tool.as_str() {
+        "fs_read" => Outcome::Refused(Refusal::new(Stage::Scope, Code::OutOfScope)),
+        _ => workspace.execute(request),
+    });
+    let reading = run.turns.iter().filter(|turn| turn.requests.iter().any(|request| request.tool == "fs_read"));
+    assert_eq!(reading.count(), 1);
+    has(&run.answer, &["`fs_read` of `Cargo.toml` was refused at scope", "Rust (3 files", "`src/lib.rs`, not read"]);
+    has_not(&run.answer, &["ferrum", "There is no"]);
 }
 
 #[test]
