@@ -93,8 +93,8 @@ fn parse(operation: &Operation, args: &Value) -> Result<(ResourceId, Value), Arg
         .map_err(|_| ArgumentFault { keyword: length.into(), pointer: "/key".into() })
 }
 
-/// There is such a resource, and its value was not erased.
-fn readable(reads: &Reads, resource: &ResourceId) -> bool {
+/// Whether the value that an undo would put back is at hand: it was not erased.
+fn restorable(reads: &Reads, resource: &ResourceId) -> bool {
     reads.version(resource) == 0 || reads.value(resource).is_some()
 }
 
@@ -122,7 +122,8 @@ impl ToolContract for KvTool {
     }
 
     fn compensable(&self, args: &Value, reads: &Reads) -> bool {
-        self.contract.compensable && parse(&self.operation, args).is_ok_and(|(resource, _)| readable(reads, &resource))
+        self.contract.compensable
+            && parse(&self.operation, args).is_ok_and(|(resource, _)| restorable(reads, &resource))
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {
@@ -133,14 +134,12 @@ impl ToolContract for KvTool {
         let key = resource.id().to_owned();
         let restore = old.as_ref().map(|old| json!({ "key": key, "value": old }));
         let (output, delta, undo) = match self.operation {
-            Operation::Get if version == 0 => return Ok(ToolOutput::new(json!({ "found": false, "version": 0 }))),
             Operation::Get => {
-                let erased = old.is_none();
-                let mut output = json!({ "found": true, "value": old, "version": version });
-                if erased {
-                    output["erased"] = Value::Bool(true);
-                }
-                return Ok(ToolOutput::new(output));
+                return Ok(ToolOutput::new(match old {
+                    Some(value) => json!({ "found": true, "value": value, "version": version }),
+                    None if version > 0 => json!({ "found": true, "value": null, "version": version, "erased": true }),
+                    None => json!({ "found": false, "version": 0 }),
+                }));
             }
             Operation::Set if version == 0 => {
                 let undo = Some((stock_name(DELETE), json!({ "key": key })));

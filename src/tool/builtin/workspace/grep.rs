@@ -34,8 +34,8 @@ const MAX_REGEX_BYTES: usize = 1 << 20;
 
 const DESCRIPTION: &str = "Searches the text files of the workspace, or of one directory, or one file, for lines that \
 match a regular expression (Rust syntax: no look-around, no back-references; start with `(?i)` to ignore case). Returns \
-`matches` with `path`, the 1-based `line` and its `text`, sorted by path. Long lines are shortened around the match and \
-marked `cut`. Binary files, files above 16 MiB, links, `.git` and what `.gitignore` files exclude are skipped. \
+`matches` with `path`, the 1-based `line` and its `text`, sorted by path. Long lines are shortened around the match; `cut` \
+tells. Binary files, files above 16 MiB, links, `.git` and what `.gitignore` files exclude are skipped. \
 `truncated` names the limit that ended the search, or is null.";
 
 #[derive(Deserialize, JsonSchema)]
@@ -85,13 +85,18 @@ fn grep(root: &Dir, args: &GrepArgs, cancel: &CancelToken) -> Result<ToolOutput,
         }
         ended = ended.or(walk.cut.then_some("entries"));
     }
-    let Found { matches, files, binary, too_large, unreadable, .. } = search.found;
-    let mut skipped = skipped.json();
-    skipped["binary"] = binary.into();
-    skipped["too_large"] = too_large.into();
-    skipped["unreadable_files"] = unreadable.into();
+    let found = search.found;
     Ok(ToolOutput::new(json!({
-        "matches": matches, "files_searched": files, "truncated": ended, "skipped": skipped,
+        "matches": found.matches,
+        "files_searched": found.files,
+        "truncated": ended,
+        "skipped": {
+            "binary": found.binary,
+            "ignored": skipped.ignored,
+            "not_utf8_names": skipped.not_utf8_names,
+            "too_large": found.too_large,
+            "unreadable": found.unreadable + skipped.unreadable,
+        },
     })))
 }
 
@@ -105,7 +110,11 @@ fn compile(pattern: &str) -> Result<Regex, ToolError> {
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => refuse("is too large when compiled: use smaller repetitions"),
         // The library draws the place of the fault over several lines; its last line says what it is.
-        error => refuse(&format!("is not valid: {}", error.to_string().lines().last().unwrap_or_default().trim())),
+        error => {
+            let text = error.to_string();
+            let why = text.lines().last().unwrap_or_default().trim();
+            refuse(&format!("is not valid: {}", why.trim_start_matches("error: ")))
+        }
     })
 }
 
@@ -184,11 +193,8 @@ impl Search<'_> {
             if found.output_bytes > MAX_OUTPUT_BYTES {
                 return Ok(Flow::Break("output_bytes"));
             }
-            let mut entry = json!({ "path": path.to_string(), "line": index + 1, "text": shown });
-            if shown.len() < line.len() {
-                entry["cut"] = true.into();
-            }
-            found.matches.push(entry);
+            let cut = shown.len() < line.len();
+            found.matches.push(json!({ "path": path.to_string(), "line": index + 1, "text": shown, "cut": cut }));
         }
         Ok(Flow::Continue(()))
     }

@@ -22,11 +22,11 @@ const MAX_PATH_BYTES: usize = 512 << 10;
 
 const DESCRIPTION: &str = "Lists files and directories of the workspace, sorted by path, with kinds (`file`, `dir`, \
 `link`, `other`) and the files' sizes in bytes. Links are not followed. What `.gitignore` files exclude and `.git` are \
-left out. When there are more than `limit` entries, the deepest are left out and `truncated` is true: list a \
-subdirectory, or use `glob`.";
+left out. When there are more than `limit` entries, the deepest are left out and `truncated` is true, while \
+`found` counts all: list a subdirectory, or use `glob`.";
 
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct ListArgs {
     /// The directory, relative to the workspace. The workspace itself when left out.
     path: Option<String>,
@@ -40,6 +40,7 @@ struct ListArgs {
     #[schemars(range(min = 1, max = 5000))]
     limit: Option<usize>,
     /// Lists also what `.gitignore` files exclude.
+    #[serde(default)]
     include_ignored: bool,
 }
 
@@ -75,6 +76,6 @@ fn list(root: &Dir, args: &ListArgs, cancel: &CancelToken) -> Result<ToolOutput,
         "truncated": walk.cut || listed.len() < matching.len(),
         "found": matching.len(),
         "entries": entries,
-        "skipped": walk.skipped.json(),
+        "skipped": walk.skipped,
     })))
 }

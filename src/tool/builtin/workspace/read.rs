@@ -70,7 +70,7 @@ fn read(root: &Dir, args: &ReadArgs) -> Result<ToolOutput, ToolError> {
     let limit = args.limit.unwrap_or(DEFAULT_LIMIT).clamp(MIN_LIMIT, MAX_LIMIT);
     let piece = slice(text, start, start.saturating_add(limit));
     let end = start + piece.len();
-    let mut output = json!({
+    Ok(ToolOutput::new(json!({
         "path": path.to_string(),
         "content": piece,
         "offset": start,
@@ -78,12 +78,9 @@ fn read(root: &Dir, args: &ReadArgs) -> Result<ToolOutput, ToolError> {
         "total_bytes": text.len(),
         "total_lines": count_lines(text),
         "truncated": end < text.len(),
+        "next_offset": (end < text.len()).then_some(end),
         "hash": version(Some(&content)).to_string(),
-    });
-    if end < text.len() {
-        output["next_offset"] = end.into();
-    }
-    Ok(ToolOutput::new(output))
+    })))
 }
 
 /// How many line ends there are before a place.

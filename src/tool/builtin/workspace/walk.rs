@@ -4,7 +4,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     error::{not_done, refuse},
@@ -38,15 +38,15 @@ pub(super) struct Walk {
     pub cut: bool,
 }
 
-/// What a walk passed over.
-#[derive(Default)]
+/// What a walk passed over, as the tools report it.
+#[derive(Default, Serialize)]
 pub(super) struct Skipped {
     /// Left out by a `.gitignore`, directories counted once.
-    ignored: usize,
+    pub ignored: usize,
     /// Names that are not UTF-8.
-    not_utf8_names: usize,
+    pub not_utf8_names: usize,
     /// Directories and entries that could not be read.
-    unreadable: usize,
+    pub unreadable: usize,
 }
 
 /// One thing that a walk found.
@@ -57,13 +57,6 @@ pub(super) struct Entry {
     pub kind: &'static str,
     /// How long it is.
     pub bytes: u64,
-}
-
-impl Skipped {
-    /// As the tools report it.
-    pub(super) fn json(&self) -> Value {
-        json!({ "ignored": self.ignored, "not_utf8_names": self.not_utf8_names, "unreadable": self.unreadable })
-    }
 }
 
 /// A directory whose turn has not come. It is opened again from the root then: a wide tree must not hold a handle each.
