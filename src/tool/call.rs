@@ -31,7 +31,7 @@ pub struct Call {
     pub spawn: Arc<dyn Spawn>,
 }
 
-/// ReadResource as a tool is given them, by id.
+/// The resources that a tool is given, by id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reads(BTreeMap<(String, String), ReadResource>);
 

@@ -31,7 +31,7 @@ pub const ROOMS: &[Room] = &[
     Room { name: "cognition", may_name: &["canon", "crypto", "nouns"] },
     Room { name: "tool", may_name: &["canon", "host", "nouns"] },
     Room { name: "policy", may_name: &["canon", "crypto", "host", "nouns", "predicate"] },
-    Room { name: "ledger", may_name: &["canon", "crypto", "nouns"] },
+    Room { name: "ledger", may_name: &["canon", "crypto", "nouns", "policy"] },
     // The verbs. `compile` and `replay` can reach nothing that acts: no tool, no model, no machine.
     Room { name: "compile", may_name: &["canon", "crypto", "nouns", "policy", "predicate"] },
     Room { name: "execute", may_name: &["canon", "compile", "host", "ledger", "nouns", "redact", "tool"] },
