@@ -3,5 +3,6 @@
 mod bundles;
 mod check;
 mod decide;
+mod document;
 mod engines;
 mod fixture;
