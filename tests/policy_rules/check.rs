@@ -137,6 +137,14 @@ fn conditions_that_some_call_meets_are_accepted() {
 }
 
 #[test]
+fn properties_say_nothing_of_arrays() {
+    let schema = json!({"type": "object", "properties": {"at": {"properties": {"0": {"type": "string"}}}}});
+    let mut tools = ContractSet::default();
+    tools.insert(contract("t", Effect::Read, Risk::Low, schema)).unwrap();
+    assert_eq!(deny(leaf("args.at.0", "eq", 1)).check(&tools), Ok(()));
+}
+
+#[test]
 fn rules_need_a_name_of_their_own() {
     let rule = |name: &str| json!({"name": name, "when": {"all": []}, "decision": {"kind": "permit"}});
     let faults = set(json!([rule("a"), rule(""), rule("a")])).check(&tools()).unwrap_err();
