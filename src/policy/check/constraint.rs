@@ -19,18 +19,25 @@ pub(super) fn satisfiable(domain: &Domain, literals: &[Literal<'_>]) -> bool {
     if types == Types::NONE {
         return false;
     }
+    let meets = |value: &Value, (leaf, wanted): &Literal<'_>| {
+        leaf.test(value) == if *wanted { Truth::True } else { Truth::False }
+    };
+    if let Some(listed) = &domain.listed {
+        let asks = |literal: &&Literal<'_>| literal.1 == (literal.0.op != Op::Ne);
+        if !listed.iter().any(|value| literals.iter().filter(asks).all(|literal| meets(value, literal))) {
+            return false;
+        }
+    }
     let few = [Value::Null, Value::Bool(false), Value::Bool(true)];
     let named = literals.iter().find_map(|literal| candidates(literal));
-    let candidates = match (&domain.values, named) {
-        (Some(values), _) => values.as_slice(),
+    let candidates = match (&domain.words, named) {
+        (Some(words), _) => words.as_slice(),
         (None, Some(values)) => values,
         (None, None) if types.within(Types::NULL.or(Types::BOOLEAN)) => &few,
         (None, None) => return bounds_meet(literals) && starts_agree(literals),
     };
-    candidates.iter().any(|value| {
-        let fits = |(leaf, wanted): &Literal<'_>| leaf.test(value) == if *wanted { Truth::True } else { Truth::False };
-        Types::of(value).within(types) && literals.iter().all(fits)
-    })
+    let fits = |value: &Value| literals.iter().all(|literal| meets(value, literal));
+    candidates.iter().any(|value| Types::of(value).within(types) && fits(value))
 }
 
 /// The types of values for which the comparison is `wanted`, and not unknown.

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::refute::Blame;
 use crate::{
-    contract::{Contract, Effect},
+    contract::{Contract, Effect, Risk, Touches},
     intent::IntentKind,
     policy::{
         arguments::{Declared, resolve},
@@ -78,69 +77,64 @@ impl std::fmt::Display for Types {
     }
 }
 
-/// The values that a field may have: of these types, and one of these where they are known.
+/// The values that a field may have.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Domain {
     pub(super) types: Types,
-    pub(super) values: Option<Vec<Value>>,
+    /// The only values that there can be.
+    pub(super) words: Option<Vec<Value>>,
+    /// The only values that there are at the moment: registered tools, the members of a schema's `enum`. A rule may
+    /// guard against others, but not ask for others.
+    pub(super) listed: Option<Vec<Value>>,
 }
 
 impl Domain {
     fn types(types: Types) -> Self {
-        Self { types, values: None }
-    }
-
-    fn values(values: Vec<Value>) -> Self {
-        let types = values.iter().fold(Types::NONE, |types, value| types.or(Types::of(value)));
-        Self { types, values: Some(values) }
+        Self { types, words: None, listed: None }
     }
 
     fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::values(words.into_iter().map(Value::from).collect())
+        Self { words: Some(words.into_iter().map(Value::from).collect()), ..Self::types(Types::STRING) }
     }
-}
 
-/// How much of a tool is taken into account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-pub(super) enum Knowledge {
-    Nothing,
-    Name,
-    Classes,
-    Arguments,
-    Types,
-}
-
-impl Knowledge {
-    pub(super) const LEVELS: [Self; 4] = [Self::Name, Self::Classes, Self::Arguments, Self::Types];
-
-    /// Says of a blame that the last tools dropped out for it.
-    pub(super) fn explain(self, mut blame: Blame, tools: usize) -> Blame {
-        if self == Self::Name {
-            blame.reason = format!("no registered tool fits: {}", blame.reason);
-        } else if tools > 1 {
-            blame.reason = format!("none of the {tools} tools that it could judge fits: {}", blame.reason);
-        }
-        blame
+    fn listed(values: Vec<Value>) -> Self {
+        let types = values.iter().fold(Types::NONE, |types, value| types.or(Types::of(value)));
+        Self { listed: Some(values), ..Self::types(types) }
     }
 }
 
 /// What is known of the calls that a rule judges.
+#[derive(Default)]
 pub(super) struct View<'a> {
-    contract: Option<&'a Contract>,
-    knowledge: Knowledge,
+    /// The tools that may be called; any when absent.
+    tools: Option<Vec<&'a Contract>>,
+    /// The one tool's arguments, once they are taken into account.
     declared: Option<Declared<'a>>,
+    /// The schema of the one tool, once types are taken into account.
+    schema: Option<&'a Value>,
+    /// The names of the arguments that rules read.
     arguments: &'a [String],
 }
 
 impl<'a> View<'a> {
-    /// Calls of any tool.
-    pub(super) fn anywhere() -> Self {
-        Self { contract: None, knowledge: Knowledge::Nothing, declared: None, arguments: &[] }
+    /// Calls of whatever tool.
+    pub(super) fn anything() -> Self {
+        Self::default()
     }
 
-    pub(super) fn of(contract: &'a Contract, knowledge: Knowledge, arguments: &'a [String]) -> Self {
-        let declared = (knowledge >= Knowledge::Arguments).then(|| Declared::of(&contract.schema));
-        Self { contract: Some(contract), knowledge, declared, arguments }
+    /// Calls of one of these tools.
+    pub(super) fn tools(tools: Vec<&'a Contract>) -> Self {
+        Self { tools: Some(tools), ..Self::default() }
+    }
+
+    /// Calls of a tool with the arguments that it declares.
+    pub(super) fn arguments(tool: &'a Contract, arguments: &'a [String]) -> Self {
+        Self { declared: Some(Declared::of(&tool.schema)), arguments, ..Self::tools(vec![tool]) }
+    }
+
+    /// Calls of a tool with arguments of the types that it declares.
+    pub(super) fn types(tool: &'a Contract, arguments: &'a [String]) -> Self {
+        Self { schema: Some(&tool.schema), ..Self::arguments(tool, arguments) }
     }
 
     /// Whether calls may have the argument of that index.
@@ -153,7 +147,7 @@ impl<'a> View<'a> {
 
     /// Why calls do not have the argument.
     pub(super) fn lacks(&self, argument: &str) -> String {
-        let tool = self.contract.map_or("", |contract| contract.name.as_str());
+        let tool = self.tools.as_deref().and_then(<[_]>::first).map_or("", |tool| tool.name.as_str());
         let names = self.declared.as_ref().map(Declared::names).unwrap_or_default();
         match names.as_slice() {
             [] => format!("tool `{tool}` has no argument `{argument}`, and no others"),
@@ -172,34 +166,23 @@ impl<'a> View<'a> {
     }
 
     fn text(&self, text: Text) -> Domain {
-        let known = |level| self.contract.filter(|_| self.knowledge >= level);
-        let classes = known(Knowledge::Classes);
-        match (text, classes) {
+        match (text, &self.tools) {
             (Text::IntentKind, _) => Domain::words(IntentKind::ALL.iter().map(|kind| kind.as_str())),
-            (Text::IntentTarget, _) => match known(Knowledge::Name) {
-                Some(contract) => Domain::words([contract.name.as_str()]),
-                None => Domain::types(Types::STRING),
-            },
-            (Text::ToolEffect, Some(contract)) => Domain::words([contract.effect.as_str()]),
-            (Text::ToolRisk, Some(contract)) => Domain::words([contract.risk.as_str()]),
-            (Text::ToolTouches, Some(contract)) => Domain::words([contract.touches.as_str()]),
-            (Text::ToolVersion, Some(contract)) => Domain::words([contract.version.as_str()]),
+            (Text::IntentTarget, Some(tools)) => {
+                Domain::listed(tools.iter().map(|tool| tool.name.as_str().into()).collect())
+            }
             (Text::ToolEffect | Text::WritEffectCeiling, _) => {
                 Domain::words(Effect::ALL.iter().map(|effect| effect.as_str()))
             }
-            (Text::ToolRisk, None) => Domain::words(crate::contract::Risk::ALL.iter().map(|risk| risk.as_str())),
-            (Text::ToolTouches, None) => {
-                Domain::words(crate::contract::Touches::ALL.iter().map(|touches| touches.as_str()))
-            }
+            (Text::ToolRisk, _) => Domain::words(Risk::ALL.iter().map(|risk| risk.as_str())),
+            (Text::ToolTouches, _) => Domain::words(Touches::ALL.iter().map(|touches| touches.as_str())),
             _ => Domain::types(Types::STRING),
         }
     }
 
     fn argument(&self, steps: &[String]) -> Domain {
-        let root = match self.contract {
-            Some(contract) if self.knowledge >= Knowledge::Types => &contract.schema,
-            _ if steps.is_empty() => return Domain::types(Types::OBJECT),
-            _ => return Domain::types(Types::ALL),
+        let Some(root) = self.schema else {
+            return Domain::types(if steps.is_empty() { Types::OBJECT } else { Types::ALL });
         };
         let mut schema = root;
         for step in steps {
@@ -218,7 +201,7 @@ impl<'a> View<'a> {
         };
         let listed = schema.get("enum").and_then(Value::as_array).cloned();
         match schema.get("const").map(|value| vec![value.clone()]).or(listed) {
-            Some(values) => Domain::values(values.into_iter().filter(|v| Types::of(v).within(types)).collect()),
+            Some(values) => Domain::listed(values.into_iter().filter(|v| Types::of(v).within(types)).collect()),
             None => Domain::types(types),
         }
     }

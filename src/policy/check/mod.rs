@@ -6,9 +6,16 @@ mod refute;
 
 use std::collections::HashSet;
 
-use super::{PolicySet, Rule, field::Source, set::Compiled};
-use crate::{contract::ContractSet, predicate::Predicate};
-use domain::{Knowledge, View};
+use super::{
+    PolicySet, Rule,
+    field::{Field, Source},
+    set::Compiled,
+};
+use crate::{
+    contract::{Contract, ContractSet},
+    predicate::Predicate,
+};
+use domain::View;
 use refute::{Blame, refute};
 
 /// A rule that cannot do what it says.
@@ -31,8 +38,9 @@ impl PolicySet {
     /// Refused are rules without a name or with another's, rules that read fields which do not exist, and rules whose
     /// condition can never be true on any of these tools: a tool or argument that does not exist, a comparison with a
     /// value of a type that the argument never has, conditions that contradict each other. A rule that could be true
-    /// on some call with arguments that the tools declare is never refused. Without any tools, only what is wrong
-    /// whatever the tools is refused.
+    /// on some call with arguments that the tools declare is never refused, nor is one for the only reason that it
+    /// guards against tools and values which are not there yet. Without any tools, only what is wrong whatever the
+    /// tools is refused.
     ///
     /// # Errors
     /// Every faulty rule, with its first fault.
@@ -58,26 +66,39 @@ impl PolicySet {
     }
 
     /// Why the rule is refused, if it is.
-    fn judge(&self, compiled: &Compiled, at: &str, contracts: &ContractSet) -> Option<Blame> {
-        let condition = &compiled.condition;
-        let blame = meaningless(condition, at).or_else(|| refute(condition, true, at, &View::anywhere()));
-        if blame.is_some() {
+    fn judge<'a>(&'a self, compiled: &Compiled, at: &str, contracts: &'a ContractSet) -> Option<Blame> {
+        let refuted = |view: &View<'_>| refute(&compiled.condition, true, at, view);
+        let tools: Vec<&'a Contract> = contracts.iter().map(|contract| &**contract).collect();
+        let blame = meaningless(&compiled.condition, at).or_else(|| refuted(&View::anything()));
+        if blame.is_some() || tools.is_empty() {
             return blame;
         }
-        // More is known of a tool at each level, so the level at which the last tool drops out tells what is wrong.
-        let mut left: Vec<_> = contracts.iter().collect();
-        for knowledge in Knowledge::LEVELS {
-            let mut blames = Vec::new();
+        if let Some(blame) = refuted(&View::tools(tools.clone())) {
+            return Some(blame);
+        }
+        // More is known of a tool with each view, so the view in which the last tool drops out tells what is wrong.
+        let views: [&dyn Fn(&'a Contract) -> View<'a>; 3] =
+            [&|tool| View::tools(vec![tool]), &|tool| View::arguments(tool, &self.0.arguments), &|tool| {
+                View::types(tool, &self.0.arguments)
+            }];
+        let mut left = tools;
+        for view in views {
             let before = left.len();
-            left.retain(|contract| {
-                let view = View::of(contract, knowledge, &self.0.arguments);
-                let blame = refute(condition, true, at, &view);
-                let possible = blame.is_none();
-                blames.extend(blame);
-                possible
+            let mut first = None;
+            left.retain(|tool| match refuted(&view(tool)) {
+                None => true,
+                Some(blame) => {
+                    first.get_or_insert(blame);
+                    false
+                }
             });
             if left.is_empty() {
-                return blames.into_iter().next().map(|blame| knowledge.explain(blame, before));
+                return first.map(|mut blame| {
+                    if before > 1 {
+                        blame.reason = format!("true for none of {before} tools: {}", blame.reason);
+                    }
+                    blame
+                });
             }
         }
         None
@@ -85,7 +106,7 @@ impl PolicySet {
 }
 
 /// The first field that does not exist.
-fn meaningless(condition: &Predicate<super::field::Field>, at: &str) -> Option<Blame> {
+fn meaningless(condition: &Predicate<Field>, at: &str) -> Option<Blame> {
     match condition {
         Predicate::All(members) => each(members, at, "all").find_map(|(member, at)| meaningless(member, &at)),
         Predicate::Any(members) => each(members, at, "any").find_map(|(member, at)| meaningless(member, &at)),

@@ -2,11 +2,14 @@ use serde_json::Value;
 
 use super::{
     constraint::{Literal, satisfiable},
-    domain::{Domain, View},
+    domain::{Domain, Types, View},
     each,
 };
 use crate::{
-    policy::{field::Field, input::applies},
+    policy::{
+        field::{Field, Source, Text},
+        input::applies,
+    },
     predicate::{Leaf, Predicate},
 };
 
@@ -103,17 +106,19 @@ fn refute_leaf(leaf: &Leaf<Field>, wanted: bool, at: &str, view: &View<'_>) -> O
     if satisfiable(&domain, &[(leaf, wanted)]) {
         return None;
     }
-    let Leaf { field, op, value } = leaf;
-    let known = match &domain {
-        Domain { values: Some(values), .. } => match values.as_slice() {
-            [only] => format!(", as `{}` is {only} here", field.path),
-            values => format!(", as `{}` is one of {}", field.path, Value::from(values)),
-        },
-        Domain { types, .. } if *types == super::domain::Types::ALL => String::new(),
-        Domain { types, .. } => format!(", as `{}` is {types}", field.path),
+    let Leaf { field: Field { path, source, .. }, op, value } = leaf;
+    let comparison = format!("`{path}` {} {value}", op.as_str());
+    if *source == Source::Text(Text::IntentTarget) && domain.listed.is_some() {
+        return blame("value", format!("{comparison} fits no registered tool"));
+    }
+    let known = match domain {
+        Domain { words: Some(values), .. } | Domain { listed: Some(values), .. } => {
+            format!(", as `{path}` is one of {}", Value::from(values))
+        }
+        Domain { types: Types::ALL, .. } => String::new(),
+        Domain { types, .. } => format!(", as `{path}` is {types}"),
     };
-    let never = if wanted { "never true" } else { "never false" };
-    blame("value", format!("`{}` {} {value} is {never}{known}", field.path, op.as_str()))
+    blame("value", format!("{comparison} is never {wanted}{known}"))
 }
 
 /// Every comparison that has to have a certain truth where the condition is `wanted`.
