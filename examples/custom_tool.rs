@@ -15,10 +15,16 @@ use openthymos::{
 use serde_json::{Value, json};
 
 /// Counts stock: the world holds one resource per article.
-struct Stock;
+struct Stock {
+    name: ToolName,
+}
 
 fn article(args: &Value) -> Option<ResourceId> {
     ResourceId::new("stock", args.get("article")?.as_str()?).ok()
+}
+
+fn number(args: &Value) -> i64 {
+    args.get("number").and_then(Value::as_i64).unwrap_or(0)
 }
 
 fn count(reads: &Reads, id: &ResourceId) -> i64 {
@@ -32,7 +38,7 @@ impl ToolContract for Stock {
             compensable: true,
             description: "Adds to, or with a negative number takes from, the stock of an article".into(),
             effect: Effect::Write,
-            name: ToolName::new("stock_add").expect("a valid name"),
+            name: self.name.clone(),
             risk: Risk::Low,
             schema: json!({
                 "type": "object",
@@ -52,20 +58,19 @@ impl ToolContract for Stock {
 
     // Checked before anything happens: a refusal, not a failure.
     fn precondition(&self, args: &Value, reads: &Reads) -> Result<(), PreconditionFault> {
-        let left = article(args).map_or(0, |id| count(reads, &id)) + args["number"].as_i64().unwrap_or(0);
+        let left = article(args).map_or(0, |id| count(reads, &id)) + number(args);
         if left < 0 { Err(PreconditionFault { code: "not_enough_stock".into() }) } else { Ok(()) }
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {
         let id = article(&call.args).ok_or_else(|| ToolError::NotDone("no such article".into()))?;
-        let number = call.args["number"].as_i64().unwrap_or(0);
-        let total = json!(count(&call.reads, &id) + number);
+        let total = json!(count(&call.reads, &id) + number(&call.args));
         let delta = match call.reads.version(&id) {
             0 => Delta::none().create(id, total.clone()),
             version => Delta::none().replace(id, version, total.clone()),
         };
-        let undo = json!({ "article": call.args["article"], "number": -number });
-        Ok(ToolOutput::new(total).with_delta(delta).undone_by(self.contract().name, undo))
+        let undo = json!({ "article": id.id(), "number": -number(&call.args) });
+        Ok(ToolOutput::new(total).with_delta(delta).undone_by(self.name.clone(), undo))
     }
 }
 
@@ -77,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .ledger(MemoryLedger::new())
             .signer("warehouse", SecretKey::generate()?)
             .trust(operator.clone(), [Role::WritIssuer])
-            .tool(Stock)
+            .tool(Stock { name: "stock_add".parse()? })
             .open()
             .await?;
         let writ = WritBuilder::root(operator, NamedKey::new("agent", agent.public_key()))

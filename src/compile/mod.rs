@@ -67,7 +67,6 @@ pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed.
-#[expect(clippy::result_large_err, reason = "both outcomes are as large, and each is taken apart at once")]
 pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Proposal>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {

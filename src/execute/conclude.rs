@@ -127,7 +127,6 @@ impl Finished {
         self.fail(fault, cost, entropy)
     }
 
-    #[expect(clippy::type_complexity, reason = "errors of the machine and faults of the tool go different ways")]
     fn commit(
         &self,
         output: ToolOutput,

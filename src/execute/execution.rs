@@ -53,17 +53,20 @@ impl Execution {
         Draft::seal(Kind::Dispatch, &record, blobs).map(Some)
     }
 
-    /// Calls the tool. `dispatch` is the entry that [`dispatch`](Self::dispatch) became.
+    /// Calls the tool, until it returns, panics, has used up its time, or `cancel` is told. `dispatch` is the entry that
+    /// [`dispatch`](Self::dispatch) became.
     pub async fn run(self, dispatch: Option<EntryId>, cancel: CancelToken, host: &Host) -> Finished {
         let Self { staged, tool, reads } = self;
         let deadline = Duration::from_millis(staged.quote().cost.wall_clock_ms);
+        // The call's own token: a deadline stops this call, not the run.
+        let stop = CancelToken::default();
         let call = Call {
             args: staged.args().clone(),
             reads: reads.clone(),
             probe: staged.quote().probe,
             proposal: staged.id(),
             deadline,
-            cancel: cancel.clone(),
+            cancel: stop.clone(),
             spawn: Arc::clone(&host.spawn),
         };
         let started = host.clock.monotonic();
@@ -79,6 +82,7 @@ impl Execution {
                 Guarded::Cancelled => Returned::Cancelled,
             }
         };
+        stop.cancel();
         let elapsed = host.clock.monotonic().saturating_sub(started);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         Finished { staged, tool, reads, dispatch, returned, elapsed_ms }

@@ -37,11 +37,7 @@ pub(super) async fn guard<T>(
     let stop = select(timer.sleep(deadline), Box::pin(cancel.cancelled()));
     match select(work, stop).await {
         Either::Left((result, _)) => returned(result),
-        Either::Right((Either::Left(_), _)) => {
-            // Whoever still works for the call learns that nobody waits.
-            cancel.cancel();
-            Guarded::TimedOut
-        }
+        Either::Right((Either::Left(_), _)) => Guarded::TimedOut,
         Either::Right((Either::Right(_), _)) => Guarded::Cancelled,
     }
 }

@@ -44,7 +44,8 @@ pub async fn quote(
     if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
-    let probe = match guard(tool.probe(args, &host.spawn), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+    let probe = match guard(tool.probe(args, &host.spawn), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await
+    {
         Guarded::Returned(probe) => probe.map_err(|failed| error(failed.to_string()))?,
         Guarded::Panicked(panic) => return Err(error(panic)),
         Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),

@@ -75,7 +75,7 @@ pub async fn export(
         None => None,
     };
     let signer = signer.map(Signer::public_key);
-    lines.write(&Line::Head(SignedHead { signature, signer, statement: statement.clone() }))?;
+    lines.write(&Line::Head(Box::new(SignedHead { signature, signer, statement: statement.clone() })))?;
     lines.out.flush()?;
     Ok(statement)
 }

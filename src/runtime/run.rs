@@ -1,7 +1,7 @@
-use std::{future::Future, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::{
-    Stream,
+    FutureExt, Stream,
     channel::oneshot,
     future::BoxFuture,
     lock::{Mutex, MutexGuard},
@@ -167,10 +167,15 @@ impl Run {
     {
         let mut under_way = self.joined().await;
         let (sender, receiver) = oneshot::channel();
-        let work = operation(Arc::clone(&self.inner));
+        let inner = Arc::clone(&self.inner);
+        let work = AssertUnwindSafe(operation(Arc::clone(&inner))).catch_unwind();
         let work = under_way.insert(Box::pin(async move {
-            // Nobody waits for the result when the caller has gone; the ledger has it.
-            sender.send(work.await).ok();
+            match work.await {
+                // Nobody waits for the result when the caller has gone; the ledger has it.
+                Ok(result) => drop(sender.send(result)),
+                // The state may be half changed: nothing more is done with it.
+                Err(_) => inner.journal.lock().await.stale = true,
+            }
         }));
         work.await;
         *under_way = None;

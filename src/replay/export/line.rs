@@ -18,7 +18,7 @@ pub enum Line {
     /// An entry.
     Entry(LineEntry),
     /// The last line.
-    Head(SignedHead),
+    Head(Box<SignedHead>),
 }
 
 /// What an export is of.

@@ -109,7 +109,7 @@ fn check_head(
 
 enum Next {
     Entry(Box<Entry>),
-    Head(SignedHead, StatementHash),
+    Head(Box<SignedHead>, StatementHash),
 }
 
 /// The lines of a file, with the hash of all that came before.
