@@ -69,7 +69,7 @@ impl ToolContract for Stock {
             0 => Delta::none().create(id, total.clone()),
             version => Delta::none().replace(id, version, total.clone()),
         };
-        let undo = json!({ "article": id.id(), "number": -number(&call.args) });
+        let undo = json!({ "article": call.args.get("article"), "number": -number(&call.args) });
         Ok(ToolOutput::new(total).with_delta(delta).undone_by(self.name.clone(), undo))
     }
 }
