@@ -58,7 +58,7 @@ pub fn script(length: usize) -> Vec<Batch> {
         let registers = vec![
             RegisterOp::Expect { key: key(), value: counter(number) },
             RegisterOp::Set { key: key(), value: counter(number + 1) },
-            RegisterOp::Set { key: own, value: (number % 2 == 0).then(|| vec![0; number].into()) },
+            RegisterOp::Set { key: own, value: number.is_multiple_of(2).then(|| vec![0; number].into()) },
         ];
         Batch { entries, registers }
     };
