@@ -1,48 +1,42 @@
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Header, HeaderError, Kind};
 use crate::{
-    canon::{Blob, Bytes, CanonError, Commitment, EntryId, MAX_RECORD_BYTES, RecordHash, domain, to_canonical},
+    canon::{Blob, Bytes, CanonError, Commitment, EntryId, MAX_RECORD_BYTES, RecordHash, domain, encode, to_canonical},
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
 
-/// A record with the commitments that it introduces, not yet placed on a trajectory.
+/// A record with the values that it introduces, not yet placed on a trajectory.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// What it records.
     pub kind: Kind,
     /// The record's bytes.
     pub record: Bytes,
-    /// The blobs that it introduces, in the record's order.
+    /// The blobs that it introduces, in the order in which the record first names them.
     pub blobs: Vec<Blob>,
 }
 
-/// The JSON of every record: what it says, and the commitments that it is the first to name.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope<T> {
-    blobs: Vec<Commitment>,
-    body: T,
-}
-
-/// The part of an envelope that is the same for every kind.
-#[derive(Debug, Deserialize)]
-struct AnyEnvelope {
-    blobs: Vec<Commitment>,
-}
-
 impl Draft {
-    /// Seals a record of `kind`, which introduces `blobs`.
+    /// Seals a record of `kind`, which introduces `blobs`, in whatever order.
     ///
     /// # Errors
-    /// When the record cannot be sealed, or has more than [`MAX_RECORD_BYTES`].
+    /// When the record cannot be sealed, has more than [`MAX_RECORD_BYTES`], or does not name a blob.
     pub fn seal<T: Serialize>(kind: Kind, body: &T, blobs: Vec<Blob>) -> Result<Self, CanonError> {
-        let envelope = Envelope { blobs: blobs.iter().map(Blob::commitment).collect(), body };
-        let record = to_canonical(&envelope)?;
+        let record = to_canonical(body)?;
         if record.len() > MAX_RECORD_BYTES {
             return Err(CanonError::TooLarge { bytes: record.len(), limit: MAX_RECORD_BYTES });
         }
-        Ok(Self { kind, record: record.into(), blobs })
+        let mut placed = Vec::with_capacity(blobs.len());
+        for blob in blobs {
+            let commitment = blob.commitment();
+            let unnamed =
+                || CanonError::NotJson { what: format!("a record that does not name its value {commitment}") };
+            placed.push((place(&record, &commitment).ok_or_else(unnamed)?, blob));
+        }
+        placed.sort_unstable_by_key(|(place, _)| *place);
+        placed.dedup_by_key(|(place, _)| *place);
+        Ok(Self { kind, record: record.into(), blobs: placed.into_iter().map(|(_, blob)| blob).collect() })
     }
 
     /// The hash that the header will carry.
@@ -56,8 +50,18 @@ impl Draft {
 pub enum StoredBlob {
     /// Its salt and bytes.
     Present(Blob),
-    /// It was erased; an erasure entry says by whom and why.
-    Erased,
+    /// It was erased, and this is what the record names it by; an erasure entry says by whom and why.
+    Erased(Commitment),
+}
+
+impl StoredBlob {
+    /// What the record names it by.
+    pub fn commitment(&self) -> Commitment {
+        match self {
+            Self::Present(blob) => blob.commitment(),
+            Self::Erased(commitment) => *commitment,
+        }
+    }
 }
 
 /// One entry of a ledger, byte for byte as it was hashed.
@@ -70,7 +74,7 @@ pub struct Entry {
     pub header: Header,
     /// The record's bytes.
     pub record: Bytes,
-    /// The blobs that the record introduces, in its order.
+    /// The blobs that the entry introduces, in the order in which the record first names them.
     pub blobs: Vec<StoredBlob>,
     /// The signature over the entry's id; absent in a ledger that is run unsigned.
     pub signature: Option<Signature>,
@@ -97,16 +101,16 @@ pub enum EntryError {
         /// What is wrong.
         reason: String,
     },
-    /// There are more or fewer blobs than the record names.
-    #[error("the record names {named} values and {found} are stored")]
+    /// There are more or fewer blobs than the header says.
+    #[error("the header says {said} values and {found} are stored")]
     BlobCount {
-        /// How many the record names.
-        named: usize,
+        /// How many the header says.
+        said: u32,
         /// How many there are.
         found: usize,
     },
-    /// A blob is not the one that the record names.
-    #[error("value {index} does not match its commitment {commitment}")]
+    /// The record does not name a blob, or first names it before the one in front of it.
+    #[error("value {index}, {commitment}, is not the one that the record names there")]
     Blob {
         /// Which.
         index: usize,
@@ -135,29 +139,30 @@ impl Entry {
         self.header.id()
     }
 
-    /// Checks that record and blobs are those that the header commits to. Returns the commitments in the record's order.
+    /// Checks that record and blobs are those that the header commits to.
     ///
     /// # Errors
     /// The first part that does not belong.
-    pub fn check(&self) -> Result<Vec<Commitment>, EntryError> {
+    pub fn check(&self) -> Result<(), EntryError> {
         if self.record.len() > MAX_RECORD_BYTES {
             return Err(EntryError::TooLarge(self.record.len()));
         }
         if RecordHash(domain::RECORD.hash(&[&self.record])) != self.header.record {
             return Err(EntryError::Record);
         }
-        let commitments = self.commitments()?;
-        if commitments.len() != self.blobs.len() {
-            return Err(EntryError::BlobCount { named: commitments.len(), found: self.blobs.len() });
+        if usize::try_from(self.header.blobs) != Ok(self.blobs.len()) {
+            return Err(EntryError::BlobCount { said: self.header.blobs, found: self.blobs.len() });
         }
-        for (index, (blob, commitment)) in self.blobs.iter().zip(&commitments).enumerate() {
-            if let StoredBlob::Present(blob) = blob
-                && blob.commitment() != *commitment
-            {
-                return Err(EntryError::Blob { index, commitment: *commitment });
+        let mut last = None;
+        for (index, blob) in self.blobs.iter().enumerate() {
+            let commitment = blob.commitment();
+            let place = place(&self.record, &commitment);
+            if place.is_none() || place <= last {
+                return Err(EntryError::Blob { index, commitment });
             }
+            last = place;
         }
-        Ok(commitments)
+        Ok(())
     }
 
     /// Checks that `key` signed the entry.
@@ -172,22 +177,12 @@ impl Entry {
         Ok(key.verify(Purpose::Entry, self.id().as_bytes(), &signature)?)
     }
 
-    /// The commitments that the record introduces.
-    ///
-    /// # Errors
-    /// When the record is not an envelope.
-    pub fn commitments(&self) -> Result<Vec<Commitment>, EntryError> {
-        let envelope: AnyEnvelope = serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))?;
-        Ok(envelope.blobs)
-    }
-
     /// Reads the record as the type of its kind.
     ///
     /// # Errors
     /// When it is not of that shape, unknown members included.
     pub fn body<T: DeserializeOwned>(&self) -> Result<T, EntryError> {
-        let envelope: Envelope<T> = serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))?;
-        Ok(envelope.body)
+        serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))
     }
 
     fn shape(&self, error: &serde_json::Error) -> EntryError {
@@ -202,4 +197,13 @@ impl Entry {
             _ => None,
         })
     }
+}
+
+/// Where a record first names a value: the offset of its commitment as a JSON string.
+fn place(record: &[u8], commitment: &Commitment) -> Option<usize> {
+    let mut needle = [b'"'; 66];
+    if let Some(digits) = needle.get_mut(1..65) {
+        digits.copy_from_slice(encode(commitment.as_bytes()).as_bytes());
+    }
+    memchr::memmem::find(record, &needle)
 }

@@ -14,7 +14,7 @@ pub const HEADER_BYTES: usize = 224;
 /// |---|---|---|
 /// | 0 | 2 | format, 1 |
 /// | 2 | 2 | kind |
-/// | 4 | 4 | zero |
+/// | 4 | 4 | number of blobs |
 /// | 8 | 32 | store |
 /// | 40 | 32 | trajectory |
 /// | 72 | 8 | seq |
@@ -28,6 +28,8 @@ pub const HEADER_BYTES: usize = 224;
 pub struct Header {
     /// The number of the entry's kind; [`Kind::from_code`] names it.
     pub kind: u16,
+    /// How many blobs the entry introduces.
+    pub blobs: u32,
     /// The store that the entry belongs to.
     pub store: StoreId,
     /// The trajectory that it belongs to.
@@ -58,9 +60,6 @@ pub enum HeaderError {
     /// Another format.
     #[error("entry format {0}, and this build reads format {FORMAT}")]
     Format(u16),
-    /// The reserved bytes are not zero.
-    #[error("reserved bytes of the header are not zero")]
-    Reserved,
 }
 
 impl Header {
@@ -70,7 +69,7 @@ impl Header {
         let fields: [&[u8]; 12] = [
             &FORMAT.to_be_bytes(),
             &self.kind.to_be_bytes(),
-            &[0; 4],
+            &self.blobs.to_be_bytes(),
             self.store.as_bytes(),
             self.trajectory.as_bytes(),
             &self.seq.to_be_bytes(),
@@ -93,7 +92,7 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// When the length, the format or the reserved bytes are not this format's. An unknown kind is no error here.
+    /// When the length or the format is not this format's. An unknown kind is no error here.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, HeaderError> {
         let mut rest: &[u8] = <&[u8; HEADER_BYTES]>::try_from(bytes).map_err(|_| HeaderError::Length(bytes.len()))?;
         let format = u16::from_be_bytes(take(&mut rest));
@@ -101,11 +100,9 @@ impl Header {
             return Err(HeaderError::Format(format));
         }
         let kind = u16::from_be_bytes(take(&mut rest));
-        if take::<4>(&mut rest) != [0; 4] {
-            return Err(HeaderError::Reserved);
-        }
         Ok(Self {
             kind,
+            blobs: u32::from_be_bytes(take(&mut rest)),
             store: StoreId(take(&mut rest)),
             trajectory: TrajectoryId(take(&mut rest)),
             seq: u64::from_be_bytes(take(&mut rest)),
@@ -148,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_byte_of_a_header_counts(mut bytes in prop::collection::vec(any::<u8>(), HEADER_BYTES), at in 0..HEADER_BYTES, flip in 1u8..) {
-            bytes[..8].copy_from_slice(&[0, 1, 0, 6, 0, 0, 0, 0]);
+            bytes[..2].copy_from_slice(&[0, 1]);
             let header = Header::from_bytes(&bytes).unwrap();
             prop_assert_eq!(&header.to_bytes()[..], &bytes[..]);
             bytes[at] ^= flip;

@@ -146,7 +146,7 @@ impl<'a> Replayer<'a> {
         if header.parent != self.head {
             return Err(FaultKind::Parent);
         }
-        let commitments = entry.check()?;
+        entry.check()?;
         let id = entry.id();
         let authority = self.cursor.advance(self.log, header.authority)?;
         check_signature(entry, authority)?;
@@ -161,8 +161,8 @@ impl<'a> Replayer<'a> {
         if header.base_seq != self.base_seq {
             return Err(FaultKind::Base(header.base_seq));
         }
-        for (blob, commitment) in entry.blobs.iter().zip(&commitments) {
-            if *blob == StoredBlob::Erased {
+        for blob in &entry.blobs {
+            if let StoredBlob::Erased(commitment) = blob {
                 self.missing.insert(*commitment, at(entry, FaultKind::Missing));
             }
         }

@@ -64,6 +64,7 @@ pub(crate) async fn seal(
 ) -> Result<Entry, SignError> {
     let header = Header {
         kind: draft.kind.code(),
+        blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
         store,
         trajectory: place.trajectory,
         seq: place.seq,

@@ -130,7 +130,7 @@ impl Reader {
 fn value(entry: &Entry, commitment: &Commitment) -> Value {
     let present = |blob: &StoredBlob| match blob {
         StoredBlob::Present(blob) => (blob.commitment() == *commitment).then(|| Blob::value(blob).ok()).flatten(),
-        StoredBlob::Erased => None,
+        StoredBlob::Erased(_) => None,
     };
     entry.blobs.iter().find_map(present).unwrap_or(Value::Null)
 }

@@ -1,6 +1,6 @@
 use futures::executor::block_on;
 use openthymos::{
-    canon::{Blob, Bytes, EntryId, KeyId, RecordHash, Salt, StoreId, TrajectoryId},
+    canon::{Blob, Bytes, Commitment, EntryId, KeyId, RecordHash, Salt, StoreId, TrajectoryId},
     ledger::{Batch, Entry, Head, Header, LedgerStore, MemoryLedger, Position, RegisterKey, RegisterOp, StoredBlob},
 };
 
@@ -25,6 +25,7 @@ impl Chain {
     pub fn next(&mut self, size: usize) -> Entry {
         let header = Header {
             kind: 4,
+            blobs: 2,
             store: StoreId([1; 32]),
             trajectory: self.trajectory,
             seq: self.seq,
@@ -36,7 +37,7 @@ impl Chain {
             record: RecordHash([2; 32]),
         };
         let blob = Blob { salt: Salt([3; 16]), bytes: vec![b'b'; size / 2].into() };
-        let blobs = vec![StoredBlob::Present(blob), StoredBlob::Erased];
+        let blobs = vec![StoredBlob::Present(blob), StoredBlob::Erased(Commitment([5; 32]))];
         let entry = Entry { header, record: vec![b'r'; size].into(), blobs, signature: None };
         (self.seq, self.parent) = (self.seq + 1, entry.id());
         entry

@@ -5,7 +5,7 @@ use super::{
     sample::{Chain, append, entries, holds, said},
 };
 use crate::{
-    canon::{Blob, EntryId, KeyId, MAX_BLOB_BYTES, MAX_RECORD_BYTES, RecordHash, Salt, StoreId},
+    canon::{Blob, Commitment, EntryId, KeyId, MAX_BLOB_BYTES, MAX_RECORD_BYTES, RecordHash, Salt, StoreId},
     crypto::Signature,
     ledger::{Entry, LedgerStore, Position, StoredBlob},
 };
@@ -19,10 +19,15 @@ pub(super) async fn bytes_come_back_as_they_went_in(store: Arc<impl LedgerStore>
         ("with an empty record", &|entry| entry.record = b"".as_slice().into()),
         ("with every byte in its record", &|entry| entry.record = every_byte.as_slice().into()),
         ("with an empty blob", &|entry| entry.blobs = vec![present(b"")]),
-        ("with an erased blob", &|entry| entry.blobs = vec![StoredBlob::Erased]),
+        ("with an erased blob", &|entry| entry.blobs = vec![StoredBlob::Erased(Commitment([5; 32]))]),
         ("with blobs of all sorts", &|entry| {
-            entry.blobs =
-                vec![present(&every_byte), StoredBlob::Erased, present(b""), present(b"x"), StoredBlob::Erased];
+            entry.blobs = vec![
+                present(&every_byte),
+                StoredBlob::Erased(Commitment([5; 32])),
+                present(b""),
+                present(b"x"),
+                StoredBlob::Erased(Commitment([5; 32])),
+            ];
         }),
         ("with a hundred blobs", &|entry| entry.blobs = vec![present(b"one of many"); 100]),
         ("with a signature", &|entry| entry.signature = Some(Signature([9; 64]))),

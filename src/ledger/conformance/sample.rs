@@ -27,6 +27,7 @@ impl Chain {
     pub(super) fn peek(&self, record: &[u8]) -> Entry {
         let header = Header {
             kind: Kind::Turn.code(),
+            blobs: 0,
             store: StoreId([1; 32]),
             trajectory: self.trajectory,
             seq: self.seq,

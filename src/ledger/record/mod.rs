@@ -1,7 +1,7 @@
 //! One record type per entry kind. `docs/ledger-format.md` shows each with an example.
 //!
-//! Every record is sealed JSON of the form `{"blobs":[…],"body":…}`: `blobs` lists the commitments that this entry is the
-//! first to name, and `body` is one of these types. [`crate::commit::Commit`] is the body of a commit.
+//! Every record is sealed JSON of one of these types; that of a commit is [`crate::commit::Commit`]. It names values by
+//! their commitments; the blobs beside it are those that this entry is the first to name.
 
 mod approval;
 mod authority;

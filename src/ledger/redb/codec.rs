@@ -2,7 +2,7 @@ use std::io::{Error, ErrorKind};
 
 use super::error::damaged;
 use crate::{
-    canon::{Blob, Bytes, Salt},
+    canon::{Blob, Bytes, Commitment, Salt},
     crypto::Signature,
     ledger::{Entry, HEADER_BYTES, Header, StoreError, StoredBlob},
 };
@@ -27,7 +27,10 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
     bytes.extend_from_slice(&(entry.blobs.len() as u32).to_be_bytes());
     for blob in &entry.blobs {
         match blob {
-            StoredBlob::Erased => bytes.push(0),
+            StoredBlob::Erased(commitment) => {
+                bytes.push(0);
+                bytes.extend_from_slice(commitment.as_bytes());
+            }
             StoredBlob::Present(blob) => {
                 bytes.push(1);
                 bytes.extend_from_slice(blob.salt.as_bytes());
@@ -46,7 +49,7 @@ pub(super) fn put(bytes: &mut Vec<u8>, part: &[u8]) {
 
 fn encoded_length(entry: &Entry) -> usize {
     let blob = |blob: &StoredBlob| match blob {
-        StoredBlob::Erased => 1,
+        StoredBlob::Erased(_) => 1 + 32,
         StoredBlob::Present(blob) => 1 + 16 + 4 + blob.bytes.len(),
     };
     let signature = if entry.signature.is_some() { 64 } else { 0 };
@@ -69,7 +72,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Entry, StoreError> {
         blobs.push(if flag(rest)? {
             StoredBlob::Present(Blob { salt: Salt(*array(rest)?), bytes: part(rest)?.into() })
         } else {
-            StoredBlob::Erased
+            StoredBlob::Erased(Commitment(*array(rest)?))
         });
     }
     if !rest.is_empty() {
@@ -122,6 +125,7 @@ mod tests {
     fn entry(record: Vec<u8>, blobs: Vec<Option<Vec<u8>>>, signed: bool) -> Entry {
         let header = Header {
             kind: 6,
+            blobs: 0,
             store: StoreId([1; 32]),
             trajectory: TrajectoryId([2; 32]),
             seq: 3,
@@ -133,7 +137,8 @@ mod tests {
             record: RecordHash([9; 32]),
         };
         let present = |bytes: Vec<u8>| StoredBlob::Present(Blob { salt: Salt([10; 16]), bytes: bytes.into() });
-        let blobs = blobs.into_iter().map(|blob| blob.map_or(StoredBlob::Erased, present)).collect();
+        let blobs =
+            blobs.into_iter().map(|blob| blob.map_or(StoredBlob::Erased(Commitment([12; 32])), present)).collect();
         Entry { header, record: record.into(), blobs, signature: signed.then_some(Signature([11; 64])) }
     }
 

@@ -29,6 +29,7 @@
 //! | 4 | number of blobs |
 //! | 1 | per blob: 1 when it is present, 0 when it was erased |
 //! | 16, 4 + n | per present blob: salt, length, bytes |
+//! | 32 | per erased blob: the commitment that the record names it by |
 //!
 //! A **chunk** holds the positions of 32 entries that follow each other on a trajectory, 8 bytes each: chunk 0 those of
 //! seq 0 to 31. A **trail** holds the head's seq (8) and id (32), then the positions of the entries that fill no chunk yet,

@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     canon::{
-        Blob, Bytes, CanonError, EntryId, HexError, Salt, StatementHash, StoreId, TrajectoryId, decode_array, domain,
-        encode, to_canonical,
+        Blob, Bytes, CanonError, Commitment, EntryId, HexError, Salt, StatementHash, StoreId, TrajectoryId,
+        decode_array, domain, encode, to_canonical,
     },
     crypto::{PublicKey, Signature},
     ledger::{Entry, EntryError, HEADER_BYTES, Header, StoredBlob},
@@ -37,8 +37,8 @@ pub struct ExportStart {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineEntry {
-    /// The blobs that it introduces; null for one that was erased.
-    pub blobs: Vec<Option<LineBlob>>,
+    /// The blobs that it introduces, in their order.
+    pub blobs: Vec<LineBlob>,
     /// The header's bytes in hex.
     pub header: String,
     /// The record's bytes, which are UTF-8.
@@ -49,12 +49,20 @@ pub struct LineEntry {
 
 /// A blob as a line holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LineBlob {
-    /// Its salt.
-    pub salt: Salt,
-    /// Its bytes, which are sealed JSON and so UTF-8.
-    pub text: String,
+#[serde(untagged, deny_unknown_fields)]
+pub enum LineBlob {
+    /// It is there.
+    Present {
+        /// Its salt.
+        salt: Salt,
+        /// Its bytes, which are sealed JSON and so UTF-8.
+        text: String,
+    },
+    /// It was erased.
+    Erased {
+        /// What the record names it by.
+        erased: Commitment,
+    },
 }
 
 /// The end of an export, signed by the runtime.
@@ -106,9 +114,9 @@ impl LineEntry {
         let blob = |blob: &StoredBlob| match blob {
             StoredBlob::Present(blob) => {
                 let text = String::from_utf8(blob.bytes.to_vec())?;
-                Ok(Some(LineBlob { salt: blob.salt, text }))
+                Ok(LineBlob::Present { salt: blob.salt, text })
             }
-            StoredBlob::Erased => Ok(None),
+            StoredBlob::Erased(commitment) => Ok(LineBlob::Erased { erased: *commitment }),
         };
         Ok(Self {
             blobs: entry.blobs.iter().map(blob).collect::<Result<_, _>>()?,
@@ -125,9 +133,11 @@ impl LineEntry {
     pub fn into_entry(self) -> Result<Entry, EntryError> {
         let bytes = decode_array::<HEADER_BYTES>(&self.header)
             .map_err(|error: HexError| EntryError::Shape { kind: "header".into(), reason: error.to_string() })?;
-        let blob = |blob: Option<LineBlob>| match blob {
-            Some(LineBlob { salt, text }) => StoredBlob::Present(Blob { salt, bytes: Bytes::from(text.into_bytes()) }),
-            None => StoredBlob::Erased,
+        let blob = |blob: LineBlob| match blob {
+            LineBlob::Present { salt, text } => {
+                StoredBlob::Present(Blob { salt, bytes: Bytes::from(text.into_bytes()) })
+            }
+            LineBlob::Erased { erased } => StoredBlob::Erased(erased),
         };
         Ok(Entry {
             header: Header::from_bytes(&bytes)?,
