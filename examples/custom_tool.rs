@@ -86,6 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .open()
             .await?;
         let writ = WritBuilder::root(operator, NamedKey::new("agent", agent.public_key()))
+            .stores([runtime.store_id()])
             .scopes([Scope::tools("stock_*".parse()?)])
             .effects_up_to(Effect::Write)
             .budget(Amounts { tool_calls: 10, wall_clock_ms: 60_000, ..Amounts::ZERO })

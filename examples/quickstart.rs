@@ -38,6 +38,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     // The writ is the whole authority: these tools, this budget, nothing beyond reading.
     let writ = WritBuilder::root(operator, NamedKey::new("agent", agent.public_key()))
+        .stores([runtime.store_id()])
         .scopes([Scope::tools("greet".parse()?)])
         .budget(Amounts { tool_calls: 10, wall_clock_ms: 60_000, ..Amounts::ZERO })
         .sign(&root)

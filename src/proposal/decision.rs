@@ -124,8 +124,12 @@ pub struct ApprovalEvidence {
     /// The distinct keys that denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<KeyId>,
+    /// Whether the operator at the terminal said yes, without a key: counts where one approval suffices.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator_present: bool,
     /// How many approvals the channel needs.
     pub quorum: u32,
-    /// The roster that named the approvers.
-    pub roster: RosterHash,
+    /// The roster that named the approvers; absent when no roster is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roster: Option<RosterHash>,
 }

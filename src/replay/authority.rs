@@ -170,7 +170,19 @@ impl AuthorityCursor {
     }
 }
 
-/// The authority of a store with the opening of `run` and the contracts of `contracts`, all checked.
+/// Which contracts of a store are wanted.
+#[derive(Debug, Clone, Copy)]
+pub enum Contracts<'a> {
+    /// All that were ever recorded.
+    All,
+    /// These.
+    Of(&'a [ContractHash]),
+}
+
+/// How many registers are read at a time.
+const PAGE: usize = 512;
+
+/// The authority of a store with the opening of `run` and its contracts, all checked.
 ///
 /// It walks the line of epochs backwards, so what it reads does not grow with the number of runs.
 ///
@@ -179,33 +191,51 @@ impl AuthorityCursor {
 pub async fn authority_of(
     store: &dyn LedgerStore,
     run: Option<&TrajectoryId>,
-    contracts: &[ContractHash],
+    contracts: Contracts<'_>,
 ) -> Result<AuthorityLog, ReplayError> {
     let genesis = store.scan(Position(0), 1).await?.into_iter().next().ok_or(ReplayError::Empty)?.1;
     let trajectory = AuthorityState::trajectory(AuthorityState::store_id(&genesis.record));
-    let mut entries = Vec::new();
-    let mut seq = match store.register(&RegisterKey::new(Register::Epoch, &[])).await? {
-        Some(value) => value.last_chunk::<8>().map(|seq| u64::from_be_bytes(*seq)),
-        None => None,
-    };
-    while let Some(at) = seq {
+    let mut entries = vec![genesis];
+    let mut seq = store.register(&RegisterKey::new(Register::Epoch, &[])).await?.and_then(|value| last_seq(&value));
+    while let Some(at) = seq.filter(|at| *at > 0) {
         let entry = entry_at(store, &trajectory, at).await?;
-        seq = (at > 0 && entry.header.base_seq < at).then_some(entry.header.base_seq);
+        seq = (entry.header.base_seq < at).then_some(entry.header.base_seq);
         entries.push(entry);
     }
     let mut wanted = Vec::new();
     if let Some(run) = run {
-        wanted.push(RegisterKey::new(Register::Opened, &[run.as_bytes()]));
+        wanted.extend(store.register(&RegisterKey::new(Register::Opened, &[run.as_bytes()])).await?);
     }
-    wanted.extend(contracts.iter().map(|hash| RegisterKey::new(Register::Contract, &[hash.as_bytes()])));
-    for key in wanted {
-        if let Some(seq) = store.register(&key).await?.and_then(|value| value.first_chunk::<8>().copied()) {
-            entries.push(entry_at(store, &trajectory, u64::from_be_bytes(seq)).await?);
+    match contracts {
+        Contracts::Of(hashes) => {
+            for hash in hashes {
+                wanted.extend(store.register(&RegisterKey::new(Register::Contract, &[hash.as_bytes()])).await?);
+            }
         }
+        Contracts::All => {
+            let (prefix, mut after) = (RegisterKey::new(Register::Contract, &[]), None);
+            loop {
+                let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
+                after = page.last().map(|(key, _)| key.clone());
+                let read = page.len();
+                wanted.extend(page.into_iter().map(|(_, value)| value));
+                if read < PAGE {
+                    break;
+                }
+            }
+        }
+    }
+    for seq in wanted.iter().filter_map(|value| last_seq(value)) {
+        entries.push(entry_at(store, &trajectory, seq).await?);
     }
     entries.sort_by_key(|entry| entry.header.seq);
     entries.dedup_by_key(|entry| entry.header.seq);
     AuthorityLog::new(entries)
+}
+
+/// The seq at the end of a register's value.
+fn last_seq(value: &[u8]) -> Option<u64> {
+    value.last_chunk::<8>().map(|seq| u64::from_be_bytes(*seq))
 }
 
 async fn entry_at(store: &dyn LedgerStore, trajectory: &TrajectoryId, seq: u64) -> Result<Entry, ReplayError> {

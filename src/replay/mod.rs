@@ -13,7 +13,7 @@ mod replayer;
 mod report;
 mod run;
 
-pub use authority::{AuthorityLog, authority_of};
+pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};
 pub use pins::Pins;
 pub use replayer::{Folded, Replayer};

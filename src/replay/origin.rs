@@ -27,22 +27,21 @@ impl Dispatches {
     }
 
     /// An outcome refers to a dispatch: it has to be open, and is not any more.
-    pub(super) fn concluded(&mut self, id: EntryId, in_doubt: bool) -> Result<Amounts, FaultKind> {
-        let held = self.open.remove(&id).ok_or(FaultKind::Dispatch(id))?;
+    pub(super) fn concluded(&mut self, id: EntryId, in_doubt: bool) -> Result<(), FaultKind> {
+        self.open.remove(&id).ok_or(FaultKind::Dispatch(id))?;
         if in_doubt {
             self.in_doubt.push(id);
         }
-        Ok(held)
+        Ok(())
     }
 
     /// A doubt was settled: of a dispatch without an outcome, or with one that says nothing.
-    pub(super) fn settled(&mut self, id: EntryId) -> Result<Option<Amounts>, FaultKind> {
-        if let Some(held) = self.open.remove(&id) {
-            return Ok(Some(held));
+    pub(super) fn settled(&mut self, id: EntryId) -> Result<(), FaultKind> {
+        if self.open.remove(&id).is_none() {
+            let at = self.in_doubt.iter().position(|doubt| *doubt == id).ok_or(FaultKind::Dispatch(id))?;
+            self.in_doubt.remove(at);
         }
-        let at = self.in_doubt.iter().position(|doubt| *doubt == id).ok_or(FaultKind::Dispatch(id))?;
-        self.in_doubt.remove(at);
-        Ok(None)
+        Ok(())
     }
 
     pub(super) fn unsettled(&self) -> Vec<EntryId> {

@@ -223,8 +223,9 @@ impl<'a> Replayer<'a> {
             }
             Kind::PendingApproval => self.proposal(&entry.body::<PendingApproval>()?.proposal)?,
             Kind::InDoubtResolution => {
-                let held = self.dispatches.settled(entry.body::<InDoubtResolution>()?.dispatch)?;
-                self.spent = self.spent.plus(&held.unwrap_or(Amounts::ZERO));
+                let resolution: InDoubtResolution = entry.body()?;
+                self.dispatches.settled(resolution.dispatch)?;
+                self.spent = self.spent.plus(&resolution.cost);
             }
             Kind::Erasure => {
                 for erased in entry.body::<Erasure>()?.blobs {
@@ -233,11 +234,11 @@ impl<'a> Replayer<'a> {
                 }
             }
             Kind::Resumed => {
-                entry.body::<Resumed>()?;
-                // A turn that was under way when the process ended was paid for, as far as anybody can know.
-                if let Some((_, held)) = self.turn.take() {
-                    self.spent = self.spent.plus(&held);
+                let resumed: Resumed = entry.body()?;
+                if self.turn.take().map(|(id, _)| id) != resumed.turn {
+                    return Err(FaultKind::Misplaced);
                 }
+                self.spent = self.spent.plus(&resumed.debited);
             }
             Kind::Terminated => self.ended = Some(entry.body::<Terminated>()?.reason),
             other => check_shape(entry, other)?,
@@ -289,7 +290,7 @@ impl<'a> Replayer<'a> {
     fn outcome(&mut self, origin: &Origin, in_doubt: bool) -> Result<(), FaultKind> {
         check_origin(origin, self.log)?;
         match origin {
-            Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt).map(drop),
+            Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
             Origin::Proposal(proposal) => self.proposal(proposal),
         }
     }

@@ -1,7 +1,10 @@
-use super::{AuthorityLog, Folded, Pins, ReplayError, Replayer, Report, authority_of};
+use super::{AuthorityLog, Contracts, Fault, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at};
 use crate::{
     canon::TrajectoryId,
-    ledger::{Entry, LedgerStore, record::RunStart},
+    ledger::{
+        Entry, EntryError, Kind, LedgerStore,
+        record::{BranchStart, Resumed, RunStart},
+    },
 };
 
 /// How many entries are read from a store at a time.
@@ -17,7 +20,7 @@ pub async fn run(
     pins: Pins,
     mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
 ) -> Result<(Report, Folded), ReplayError> {
-    let log = closure(store, trajectory).await?;
+    let log = authority_of(store, Some(trajectory), Contracts::All).await?;
     let mut replayer = Replayer::new(&log, *trajectory, pins);
     let mut from = 0;
     loop {
@@ -33,13 +36,35 @@ pub async fn run(
     }
 }
 
-/// The authority entries that a run refers to: its epochs, its opening, and the contracts that it started with.
+/// The authority entries that a run refers to: the epochs, its opening, and the contracts that it was decided under.
 ///
 /// # Errors
 /// When there is no such run, the store fails, or an entry does not hold.
 pub async fn closure(store: &dyn LedgerStore, trajectory: &TrajectoryId) -> Result<AuthorityLog, ReplayError> {
-    let root = store.read(trajectory, 0, 1).await?;
-    let root = root.first().ok_or(ReplayError::NoRun(*trajectory))?;
-    let contracts = root.body::<RunStart>().map(|start| start.contracts).unwrap_or_default();
-    authority_of(store, Some(trajectory), &contracts).await
+    let (mut contracts, mut from) = (Vec::new(), 0);
+    loop {
+        let page = store.read(trajectory, from, PAGE).await?;
+        for entry in &page {
+            match entry.header.known_kind() {
+                Some(Kind::Root) => contracts.extend(entry.body::<RunStart>().map_err(unreadable(entry))?.contracts),
+                Some(Kind::Branch) => {
+                    contracts.extend(entry.body::<BranchStart>().map_err(unreadable(entry))?.run.contracts);
+                }
+                Some(Kind::Resumed) => contracts.extend(entry.body::<Resumed>().map_err(unreadable(entry))?.contracts),
+                _ => {}
+            }
+        }
+        from += page.len() as u64;
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    if from == 0 {
+        return Err(ReplayError::NoRun(*trajectory));
+    }
+    authority_of(store, Some(trajectory), Contracts::Of(&contracts)).await
+}
+
+fn unreadable(entry: &Entry) -> impl FnOnce(EntryError) -> Fault + '_ {
+    |error| at(entry, error.into())
 }

@@ -16,7 +16,7 @@ use crate::{
         record::{ContractRecord, Genesis, PolicySetRecord, TrustChange, TrustRoot},
     },
     policy::PolicySet,
-    replay::{ReplayError, authority_of},
+    replay::{Contracts, ReplayError, authority_of},
     tool::{RegisterError, ToolContract, ToolRegistry},
 };
 
@@ -158,7 +158,7 @@ impl Builder {
         if store.scan(Position(0), 1).await?.is_empty() {
             create(&*store, &self.host, named.clone(), signer.as_deref()).await?;
         }
-        let log = authority_of(&*store, None, &[]).await?;
+        let log = authority_of(&*store, None, Contracts::Of(&[])).await?;
         let state = log.state().clone();
         if state.runtime_key().map(|named| named.key) != named.as_ref().map(|named| named.key) {
             let text = |key: Option<&NamedKey>| key.map_or("no key".into(), |named| named.key.to_string());

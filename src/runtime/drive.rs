@@ -339,7 +339,18 @@ impl Drive<'_> {
             }
             None => None,
         };
-        let record = record::Turn { answer, error, intents, malformed, start, text, usage: turn.usage };
+        let record = record::Turn {
+            answer,
+            answered_by: None,
+            carry: None,
+            error,
+            intents,
+            malformed,
+            start,
+            text,
+            tokens: None,
+            usage: turn.usage,
+        };
         Ok((Draft::seal(Kind::Turn, &record, blobs)?, proposed))
     }
 
@@ -382,7 +393,8 @@ async fn open_turn(
     }
     let step = journal.steps;
     let cognition: String = cognition.chars().take(128).collect();
-    let draft = Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), reserved, step }, vec![])?;
+    let draft =
+        Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), omitted: 0, reserved, step }, vec![])?;
     journal.used.held = journal.used.held.plus(&reserved);
     let registers = journal.used.registers(&journal.chain, &journal.trajectory);
     let entry = match journal.append(core, &core.authority.state(), draft, registers).await {

@@ -162,7 +162,13 @@ pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, 
         ended: false,
         stale: false,
     };
-    let record = Resumed { in_doubt: report.in_doubt, turn: folded.open_turn.map(|(id, _)| id) };
+    let record = Resumed {
+        contracts: core.tools.contracts().hashes(),
+        debited: turn,
+        in_doubt: report.in_doubt,
+        policy_set: core.policies.hash(),
+        turn: folded.open_turn.map(|(id, _)| id),
+    };
     let draft = Draft::seal(Kind::Resumed, &record, vec![]).map_err(RunError::from)?;
     let registers = journal.used.registers(&journal.chain, run);
     journal.append(core, &core.authority.state(), draft, registers).await?;

@@ -37,7 +37,8 @@ pub enum IssueError {
 
 /// Composes a writ and has it signed.
 ///
-/// What is not set is not granted: no scope, no budget, [`Effect::Read`], no delegation, any store, all time.
+/// What is not set is not granted: no store, no scope, no budget, [`Effect::Read`], no delegation. A window that is not
+/// set has no ends.
 #[derive(Debug, Clone)]
 pub struct WritBuilder {
     body: WritBody,
@@ -49,7 +50,7 @@ impl WritBuilder {
     pub fn root(issuer: NamedKey, subject: NamedKey) -> Self {
         Self {
             body: WritBody {
-                audience: Audience::Any,
+                audience: Audience::Stores(Vec::new()),
                 budget: Amounts::ZERO,
                 delegation: Delegation::default(),
                 effect_ceiling: Effect::Read,
@@ -90,6 +91,13 @@ impl WritBuilder {
     #[must_use]
     pub fn stores(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
         self.body.audience = Audience::Stores(stores.into_iter().collect());
+        self
+    }
+
+    /// Lets it be used in any store; its budget is then per store.
+    #[must_use]
+    pub fn any_store(mut self) -> Self {
+        self.body.audience = Audience::Any;
         self
     }
 

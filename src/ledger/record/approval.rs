@@ -30,8 +30,9 @@ pub struct Vote {
     pub note: Option<Commitment>,
     /// The entry that it answers.
     pub pending: EntryId,
-    /// The approver's signature over the statement's hash.
-    pub signature: Signature,
+    /// The approver's signature over the statement's hash; absent for the bare yes of an operator at the terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
     /// What was signed.
     pub statement: VoteStatement,
 }
@@ -42,8 +43,9 @@ pub struct Vote {
 pub struct VoteStatement {
     /// Whether it approves.
     pub approve: bool,
-    /// Who votes.
-    pub approver: NamedKey,
+    /// Who votes; absent for the operator at the terminal, who shows no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<NamedKey>,
     /// The decision that was shown.
     pub decision: DecisionHash,
     /// When the vote lapses, in milliseconds since 1970.
@@ -54,8 +56,9 @@ pub struct VoteStatement {
     pub policy_set: PolicySetHash,
     /// The proposal.
     pub proposal: ProposalId,
-    /// The roster that names the approver.
-    pub roster: RosterHash,
+    /// The roster that names the approver; absent when no roster is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roster: Option<RosterHash>,
 }
 
 impl VoteStatement {

@@ -122,6 +122,8 @@ pub struct InDoubtResolution {
     /// The operator who settled it; absent when the tool's `reconcile` did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<NamedKey>,
+    /// What is debited for it now, in place of what was held; nothing when a failure debited it before.
+    pub cost: Amounts,
     /// The dispatch.
     pub dispatch: EntryId,
     /// Commits to a note, where there is one.

@@ -20,7 +20,7 @@ pub use effect::{
     CompensationHalt, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Rejection, WhatHappened,
 };
 pub use run::{
-    BranchPoint, BranchStart, EndReason, Link, MalformedRequest, Resumed, RunStart, StartStatement, Terminated, Turn,
-    TurnError, TurnStart,
+    BranchPoint, BranchStart, EndReason, Link, MalformedRequest, Resumed, RunStart, StartStatement, Terminated,
+    TokenUsage, Turn, TurnError, TurnStart,
 };
 pub use upkeep::{Checkpoint, Erased, Erasure, RoutingOutcome, SkillBound};

@@ -96,10 +96,17 @@ pub struct BranchStart {
 pub struct TurnStart {
     /// The cognition's own name for itself: provider and model.
     pub cognition: String,
+    /// How many past outcomes it was not told, since they did not fit.
+    #[serde(default, skip_serializing_if = "nothing")]
+    pub omitted: u64,
     /// What is held until the turn is recorded.
     pub reserved: Amounts,
     /// The number of the step, from 0.
     pub step: u64,
+}
+
+fn nothing(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `turn`: what cognition proposed, and what asking cost.
@@ -109,6 +116,12 @@ pub struct Turn {
     /// Commits to the final answer, where it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Commitment>,
+    /// The provider and model that answered, where it is not the one that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+    /// Commits to what the provider needs back with the next turn, where there is something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Commitment>,
     /// Why there is no turn, where cognition failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<TurnError>,
@@ -123,8 +136,25 @@ pub struct Turn {
     /// Commits to the text beside the intents, where there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Commitment>,
+    /// The tokens by kind, where the provider told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenUsage>,
     /// What it cost.
     pub usage: Amounts,
+}
+
+/// Tokens by kind, as a provider counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenUsage {
+    /// Read from the provider's cache; part of the input.
+    pub cached: u64,
+    /// Read.
+    pub input: u64,
+    /// Written.
+    pub output: u64,
+    /// Spent on reasoning; part of the output.
+    pub reasoning: u64,
 }
 
 /// A request that could not be made an intent: its tool or arguments cannot be sealed.
@@ -151,10 +181,16 @@ pub struct TurnError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resumed {
+    /// The contracts of all tools that are registered now, by name of tool.
+    pub contracts: Vec<ContractHash>,
+    /// What is debited for the abandoned turn: all that was held for it.
+    pub debited: Amounts,
     /// Dispatches without an outcome: their effects are in doubt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_doubt: Vec<EntryId>,
-    /// The turn that was under way and is abandoned, where there was one; what it held stays spent.
+    /// The policy set in force now.
+    pub policy_set: PolicySetHash,
+    /// The turn that was under way and is abandoned, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<EntryId>,
 }
