@@ -75,7 +75,7 @@ impl ToolContract for Stock {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    futures::executor::block_on(async {
+    openthymos::host::block_on(async {
         let (root, agent) = (SecretKey::generate()?, SecretKey::generate()?);
         let operator = NamedKey::new("operator", root.public_key());
         let runtime = Runtime::builder()

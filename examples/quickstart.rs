@@ -17,7 +17,7 @@ struct Greet {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    futures::executor::block_on(run())
+    openthymos::host::block_on(run())
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,5 +1,6 @@
 //! The program of `docs/embedding.md` builds as a crate of its own, from the page as it stands, and does what the page says.
 #![cfg(feature = "redb")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{fs, path::Path, process::Command};
 

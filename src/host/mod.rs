@@ -9,6 +9,9 @@ mod signer;
 mod spawn;
 mod timer;
 
+/// Runs a future on the calling thread until it completes: for hosts without an executor.
+pub use futures::executor::block_on;
+
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};
 pub use signer::{SignError, Signer};
