@@ -4,11 +4,15 @@
 //! the record commits to, and a signature over the header's hash. A [`LedgerStore`] appends whole [`Batch`]es: it links,
 //! compares registers and persists; it does not interpret records.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod entry;
 mod header;
 mod kind;
 mod memory;
 pub mod record;
+#[cfg(feature = "redb")]
+pub mod redb;
 mod register;
 mod store;
 
