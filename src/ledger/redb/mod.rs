@@ -114,7 +114,8 @@ impl RedbLedger {
         Self::options().open_read_only(path)
     }
 
-    /// Opens a ledger on a device of one's own: for tests that inject faults, and for unusual storage.
+    /// Opens a ledger on a device of one's own: for tests that inject faults, and for unusual storage. An empty device is
+    /// laid out; where that is cut short, empty it again.
     ///
     /// # Errors
     /// As for [`open`](Self::open).

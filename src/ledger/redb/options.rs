@@ -1,15 +1,16 @@
 use std::{
     fs::{File, OpenOptions},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
-use redb::{Builder, DatabaseError, StorageBackend, backends::FileBackend};
+use redb::{Builder, DatabaseError, StorageBackend};
 
 use super::{
     RedbLedger, Writer,
-    error::storage,
+    error::{damaged, storage},
     lock::{LockFile, retry},
     poison::Poison,
     reader::Reader,
@@ -20,6 +21,8 @@ use crate::ledger::StoreError;
 const WAIT: Duration = Duration::from_secs(2);
 const CACHE_BYTES: usize = 128 << 20;
 const QUICK_REPAIR_BYTES: u64 = 64 << 20;
+/// How a file system says that it does not sync folders, or a folder that it is not ours.
+const NO_SYNC: [ErrorKind; 3] = [ErrorKind::InvalidInput, ErrorKind::PermissionDenied, ErrorKind::Unsupported];
 
 /// How a [`RedbLedger`] is opened.
 #[derive(Debug, Clone)]
@@ -63,17 +66,16 @@ impl RedbOptions {
         let deadline = Instant::now() + self.wait;
         let path = resolve(path.as_ref()).map_err(StoreError::Io)?;
         let lock = LockFile::take(&path, deadline)?;
-        let (file, created) = open_or_create(&path).map_err(StoreError::Io)?;
+        if std::fs::metadata(&path).map_or_else(|error| error.kind() == ErrorKind::NotFound, |file| file.len() == 0) {
+            self.lay_out(&path)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(StoreError::Io)?;
         let size = file.metadata().map_err(StoreError::Io)?.len();
         let database = retry(&path, deadline, || {
             let file = file.try_clone().map_err(StoreError::Io)?;
-            unless_open(self.builder().create_with_backend(FileBackend::new(file).map_err(storage)?))
+            unless_open(self.builder().create_file(file))
         })?;
-        let ledger = self.start(database, size, lock)?;
-        if created {
-            sync_folder(&path).map_err(StoreError::Io)?;
-        }
-        Ok(ledger)
+        self.start(database, size, lock)
     }
 
     /// Opens the ledger at `path` for reading; see [`RedbLedger::open_read_only`].
@@ -99,6 +101,17 @@ impl RedbOptions {
         self.start(database, size, None)
     }
 
+    /// Makes an empty ledger. It gets its name once it is whole: a crash must not leave a file that nothing can open.
+    fn lay_out(&self, path: &Path) -> Result<(), StoreError> {
+        let mut unnamed = path.as_os_str().to_owned();
+        unnamed.push(".new");
+        let mut options = OpenOptions::new();
+        owner_only(options.read(true).write(true).create(true).truncate(true));
+        let file = options.open(&unnamed).map_err(StoreError::Io)?;
+        drop(self.start(self.builder().create_file(file).map_err(storage)?, 0, None)?);
+        std::fs::rename(&unnamed, path).and_then(|()| sync_folders(path)).map_err(StoreError::Io)
+    }
+
     fn builder(&self) -> Builder {
         let mut builder = Builder::new();
         builder.set_cache_size(self.cache_bytes);
@@ -121,6 +134,9 @@ fn unless_open<T>(result: Result<T, DatabaseError>) -> Result<Option<T>, StoreEr
     match result {
         Ok(database) => Ok(Some(database)),
         Err(DatabaseError::DatabaseAlreadyOpen) => Ok(None),
+        Err(DatabaseError::RepairAborted) => {
+            Err(damaged("it was not closed properly and is repaired when it is opened for writing"))
+        }
         Err(error) => Err(storage(error)),
     }
 }
@@ -135,16 +151,6 @@ fn resolve(path: &Path) -> std::io::Result<PathBuf> {
     Ok(path.file_name().map_or_else(|| path.to_owned(), |name| folder.join(name)))
 }
 
-fn open_or_create(path: &Path) -> std::io::Result<(File, bool)> {
-    match owner_only(OpenOptions::new().read(true).write(true).create_new(true)).open(path) {
-        Ok(file) => Ok((file, true)),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Ok((OpenOptions::new().read(true).write(true).open(path)?, false))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Lets nobody but the owner read the file, where it is made.
 pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -153,13 +159,11 @@ pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Makes the names durable that lead to a new file. Elsewhere than on Unix a folder cannot be synced and need not be.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-
+fn sync_folders(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         for folder in path.ancestors().skip(1).take_while(|folder| !folder.as_os_str().is_empty()) {
             match File::open(folder).and_then(|folder| folder.sync_all()) {
-                Err(error) if matches!(error.kind(), PermissionDenied | Unsupported | InvalidInput) => break,
+                Err(error) if NO_SYNC.contains(&error.kind()) => break,
                 result => result?,
             }
         }
