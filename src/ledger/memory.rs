@@ -135,8 +135,8 @@ impl LedgerStore for MemoryLedger {
         limit: usize,
     ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError> {
         let from = match after {
-            Some(after) => Bound::Excluded(after.clone()),
-            None => Bound::Included(RegisterKey::from(prefix.to_vec())),
+            Some(after) if after.as_bytes() >= prefix => Bound::Excluded(after.clone()),
+            _ => Bound::Included(RegisterKey::from(prefix.to_vec())),
         };
         let state = self.state();
         let wanted = state.registers.range((from, Bound::Unbounded));

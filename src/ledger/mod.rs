@@ -5,11 +5,15 @@
 //! compares registers and persists; it does not interpret records.
 
 mod authority;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod entry;
 mod header;
 mod kind;
 mod memory;
 pub mod record;
+#[cfg(feature = "redb")]
+pub mod redb;
 mod register;
 mod store;
 

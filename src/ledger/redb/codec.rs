@@ -1,0 +1,168 @@
+use std::io::{Error, ErrorKind};
+
+use super::error::damaged;
+use crate::{
+    canon::{Blob, Bytes, Salt},
+    crypto::Signature,
+    ledger::{Entry, HEADER_BYTES, Header, StoreError, StoredBlob},
+};
+
+/// The most bytes that an entry may have with its blobs: what the storage engine takes in one value.
+const MAX_ENTRY_BYTES: usize = 1 << 30;
+
+/// Writes an entry as a row holds it, without the length in front.
+pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
+    let length = encoded_length(entry);
+    if length > MAX_ENTRY_BYTES {
+        let reason = format!("an entry of {length} bytes, and the limit is {MAX_ENTRY_BYTES}");
+        return Err(StoreError::Io(Error::new(ErrorKind::InvalidInput, reason)));
+    }
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend_from_slice(&entry.header.to_bytes());
+    bytes.push(u8::from(entry.signature.is_some()));
+    if let Some(signature) = &entry.signature {
+        bytes.extend_from_slice(signature.as_bytes());
+    }
+    put(&mut bytes, &entry.record);
+    bytes.extend_from_slice(&(entry.blobs.len() as u32).to_be_bytes());
+    for blob in &entry.blobs {
+        match blob {
+            StoredBlob::Erased => bytes.push(0),
+            StoredBlob::Present(blob) => {
+                bytes.push(1);
+                bytes.extend_from_slice(blob.salt.as_bytes());
+                put(&mut bytes, &blob.bytes);
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// Appends `part` behind its length. Its length fits: it is part of an entry that was measured.
+pub(super) fn put(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(part);
+}
+
+fn encoded_length(entry: &Entry) -> usize {
+    let blob = |blob: &StoredBlob| match blob {
+        StoredBlob::Erased => 1,
+        StoredBlob::Present(blob) => 1 + 16 + 4 + blob.bytes.len(),
+    };
+    let signature = if entry.signature.is_some() { 64 } else { 0 };
+    HEADER_BYTES + 1 + signature + 4 + entry.record.len() + 4 + entry.blobs.iter().map(blob).sum::<usize>()
+}
+
+/// Reads an entry; the bytes may be anything.
+pub(super) fn decode(mut bytes: &[u8]) -> Result<Entry, StoreError> {
+    let rest = &mut bytes;
+    let header = Header::from_bytes(take(rest, HEADER_BYTES)?).map_err(|error| damaged(error.to_string()))?;
+    let signature = if flag(rest)? { Some(Signature(*array(rest)?)) } else { None };
+    let record = Bytes::from(part(rest)?);
+    let count = length(rest)?;
+    // Every blob has at least one byte, so the count cannot ask for more memory than the entry has.
+    if count > rest.len() {
+        return Err(short());
+    }
+    let mut blobs = Vec::with_capacity(count);
+    for _ in 0..count {
+        blobs.push(if flag(rest)? {
+            StoredBlob::Present(Blob { salt: Salt(*array(rest)?), bytes: part(rest)?.into() })
+        } else {
+            StoredBlob::Erased
+        });
+    }
+    if !rest.is_empty() {
+        return Err(damaged("an entry has bytes behind its end"));
+    }
+    Ok(Entry { header, record, blobs, signature })
+}
+
+/// Takes a part off the front that [`put`] wrote.
+pub(super) fn part<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], StoreError> {
+    let length = length(rest)?;
+    take(rest, length)
+}
+
+/// Takes `N` bytes off the front.
+pub(super) fn array<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], StoreError> {
+    let (bytes, tail) = rest.split_first_chunk().ok_or_else(short)?;
+    *rest = tail;
+    Ok(bytes)
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], StoreError> {
+    let (bytes, tail) = rest.split_at_checked(length).ok_or_else(short)?;
+    *rest = tail;
+    Ok(bytes)
+}
+
+fn length(rest: &mut &[u8]) -> Result<usize, StoreError> {
+    Ok(u32::from_be_bytes(*array(rest)?) as usize)
+}
+
+fn flag(rest: &mut &[u8]) -> Result<bool, StoreError> {
+    match array(rest)? {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        [other] => Err(damaged(format!("a flag in an entry is {other}"))),
+    }
+}
+
+fn short() -> StoreError {
+    damaged("stored bytes are cut short")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canon::{EntryId, KeyId, RecordHash, StoreId, TrajectoryId};
+    use proptest::prelude::*;
+
+    fn entry(record: Vec<u8>, blobs: Vec<Option<Vec<u8>>>, signed: bool) -> Entry {
+        let header = Header {
+            kind: 6,
+            store: StoreId([1; 32]),
+            trajectory: TrajectoryId([2; 32]),
+            seq: 3,
+            parent: EntryId([4; 32]),
+            time_ms: 5,
+            signer: KeyId([6; 32]),
+            authority: EntryId([7; 32]),
+            base_seq: 8,
+            record: RecordHash([9; 32]),
+        };
+        let present = |bytes: Vec<u8>| StoredBlob::Present(Blob { salt: Salt([10; 16]), bytes: bytes.into() });
+        let blobs = blobs.into_iter().map(|blob| blob.map_or(StoredBlob::Erased, present)).collect();
+        Entry { header, record: record.into(), blobs, signature: signed.then_some(Signature([11; 64])) }
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_comes_back_and_damage_never_panics(
+            record in prop::collection::vec(any::<u8>(), 0..40),
+            blobs in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..20)), 0..5),
+            signed in any::<bool>(),
+            (at, flip, cut) in (any::<prop::sample::Index>(), 1u8.., any::<prop::sample::Index>()),
+        ) {
+            let entry = entry(record, blobs, signed);
+            let mut bytes = encode(&entry).unwrap();
+            prop_assert_eq!(bytes.len(), encoded_length(&entry));
+            prop_assert_eq!(&decode(&bytes).unwrap(), &entry);
+            prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            if let Ok(other) = decode(&bytes) {
+                prop_assert_ne!(other, entry);
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_of_blobs_is_not_believed() {
+        let mut bytes = encode(&entry(vec![], vec![], false)).unwrap();
+        let end = bytes.len();
+        bytes[end - 4..].fill(255);
+        assert!(matches!(decode(&bytes), Err(StoreError::Damaged(_))));
+    }
+}

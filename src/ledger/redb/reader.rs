@@ -1,0 +1,173 @@
+use std::{fmt, ops::Bound, sync::Arc};
+
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, Value};
+
+use super::{
+    codec::decode,
+    error::{damaged, storage},
+    rows::{Entries, Lookup},
+    tables::{ENTRIES, HEADS, INDEX, META, REGISTERS, check_layout},
+    trail::{CHUNK, Trail, chunk_key, decode_positions},
+};
+use crate::{
+    canon::{Bytes, TrajectoryId},
+    ledger::{Entry, Head, Position, RegisterKey, StoreError},
+};
+
+/// Reads the last commit, on the caller's thread.
+#[derive(Clone)]
+pub(super) struct Reader {
+    database: Arc<dyn ReadableDatabase + Send + Sync>,
+}
+
+impl Reader {
+    pub(super) fn new(database: Arc<dyn ReadableDatabase + Send + Sync>) -> Self {
+        Self { database }
+    }
+
+    /// Checks that the file is a ledger of the layout that this build reads.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        check_layout(&open(&self.begin()?, META)?)
+    }
+
+    pub(super) fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
+        Ok(trail(&self.begin()?, trajectory)?.map(|trail| trail.head()))
+    }
+
+    pub(super) fn read(
+        &self,
+        trajectory: &TrajectoryId,
+        from_seq: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let transaction = self.begin()?;
+        let Some(trail) = trail(&transaction, trajectory)? else { return Ok(Vec::new()) };
+        let end = from_seq.saturating_add(limit as u64).min(trail.seq.saturating_add(1));
+        if from_seq >= end {
+            return Ok(Vec::new());
+        }
+        let positions = positions(&transaction, trajectory, &trail, from_seq, end)?;
+        let table = open(&transaction, ENTRIES)?;
+        let mut lookup = Lookup::new(&table);
+        let entry = |(position, seq)| {
+            let entry = lookup.entry(position, decode)?;
+            if (entry.header.trajectory, entry.header.seq) == (*trajectory, seq) {
+                Ok(entry)
+            } else {
+                Err(damaged(format!("the entry at position {position} is not the one that the index names")))
+            }
+        };
+        positions.into_iter().zip(from_seq..end).map(entry).collect()
+    }
+
+    pub(super) fn scan(&self, from: Position, limit: usize) -> Result<Vec<(Position, Entry)>, StoreError> {
+        let table = open(&self.begin()?, ENTRIES)?;
+        let row = table.range(..=from.0).map_err(storage)?.next_back().transpose().map_err(storage)?;
+        let start = row.map_or(from.0, |(first, _)| first.value());
+        let mut found = Vec::new();
+        for row in table.range(start..).map_err(storage)? {
+            let (first, row) = row.map_err(storage)?;
+            for (position, entry) in (first.value()..).zip(Entries(row.value())) {
+                if found.len() == limit {
+                    return Ok(found);
+                }
+                if position >= from.0 {
+                    found.push((Position(position), decode(entry?)?));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn trajectories(
+        &self,
+        after: Option<&TrajectoryId>,
+        limit: usize,
+    ) -> Result<Vec<(TrajectoryId, Head)>, StoreError> {
+        let table = open(&self.begin()?, HEADS)?;
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_bytes()));
+        let heads = table.range::<&[u8; 32]>((from, Bound::Unbounded)).map_err(storage)?;
+        let head = |row: redb::Result<(redb::AccessGuard<'_, _>, redb::AccessGuard<'_, &[u8]>)>| {
+            let (id, trail): (redb::AccessGuard<'_, &[u8; 32]>, _) = row.map_err(storage)?;
+            Ok((TrajectoryId(*id.value()), Trail::decode(trail.value())?.head()))
+        };
+        heads.take(limit).map(head).collect()
+    }
+
+    pub(super) fn register(&self, key: &RegisterKey) -> Result<Option<Bytes>, StoreError> {
+        let table = open(&self.begin()?, REGISTERS)?;
+        Ok(table.get(key.as_bytes()).map_err(storage)?.map(|value| value.value().into()))
+    }
+
+    pub(super) fn registers(
+        &self,
+        prefix: &[u8],
+        after: Option<&RegisterKey>,
+        limit: usize,
+    ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError> {
+        let table = open(&self.begin()?, REGISTERS)?;
+        let from = match after {
+            Some(after) if after.as_bytes() >= prefix => Bound::Excluded(after.as_bytes()),
+            _ => Bound::Included(prefix),
+        };
+        let mut found = Vec::new();
+        for row in table.range::<&[u8]>((from, Bound::Unbounded)).map_err(storage)?.take(limit) {
+            let (key, value) = row.map_err(storage)?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            found.push((RegisterKey::from(key.value().to_vec()), value.value().into()));
+        }
+        Ok(found)
+    }
+
+    fn begin(&self) -> Result<ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(storage)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+fn open<K: Key + 'static, V: Value + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<ReadOnlyTable<K, V>, StoreError> {
+    transaction.open_table(table).map_err(storage)
+}
+
+fn trail(transaction: &ReadTransaction, trajectory: &TrajectoryId) -> Result<Option<Trail>, StoreError> {
+    let table = open(transaction, HEADS)?;
+    let stored = table.get(trajectory.as_bytes()).map_err(storage)?;
+    stored.map(|stored| Trail::decode(stored.value())).transpose()
+}
+
+/// The positions of the entries `from..end` of a trajectory that has them.
+fn positions(
+    transaction: &ReadTransaction,
+    trajectory: &TrajectoryId,
+    trail: &Trail,
+    from: u64,
+    end: u64,
+) -> Result<Vec<u64>, StoreError> {
+    let mut positions = Vec::new();
+    if from < trail.open_from() {
+        let (first, last) = (from / CHUNK, (end - 1).min(trail.open_from() - 1) / CHUNK);
+        let index = open(transaction, INDEX)?;
+        let chunks = chunk_key(trajectory, first)..=chunk_key(trajectory, last);
+        for chunk in index.range::<&[u8; 40]>(chunks.start()..=chunks.end()).map_err(storage)? {
+            positions.extend(decode_positions(chunk.map_err(storage)?.1.value())?);
+        }
+        if positions.len() as u64 != (last - first + 1) * CHUNK {
+            return Err(damaged(format!("the index of trajectory {} has gaps", trajectory.short())));
+        }
+    }
+    if end > trail.open_from() {
+        positions.extend_from_slice(trail.open());
+    }
+    let before = if from < trail.open_from() { from % CHUNK } else { from - trail.open_from() };
+    Ok(positions.into_iter().skip(before as usize).take((end - from) as usize).collect())
+}

@@ -1,0 +1,120 @@
+use std::time::{Duration, Instant};
+
+use futures::executor::block_on;
+use openthymos::ledger::{Batch, LedgerStore, StoreError, redb::RedbLedger};
+
+use super::workload::{contents, model, script};
+
+#[test]
+fn a_ledger_opened_again_has_everything_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let script = script(40);
+    let model = model(&script);
+    for (number, batch) in script.iter().enumerate() {
+        let ledger = RedbLedger::open(&path).unwrap();
+        assert!(contents(&ledger) == model[number]);
+        block_on(ledger.append(batch.clone())).unwrap();
+    }
+    assert!(contents(&RedbLedger::open_read_only(&path).unwrap()) == model[script.len()]);
+}
+
+#[test]
+fn folders_are_made_and_only_the_owner_reads_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/ledger.db");
+    drop(RedbLedger::open(&path).unwrap());
+    #[cfg(unix)]
+    for file in [path.clone(), folder.path().join("a/b/ledger.db.lock")] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_second_opener_waits_and_is_told_who_has_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let first = RedbLedger::open(&path).unwrap();
+
+    let (wait, start) = (Duration::from_millis(150), Instant::now());
+    let error = RedbLedger::options().wait(wait).open(&path).unwrap_err();
+    assert!(start.elapsed() >= wait);
+    let StoreError::Held { path: held, holder } = &error else { panic!("{error}") };
+    assert!(held.ends_with("ledger.db"), "{held}");
+    if cfg!(unix) {
+        assert!(holder.starts_with(&format!("process {} (redb_durability", std::process::id())), "{holder}");
+    }
+    assert!(matches!(RedbLedger::options().wait(Duration::ZERO).open_read_only(&path), Err(StoreError::Held { .. })));
+
+    let other = std::thread::spawn({
+        let path = path.clone();
+        move || RedbLedger::options().wait(Duration::from_secs(20)).open(path).map(drop)
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    drop(first);
+    other.join().unwrap().unwrap();
+}
+
+#[test]
+fn what_an_old_lock_file_says_keeps_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    std::fs::write(folder.path().join("ledger.db.lock"), "1 somebody who was killed\n").unwrap();
+    drop(RedbLedger::options().wait(Duration::ZERO).open(&path).unwrap());
+}
+
+#[test]
+fn a_ledger_whose_making_was_cut_short_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    std::fs::write(folder.path().join("ledger.db.new"), [0; 5000]).unwrap();
+    std::fs::write(&path, []).unwrap();
+    let ledger = RedbLedger::open(&path).unwrap();
+    assert!(contents(&ledger) == model(&[])[0]);
+    assert!(!folder.path().join("ledger.db.new").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_to_the_same_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("ledger.db"), folder.path().join("link.db"));
+    let _first = RedbLedger::open(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = RedbLedger::options().wait(Duration::ZERO).open(&link).unwrap_err();
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+}
+
+#[test]
+fn a_ledger_that_is_read_only_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    assert!(matches!(RedbLedger::open_read_only(&path), Err(StoreError::Io(_))));
+    drop(RedbLedger::open(&path).unwrap());
+    let ledger = RedbLedger::open_read_only(&path).unwrap();
+    assert!(matches!(block_on(ledger.append(Batch::default())), Err(StoreError::Io(_))));
+    assert!(contents(&ledger) == model(&[])[0]);
+    let second = RedbLedger::open_read_only(&path).unwrap();
+    assert!(matches!(RedbLedger::options().wait(Duration::ZERO).open(&path), Err(StoreError::Held { .. })));
+    drop((ledger, second));
+    drop(RedbLedger::open(&path).unwrap());
+}
+
+#[test]
+fn a_file_that_is_no_ledger_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "no ledger at all ".repeat(1000)).unwrap();
+    let error = RedbLedger::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+
+    let path = folder.path().join("other.db");
+    let database = redb::Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(redb::TableDefinition::<u64, u64>::new("entries")).unwrap().insert(1, 1).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = RedbLedger::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+}
