@@ -3,12 +3,11 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use async_trait::async_trait;
-use futures::channel::oneshot;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Call, ToolContract, ToolError, ToolOutput};
+use super::{Call, ToolContract, ToolError, ToolOutput, blocking};
 use crate::contract::{ArgumentFault, Contract, Effect, NameError, Risk, ToolName, Touches};
 
 /// Starts a tool from a function.
@@ -71,6 +70,20 @@ impl FnToolBuilder {
         self
     }
 
+    /// Says that the tool touches the host, as one that reads files does: its output does not follow from the world.
+    #[must_use]
+    pub fn host(mut self) -> Self {
+        self.contract.touches = Touches::Host;
+        self
+    }
+
+    /// Says that calls can be undone.
+    #[must_use]
+    pub fn compensable(mut self) -> Self {
+        self.contract.compensable = true;
+        self
+    }
+
     /// Runs the function on the caller's thread, for functions that neither wait nor loop: no deadline can stop it.
     #[must_use]
     pub fn inline(mut self) -> Self {
@@ -79,13 +92,22 @@ impl FnToolBuilder {
     }
 
     /// Finishes the tool. The arguments' schema comes from `A`.
-    pub fn function<A, F>(mut self, function: F) -> FnTool<A, F>
+    pub fn function<A, F>(self, function: F) -> FnTool<A, F>
     where
         A: DeserializeOwned + JsonSchema,
         F: Fn(A, &Call) -> Result<ToolOutput, ToolError> + Send + Sync + 'static,
     {
-        self.contract.schema = schemars::schema_for!(A).to_value();
-        FnTool { contract: self.contract, inline: self.inline, function: Arc::new(function), args: PhantomData }
+        let inline = self.inline;
+        FnTool { contract: self.contract::<A>(), inline, function: Arc::new(function), args: PhantomData }
+    }
+
+    /// The contract alone, for a tool that implements [`ToolContract`] itself. The arguments' schema comes from `A`.
+    pub fn contract<A: JsonSchema>(mut self) -> Contract {
+        let mut schema = schemars::schema_for!(A);
+        // The Rust name of the struct says nothing to a model, and would change the contract's hash when it changes.
+        schema.remove("title");
+        self.contract.schema = schema.to_value();
+        self.contract
     }
 }
 
@@ -97,7 +119,8 @@ pub struct FnTool<A, F> {
     args: PhantomData<fn(A)>,
 }
 
-fn arguments<A: DeserializeOwned>(args: &Value) -> Result<A, ArgumentFault> {
+/// Reads arguments into the tool's own type.
+pub(super) fn arguments<A: DeserializeOwned>(args: &Value) -> Result<A, ArgumentFault> {
     A::deserialize(args).map_err(|_| ArgumentFault { keyword: "deserialize".into(), pointer: String::new() })
 }
 
@@ -123,20 +146,8 @@ where
         if self.inline {
             return run(&self.function, &call);
         }
-        let (sender, receiver) = oneshot::channel();
         let function = Arc::clone(&self.function);
         let spawn = Arc::clone(&call.spawn);
-        spawn
-            .spawn_blocking(Box::new(move || {
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&function, &call)));
-                // Nobody listens any more once the deadline has passed.
-                sender.send(result).ok();
-            }))
-            .map_err(|error| ToolError::NotDone(format!("no thread for the call: {error}")))?;
-        match receiver.await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(oneshot::Canceled) => Err(ToolError::Failed("the call's thread ended without an answer".into())),
-        }
+        blocking(&spawn, move || run(&function, &call)).await
     }
 }

@@ -1,16 +1,21 @@
 //! Capabilities: what a tool is, and the registry that the runtime executes from.
 
+mod blocking;
+pub mod builtin;
 mod call;
 mod cancel;
 mod function;
+mod probe;
 mod registry;
 
+pub use blocking::blocking;
 pub use call::{Call, ReadResource, Reads, ToolError, ToolOutput};
 pub use cancel::CancelToken;
 pub use function::{FnTool, FnToolBuilder, tool};
+pub use probe::Probe;
 pub use registry::{RegisterError, ToolRegistry};
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -18,6 +23,7 @@ use serde_json::Value;
 use crate::{
     canon::FileHash,
     contract::{ArgumentFault, Contract},
+    host::Spawn,
     proposal::PreconditionFault,
     world::ResourceId,
     writ::Amounts,
@@ -31,7 +37,8 @@ use crate::{
 /// - Everything but `call`, `probe` and `reconcile` is a pure function of its arguments, and has no effect.
 /// - `probe` and `reconcile` read, and change nothing.
 /// - `call` is reached only with a staged proposal: the arguments have passed the schema, the scopes and the policies.
-/// - `call` never blocks its thread; blocking work goes through [`crate::host::Spawn`] (a [`FnTool`] does that).
+/// - `call` never blocks its thread; blocking work goes through [`blocking`] (a [`FnTool`] does that); so with `probe`
+///   and `reconcile`.
 /// - [`ToolError::NotDone`] promises that nothing happened. Any other error of a tool with a host effect leaves the
 ///   effect *in doubt*.
 /// - A panic is caught. It counts as an error that promises nothing.
@@ -58,12 +65,12 @@ pub trait ToolContract: Send + Sync {
         Amounts::ONE_CALL
     }
 
-    /// The version of the host state that the call is about, such as the hash of a file's content.
+    /// Looks at the host state that the call is about, such as the content of a file.
     ///
     /// # Errors
     /// When the state cannot be read; the proposal is refused then.
-    async fn probe(&self, _args: &Value) -> Result<Option<FileHash>, ToolError> {
-        Ok(None)
+    async fn probe(&self, _args: &Value, _spawn: &Arc<dyn Spawn>) -> Result<Probe, ToolError> {
+        Ok(Probe::default())
     }
 
     /// What must hold before the call.
@@ -74,8 +81,8 @@ pub trait ToolContract: Send + Sync {
         Ok(())
     }
 
-    /// Whether this call could be undone.
-    fn compensable(&self, _args: &Value) -> bool {
+    /// Whether this call could be undone, as far as arguments and world tell; [`Probe::compensable`] must agree.
+    fn compensable(&self, _args: &Value, _reads: &Reads) -> bool {
         self.contract().compensable
     }
 
@@ -103,8 +110,9 @@ pub trait ToolContract: Send + Sync {
         Ok(())
     }
 
-    /// Finds out whether an effect in doubt happened; `None` when that cannot be told.
-    async fn reconcile(&self, _args: &Value) -> Option<bool> {
+    /// Finds out whether an effect in doubt happened; `None` when that cannot be told. `probe` is the version that
+    /// [`probe`](Self::probe) found when the call was decided.
+    async fn reconcile(&self, _args: &Value, _probe: Option<FileHash>, _spawn: &Arc<dyn Spawn>) -> Option<bool> {
         None
     }
 }
