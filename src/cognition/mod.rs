@@ -1,9 +1,14 @@
 //! The untrusted process that proposes. It is handed plain values, and nothing to execute, append or mutate with.
 
 mod context;
+mod explorer;
+mod mock;
+mod tally;
 mod turn;
 
 pub use context::{Context, Outcome, PastOutcome, ToolInfo};
+pub use explorer::Explorer;
+pub use mock::{Mock, ScriptError, ScriptFault};
 pub use turn::{CognitionError, Request, Turn, TurnEvents, TurnPiece};
 
 use async_trait::async_trait;

@@ -1,0 +1,103 @@
+//! Cognition that follows a script: for tests, and for trying tools and policies without a model.
+
+mod script;
+
+pub use script::{ScriptError, ScriptFault};
+
+use async_trait::async_trait;
+
+use super::{
+    Cognition, CognitionError, Context, Request, Turn, TurnEvents, TurnPiece,
+    tally::{Tally, trouble},
+};
+
+/// Plays turns in order, whatever becomes of them, and then answers.
+///
+/// The final answer is the one given with [`Mock::answering`]; without one it is an account of what became of the
+/// calls.
+///
+/// ```
+/// use openthymos::cognition::{Mock, Request};
+/// use serde_json::json;
+///
+/// let read = Request::call("fs_read", json!({"path": "README.md"}));
+/// let write = Request::call("fs_write", json!({"path": "a.txt", "content": "hello"}));
+/// let mock = Mock::script(vec![vec![read], vec![write]]).answering("done");
+/// # let _ = mock;
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Mock {
+    turns: std::collections::VecDeque<Turn>,
+    answer: Option<String>,
+}
+
+impl Mock {
+    /// Proposes these calls, one list a step.
+    pub fn script(steps: Vec<Vec<Request>>) -> Self {
+        Self::turns(steps.into_iter().map(Turn::calls).collect())
+    }
+
+    /// Plays these turns as they are.
+    pub fn turns(turns: Vec<Turn>) -> Self {
+        Self { turns: turns.into(), answer: None }
+    }
+
+    /// Reads a script: a JSON list of steps.
+    ///
+    /// A step is a list of calls, or an object of `say` (text), `calls` and `answer` (text), all optional. A call is
+    /// an object of `tool`, `args` (`{}` when absent), `rationale` and `kind` (`act` when absent). A step without
+    /// calls ends the run, so only the last one may be without.
+    ///
+    /// ```
+    /// use openthymos::cognition::Mock;
+    ///
+    /// let script = br#"[
+    ///     [{"tool": "list_files", "args": {}}],
+    ///     {"say": "now the write", "calls": [{"tool": "fs_write", "args": {"path": "a", "content": "b"}}]},
+    ///     {"answer": "done"}
+    /// ]"#;
+    /// assert!(Mock::from_json(script).is_ok());
+    /// let error = Mock::from_json(br#"[[{"tol": "list_files"}]]"#).unwrap_err();
+    /// assert_eq!(error.to_string(), "step 0, call 0: unknown member `tol`");
+    /// ```
+    ///
+    /// # Errors
+    /// What is not JSON or could be read in two ways, and what is not a script, with the step and the call, both
+    /// counted from 0.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, ScriptError> {
+        script::read(bytes).map(Self::turns)
+    }
+
+    /// Sets the final answer.
+    #[must_use]
+    pub fn answering(mut self, text: impl Into<String>) -> Self {
+        self.answer = Some(text.into());
+        self
+    }
+
+    fn account(context: &Context) -> String {
+        let mut text = format!("The script is over. {}.", Tally::of(&context.history));
+        for past in &context.history {
+            if let Some(trouble) = trouble(&past.outcome) {
+                text.push_str(&format!("\n- step {}: `{}` {trouble}", past.step, past.tool));
+            }
+        }
+        text
+    }
+}
+
+#[async_trait]
+impl Cognition for Mock {
+    fn name(&self) -> String {
+        "mock (scripted)".into()
+    }
+
+    async fn step(&mut self, context: &Context, events: &dyn TurnEvents) -> Result<Turn, CognitionError> {
+        let over = || Turn::answer(self.answer.clone().unwrap_or_else(|| Self::account(context)));
+        let turn = self.turns.pop_front().unwrap_or_else(over);
+        for text in turn.text.iter().chain(&turn.answer) {
+            events.piece(TurnPiece::Text(text.clone()));
+        }
+        Ok(turn)
+    }
+}
