@@ -44,7 +44,7 @@ pub async fn quote(
     if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
-    let probe = match guard(tool.probe(args), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+    let probe = match guard(tool.probe(args, &host.spawn), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
         Guarded::Returned(probe) => probe.map_err(|failed| error(failed.to_string()))?,
         Guarded::Panicked(panic) => return Err(error(panic)),
         Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),
@@ -55,11 +55,11 @@ pub async fn quote(
         let cost = tool.cost(args);
         Quote {
             arguments: None,
-            compensable: tool.compensable(args),
+            compensable: probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
             key: tool.idempotency_key(args).map(|key| business_key(contract, &key)),
             precondition: tool.precondition(args, &reads.1).err(),
-            probe,
+            probe: probe.version,
             reads: reads.0,
         }
     });
