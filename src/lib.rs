@@ -1,5 +1,7 @@
 //! OpenThymos
 pub mod canon;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cognition;
 pub mod commit;
 pub mod compile;
