@@ -49,10 +49,15 @@ impl Place {
         if workspace.components().any(|part| part.as_os_str() == FOLDER) {
             return Err(Failure::usage(format!("workspace `{shown}` lies in a `{FOLDER}` folder")).hint(hint));
         }
-        let keys = home.path().canonicalize().unwrap_or_else(|_| home.path().to_owned());
+        let keys = resolve(home.path());
         if workspace.starts_with(&keys) || !out_of_reach(&workspace, &keys) {
             let message = format!("the agent could read the keys in `{}` from workspace `{shown}`", keys.display());
             return Err(Failure::usage(message).hint("set THYMOS_HOME to a folder outside of the workspace"));
+        }
+        let ledger = self.ledger.as_deref().map(resolve);
+        if ledger.is_some_and(|ledger| !out_of_reach(&workspace, &ledger)) {
+            let message = format!("the agent could read the ledger `{}`", self.ledger().display());
+            return Err(Failure::usage(message).hint("put it outside of the workspace, or leave --ledger out"));
         }
         Ok(workspace)
     }
@@ -67,9 +72,6 @@ impl Place {
         let path = self.ledger();
         if self.ledger.is_none() {
             prepare(&workspace.join(FOLDER))?;
-        } else if !out_of_reach(workspace, &resolve(&path)) {
-            let message = format!("the agent could read the ledger `{}`", path.display());
-            return Err(Failure::usage(message).hint("put it outside of the workspace, or leave --ledger out"));
         }
         Ok(RedbLedger::open(&path)?)
     }

@@ -8,6 +8,7 @@
 
 mod audit;
 mod budget;
+mod entries;
 mod export;
 mod failure;
 mod files;

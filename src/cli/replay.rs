@@ -4,7 +4,7 @@ use futures::executor::block_on;
 use serde_json::{Value, json};
 
 use super::{
-    audit,
+    entries,
     failure::{Done, Failure},
     home::Home,
     locate::{self, Place},
@@ -121,7 +121,7 @@ fn tell(args: &Args, outcome: Result<(Report, Folded), ReplayError>, traces: &[L
 fn trace(out: &mut Out, line: &Line) {
     let What::Action(action) = &line.what else { return };
     let seq = paint(DIM, format!("{:>4}", format!("#{}", line.seq)));
-    out.line(format_args!("{seq} {} {}", paint(BOLD, plain(&action.tool)), audit::decided(action)));
+    out.line(format_args!("{seq} {} {}", paint(BOLD, plain(&action.tool)), entries::decided(action)));
     for rule in &action.rules {
         out.detail("rule", format_args!("{} {}", plain(&rule.name), plain(&rule.verdict)));
     }

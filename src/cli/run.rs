@@ -155,7 +155,12 @@ async fn issue(grant: &Grant, runtime: &Runtime, home: &Home, subject: NamedKey)
 }
 
 /// Drives the run, and shows what happens as it happens.
-async fn drive(run: &Run, cognition: &mut dyn Cognition, out: &mut Out, json: bool) -> Done<(Summary, Vec<&'static str>)> {
+async fn drive(
+    run: &Run,
+    cognition: &mut dyn Cognition,
+    out: &mut Out,
+    json: bool,
+) -> Done<(Summary, Vec<&'static str>)> {
     let (mut events, mut stream) = (run.events(), Stream::new(json));
     let mut hints = Vec::new();
     let mut drive = Box::pin(run.drive(cognition, Limits::default()));

@@ -17,7 +17,7 @@ use crate::{
         },
     },
     policy::PolicySetDefinition,
-    proposal::{Decision, Proposal, Status, Verdict},
+    proposal::{Decision, Proposal, Verdict},
     replay::AuthorityLog,
     writ::{Amounts, SignedWrit},
 };

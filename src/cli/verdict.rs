@@ -45,9 +45,11 @@ pub(super) fn tell(out: &mut Out, outcome: &Result<Report, ReplayError>) {
 /// Ends a command that verifies: only a complete verification is success.
 pub(super) fn conclude(out: Out, outcome: Result<Report, ReplayError>) -> Done {
     out.finish()?;
-    match outcome?.verdict() {
-        Verdict::Verified => Ok(()),
-        Verdict::Incomplete => Err(Failure::failed("not everything could be verified")),
+    match outcome.map(|report| report.verdict()) {
+        Ok(Verdict::Verified) => Ok(()),
+        Ok(Verdict::Incomplete) => Err(Failure::failed("not everything could be verified")),
+        Err(ReplayError::Store(error)) => Err(error.into()),
+        Err(_) => Err(Failure::failed("the run does not verify")),
     }
 }
 
