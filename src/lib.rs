@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod canon;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cognition;
 pub mod commit;
 pub mod compile;

@@ -1,0 +1,5 @@
+//! The `thymos` command.
+
+fn main() -> std::process::ExitCode {
+    openthymos::cli::main()
+}

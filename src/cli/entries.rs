@@ -1,0 +1,160 @@
+//! The entries of a run as an audit shows them.
+
+use anstyle::Style;
+
+use super::{
+    budget, grant,
+    out::Out,
+    stream,
+    style::{BAD, BOLD, DIM, GOOD, WARN, brief, count, fit, paint, plain},
+    time::rfc3339,
+    trail::{self, Action, Line, Outcome, What},
+};
+use crate::{proposal::Status, writ::SignedWrit};
+
+/// Columns before the value of a detail.
+const INDENT: usize = 15;
+
+/// Shows entries, one after the other.
+pub(super) struct Entries {
+    out: Out,
+    authority: String,
+}
+
+impl Entries {
+    pub(super) fn new(out: Out) -> Self {
+        Self { out, authority: String::new() }
+    }
+
+    pub(super) fn into_out(self) -> Out {
+        self.out
+    }
+
+    pub(super) fn show(&mut self, line: &Line) {
+        let room = self.room();
+        match &line.what {
+            What::Start { task, chain, policy_set } => {
+                let task = task.as_deref().map_or("(erased)".into(), plain);
+                self.head(line, BOLD, &paint(BOLD, fit(&task, room)));
+                self.out.detail("when", rfc3339(line.time_ms));
+                self.start(chain);
+                self.out.detail("policy", policy_set);
+            }
+            What::TurnStart { cognition, step } => {
+                self.head(line, DIM, &paint(DIM, format!("step {step}, {} is asked", plain(cognition))));
+            }
+            What::Turn { text, requests, malformed, answer, error, cost } => {
+                let answers = if answer.is_some() { ", answers" } else { "" };
+                let told = format!(
+                    "{}, cost {}{answers}",
+                    count(*requests as u64, "request", "requests"),
+                    budget::words(cost)
+                );
+                self.head(line, DIM, &paint(DIM, told));
+                let said = text.iter().map(|text| ("says", text)).chain(error.iter().map(|error| ("failed", error)));
+                for (name, text) in said.chain(malformed.iter().map(|bad| ("malformed", bad))) {
+                    self.out.detail(name, fit(&plain(text), room));
+                }
+            }
+            What::Action(action) => self.action(line, action),
+            What::NotAttempted { tool, args, after } => {
+                self.head(line, WARN, &paint(BOLD, plain(tool)));
+                self.out.detail("asked", args.as_ref().map_or("(erased)".into(), |args| brief(args, room)));
+                self.out.detail("because", format_args!("entry {} stopped the turn", after.short()));
+            }
+            What::End { reason, detail, answer, spent } => {
+                let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
+                self.head(line, BOLD, &format!("{reason}{detail}"));
+                self.out.detail("spent", budget::words(spent));
+                if let Some(answer) = answer {
+                    self.out.detail("answer", fit(&plain(answer), room));
+                }
+            }
+            What::Other {} => self.head(line, DIM, &paint(DIM, line.id.short())),
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.out.width().saturating_sub(INDENT)
+    }
+
+    fn head(&mut self, line: &Line, style: Style, rest: &str) {
+        let when = rfc3339(line.time_ms);
+        let clock = when.split_once('T').map_or(when.as_str(), |(_, clock)| clock).trim_end_matches('Z');
+        let place = paint(DIM, format!("{:>4} {clock}", format!("#{}", line.seq)));
+        self.out.line(format_args!("{place} {} {rest}", paint(style, &line.kind)));
+    }
+
+    fn start(&mut self, chain: &[SignedWrit]) {
+        let room = self.room();
+        self.authority = trail::authority(chain);
+        self.out.detail("under", &self.authority);
+        let Some(leaf) = chain.last().map(|signed| &signed.writ) else { return };
+        if let Ok(id) = leaf.id() {
+            self.out.detail("writ", id);
+        }
+        self.out.detail("scopes", fit(&grant::scopes(leaf), room));
+        self.out.detail("effects", format_args!("up to {}", leaf.effect_ceiling));
+        self.out.detail("budget", budget::words(&leaf.budget));
+        self.out.detail("window", grant::window(&leaf.window));
+    }
+
+    fn action(&mut self, line: &Line, action: &Action) {
+        let room = self.room();
+        let style = match (&action.decision.status, &action.outcome) {
+            (Status::Staged, Outcome::Failed { .. }) | (Status::Rejected(_), _) => BAD,
+            (Status::Staged, _) => GOOD,
+            (Status::Suspended { .. }, _) => WARN,
+        };
+        self.head(line, style, &paint(BOLD, plain(&action.tool)));
+        let out = &mut self.out;
+        out.detail("asked", action.args.as_ref().map_or("(erased)".into(), |args| brief(args, room)));
+        if let Some(why) = &action.rationale {
+            out.detail("because", fit(&format!("{} ({})", plain(why), plain(&action.author)), room));
+        }
+        out.detail("under", &self.authority);
+        out.detail("decided", decided(action));
+        for rule in &action.rules {
+            out.detail("rule", fit(&format!("{} {}", plain(&rule.name), plain(&rule.verdict)), room));
+        }
+        outcome(out, &action.outcome, room);
+    }
+}
+
+fn outcome(out: &mut Out, outcome: &Outcome, room: usize) {
+    match outcome {
+        Outcome::Committed { output, changes, cost, dispatch } => {
+            out.detail("did", output.as_ref().map_or("(erased)".into(), |output| brief(output, room)));
+            if let Some(dispatch) = dispatch {
+                out.detail("after", format_args!("dispatch {}", dispatch.short()));
+            }
+            for change in changes {
+                let value = change.value.as_ref().map(|value| brief(value, room)).unwrap_or_default();
+                let change = format!("{} {} {value}", change.operation, plain(&change.resource));
+                out.detail("changed", fit(change.trim_end(), room));
+            }
+            out.detail("cost", budget::words(cost));
+        }
+        Outcome::Failed { cause, message, effect, cost } => {
+            let message = message.as_deref().map(|message| format!(", {}", plain(message))).unwrap_or_default();
+            out.detail("failed", fit(&format!("{cause}{message}"), room));
+            out.detail("effect", effect);
+            out.detail("cost", budget::words(cost));
+        }
+        Outcome::NotCarriedOut => {}
+        Outcome::Dispatched { reserved } => out.detail("held", budget::words(reserved)),
+    }
+}
+
+/// The decision in words.
+pub(super) fn decided(action: &Action) -> String {
+    let told = match &action.decision.status {
+        Status::Staged if action.rules.is_empty() => "staged · no rule against it".into(),
+        Status::Staged => "staged".into(),
+        Status::Suspended { channel, reason } => {
+            format!("suspended · approval on `{}`: {}", plain(channel), plain(reason))
+        }
+        Status::Rejected(refusal) => format!("rejected {}", stream::refused(refusal)),
+    };
+    format!("{told} · compiler {}", action.decision.compiler)
+}

@@ -1,0 +1,158 @@
+use std::{fs::File, io::BufReader, path::PathBuf};
+
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+use super::{
+    entries,
+    failure::{Done, Failure},
+    home::Home,
+    locate::{self, Place},
+    out::Out,
+    style::{BOLD, DIM, paint, plain},
+    trail::{Line, Reader, What},
+    verdict, world,
+};
+use crate::{
+    canon::PolicySetHash,
+    ledger::Entry,
+    replay::{self, AuthorityLog, Folded, Pins, ReplayError, Report},
+};
+
+/// Verify a run from its entries alone: no model is asked, no tool is called
+///
+/// Without a pin a replay shows that a ledger is consistent in itself; pin the signer to know whose it is. Exit code 0
+/// means that everything was checked and holds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  thymos replay last
+  thymos replay --file run.ndjson --verify --require-signer 9f1c…")]
+pub(super) struct Args {
+    /// Run: an id, the unique start of one, or `last`
+    #[arg(required_unless_present = "file")]
+    run: Option<String>,
+    /// Verify this export, and nothing else: no ledger is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "workspace", "ledger"])]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    /// Print only the verdict
+    #[arg(long, group = "view")]
+    verify: bool,
+    /// Print the world that the commits fold to
+    #[arg(long, group = "view")]
+    fold_world: bool,
+    /// Print every decision with the rules that fired
+    #[arg(long, group = "view")]
+    policy_trace: bool,
+    /// Fail unless this version of the compiler decided
+    #[arg(long, value_name = "N")]
+    require_compiler: Option<u32>,
+    /// Fail unless this policy set decided
+    #[arg(long, value_name = "HASH")]
+    require_policy_set: Option<PolicySetHash>,
+    /// Fail unless this key signed every entry: 64 hex digits, or the name of a key of yours
+    #[arg(long, value_name = "KEY")]
+    require_signer: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
+    let pins = Pins {
+        compiler: args.require_compiler,
+        policy_set: args.require_policy_set,
+        signer: signer.map(|named| named.key),
+        ..Pins::default()
+    };
+    let mut traces = Traces { wanted: args.policy_trace, reader: None, lines: Vec::new() };
+    let outcome = match &args.file {
+        Some(path) => {
+            let open = || File::open(path).map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())));
+            if traces.wanted {
+                traces.reader = export_log(open()?).map(|log| Reader::new(&log));
+            }
+            replay::export::verify(BufReader::new(open()?), pins, |entry, _| traces.visit(entry))
+        }
+        None => {
+            let ledger = args.place.open_existing()?;
+            block_on(async {
+                let run = locate::find(&ledger, args.run.as_deref().unwrap_or("last")).await?;
+                if traces.wanted {
+                    traces.reader = Some(Reader::new(&replay::closure(&ledger, &run).await?));
+                }
+                Done::Ok(replay::run(&ledger, &run, pins, |entry, _| traces.visit(entry)).await)
+            })?
+        }
+    };
+    tell(args, outcome, &traces.lines)
+}
+
+fn tell(args: &Args, outcome: Result<(Report, Folded), ReplayError>, traces: &[Line]) -> Done {
+    let mut out = Out::new();
+    let (outcome, folded) = match outcome {
+        Ok((report, folded)) => (Ok(report), Some(folded)),
+        Err(error) => (Err(error), None),
+    };
+    if args.json {
+        let mut object = json!({"verdict": verdict::json(&outcome)});
+        if let (true, Some(folded), Some(object)) = (args.fold_world, &folded, object.as_object_mut()) {
+            object.insert("world".into(), world::json(&folded.world));
+        }
+        if let (true, Some(object)) = (args.policy_trace, object.as_object_mut()) {
+            let traces = traces.iter().filter_map(|line| serde_json::to_value(line).ok());
+            object.insert("decisions".into(), traces.collect::<Value>());
+        }
+        out.json(&object);
+        return verdict::conclude(out, outcome);
+    }
+    match (&outcome, folded) {
+        (Ok(_), Some(folded)) if args.fold_world => world::show(&mut out, &folded.world),
+        (Ok(report), _) if !args.verify && !args.policy_trace => verdict::words(&mut out, report),
+        _ => {}
+    }
+    traces.iter().for_each(|line| trace(&mut out, line));
+    verdict::tell(&mut out, &outcome);
+    verdict::conclude(out, outcome)
+}
+
+fn trace(out: &mut Out, line: &Line) {
+    let What::Action(action) = &line.what else { return };
+    let seq = paint(DIM, format!("{:>4}", format!("#{}", line.seq)));
+    out.line(format_args!("{seq} {} {}", paint(BOLD, plain(&action.tool)), entries::decided(action)));
+    for rule in &action.rules {
+        out.detail("rule", format_args!("{} {}", plain(&rule.name), plain(&rule.verdict)));
+    }
+}
+
+/// The decisions of a run, where they are wanted.
+struct Traces {
+    wanted: bool,
+    reader: Option<Reader>,
+    lines: Vec<Line>,
+}
+
+impl Traces {
+    fn visit(&mut self, entry: &Entry) {
+        let line = self.reader.as_mut().and_then(|reader| reader.read(entry).ok());
+        // A decision is told once: with its dispatch, where there is one.
+        let first = |line: &Line| match &line.what {
+            What::Action(action) => !action.follows_a_dispatch(),
+            _ => false,
+        };
+        self.lines.extend(line.filter(first));
+    }
+}
+
+/// The authority entries of an export; none when they cannot be read, which the verification then tells.
+fn export_log(file: File) -> Option<AuthorityLog> {
+    use std::io::BufRead;
+    let entries = BufReader::new(file).lines().map_while(Result::ok).skip(1).map_while(|line| {
+        let line: crate::replay::export::Line = serde_json::from_str(&line).ok()?;
+        let crate::replay::export::Line::Entry(entry) = line else { return None };
+        entry.into_entry().ok().filter(|entry| entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority))
+    });
+    AuthorityLog::new(entries.collect()).ok()
+}

@@ -1,0 +1,99 @@
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+use super::{
+    failure::{Done, Failure},
+    locate::{self, Place},
+    out::Out,
+    style::plain,
+    time::rfc3339,
+};
+use crate::{
+    canon::TrajectoryId,
+    ledger::{
+        Kind, LedgerStore,
+        record::{RunStart, Terminated},
+    },
+};
+
+/// List the runs of a ledger, the latest first
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// How many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a list tells of a run.
+pub(super) struct Listed {
+    run: TrajectoryId,
+    opened_ms: u64,
+    status: String,
+    entries: u64,
+    task: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let ledger = args.place.open_existing()?;
+    let runs = block_on(list(&ledger, args.limit))?;
+    let mut out = Out::new();
+    if args.json {
+        out.json(&runs.iter().map(Listed::json).collect::<Value>());
+    } else {
+        show(&mut out, &runs);
+    }
+    out.finish()
+}
+
+/// The latest runs.
+pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<Listed>> {
+    let mut runs = Vec::new();
+    for (opened, opened_ms) in locate::opened(store, limit).await? {
+        let run = opened.trajectory;
+        let Some(head) = store.head(&run).await? else {
+            let status = "MISSING".to_owned();
+            runs.push(Listed { run, opened_ms, status, entries: 0, task: None });
+            continue;
+        };
+        let root = store.read(&run, 0, 1).await?.into_iter().next();
+        let task = root.and_then(|root| {
+            let task = root.body::<RunStart>().ok()?.start.task;
+            root.blob(&task)?.value().ok()?.as_str().map(str::to_owned)
+        });
+        let last = store.read(&run, head.seq, 1).await?.into_iter().next();
+        let status = match last.as_ref().and_then(|last| Some((last.header.known_kind()?, last))) {
+            Some((Kind::Terminated, last)) => last.body::<Terminated>().map_err(Failure::failed)?.reason.to_string(),
+            Some((Kind::PendingApproval, _)) => "suspended".into(),
+            _ => "open".into(),
+        };
+        runs.push(Listed { run, opened_ms, status, entries: head.seq + 1, task });
+    }
+    Ok(runs)
+}
+
+/// Shows runs as a table.
+pub(super) fn show(out: &mut Out, runs: &[Listed]) {
+    if runs.is_empty() {
+        out.line("no runs yet");
+        return;
+    }
+    let row = |listed: &Listed| {
+        let task = listed.task.as_deref().map_or("(erased)".into(), plain);
+        let (entries, when) = (listed.entries.to_string(), rfc3339(listed.opened_ms));
+        vec![listed.run.short(), when, listed.status.clone(), entries, task]
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    out.table(&["RUN", "STARTED", "STATUS", "ENTRIES", "TASK"], &rows);
+}
+
+impl Listed {
+    fn json(&self) -> Value {
+        let Self { run, opened_ms, status, entries, task } = self;
+        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "task": task})
+    }
+}

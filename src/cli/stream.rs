@@ -1,0 +1,154 @@
+//! A run as it happens: a line for what is asked, and a line for what became of it.
+
+use serde_json::{Value, json};
+
+use super::{
+    budget,
+    out::Out,
+    style::{BAD, BOLD, DIM, GOOD, WARN, brief, fit, paint, plain, prose},
+};
+use crate::{
+    proposal::Refusal,
+    runtime::{Event, EventKind},
+};
+
+/// How wide the words are that lines begin with.
+const WORD: usize = 10;
+
+/// Shows events on standard output.
+pub(super) struct Stream {
+    json: bool,
+    dispatched: Option<u64>,
+}
+
+impl Stream {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, dispatched: None }
+    }
+
+    /// Shows an event.
+    pub(super) fn show(&mut self, out: &mut Out, event: &Event) {
+        if self.json {
+            if let Some(value) = value(event) {
+                out.json(&value);
+            }
+        } else {
+            self.text(out, event);
+        }
+    }
+
+    fn text(&mut self, out: &mut Out, event: &Event) {
+        let seq = event.entry.map_or(0, |(seq, _)| seq);
+        let room = out.width().saturating_sub(WORD + 2);
+        match &event.kind {
+            EventKind::TurnEnded { text: Some(text), .. } => {
+                say(out, paint(DIM, "says"), "says", &paint(DIM, fit(&plain(text), room)));
+            }
+            EventKind::Proposed { tool, args, .. } => {
+                let tool = plain(tool);
+                let args = brief(args, room.saturating_sub(tool.len() + 1));
+                say(out, paint(BOLD, "intent"), "intent", &format!("{} {args}", paint(BOLD, &tool)));
+            }
+            EventKind::Dispatched { .. } => self.dispatched = Some(seq),
+            EventKind::Committed { output, cost, .. } => {
+                let way = self.way();
+                let told = format!("{way} → commit #{seq}");
+                let cost = budget::words(cost);
+                let output = brief(output, room.saturating_sub(told.chars().count() + cost.len() + 6));
+                say(
+                    out,
+                    paint(GOOD, "staged"),
+                    "staged",
+                    &format!("{told}  {} {}", paint(DIM, &output), paint(DIM, format!("· {cost}"))),
+                );
+            }
+            EventKind::Rejected { refusal, .. } => {
+                say(out, paint(BAD, "rejected"), "rejected", &format!("#{seq} {}", refused(refusal)));
+            }
+            EventKind::Suspended { channel, reason, .. } => {
+                let why = format!("#{seq} waits for approval on `{}`: {}", plain(channel), plain(reason));
+                say(out, paint(WARN, "suspended"), "suspended", &why);
+            }
+            EventKind::Failed { cause, message, effect, .. } => {
+                let told = format!("{} → failure #{seq}: {cause}, {} · effect: {effect}", self.way(), plain(message));
+                say(out, paint(BAD, "staged"), "staged", &told);
+            }
+            EventKind::NotAttempted { .. } => {
+                say(out, paint(WARN, "skipped"), "skipped", &format!("#{seq} what came before it stopped the turn"));
+            }
+            EventKind::TurnStarted { .. }
+            | EventKind::TurnEnded { .. }
+            | EventKind::Piece(_)
+            | EventKind::Ended { .. } => {}
+        }
+    }
+
+    /// How a staged proposal came to its outcome.
+    fn way(&mut self) -> String {
+        self.dispatched.take().map(|seq| format!("→ dispatch #{seq} ")).unwrap_or_default().trim_end().to_owned()
+    }
+}
+
+fn say(out: &mut Out, painted: String, word: &str, rest: &str) {
+    let fill = " ".repeat(WORD.saturating_sub(word.len()));
+    out.line(format_args!("{painted}{fill}{}", rest.trim_start()));
+}
+
+/// A refusal in words.
+pub(super) fn refused(refusal: &Refusal) -> String {
+    let mut told = format!("at {}: {}", refusal.stage, refusal.code.as_str());
+    // Stages that look at the writs say which link of the chain refused, the root being 0.
+    let link = refusal.pointer.as_ref().is_some_and(|pointer| pointer.parse::<u32>().is_ok());
+    for (name, value) in
+        [(if link { "writ" } else { "at" }, &refusal.pointer), ("asked", &refusal.asked), ("allowed", &refusal.allowed)]
+    {
+        if let Some(value) = value {
+            // An empty JSON pointer is the whole of the arguments.
+            let value = if value.is_empty() { "/" } else { value };
+            told += &format!(" · {name} {}", plain(value));
+        }
+    }
+    told
+}
+
+/// An answer, below its title.
+pub(super) fn answer(out: &mut Out, text: &str) {
+    out.line("");
+    for line in prose(text.trim_end()).lines() {
+        out.line(line);
+    }
+}
+
+/// An event as JSON; none for what only a terminal shows.
+fn value(event: &Event) -> Option<Value> {
+    let mut value = match &event.kind {
+        EventKind::TurnStarted { step, cognition } => {
+            json!({"event": "turn_started", "step": step, "cognition": cognition})
+        }
+        EventKind::TurnEnded { text, requests, usage } => {
+            json!({"event": "turn_ended", "text": text, "requests": requests, "usage": usage})
+        }
+        EventKind::Proposed { intent, tool, args, rationale } => {
+            json!({"event": "proposed", "intent": intent, "tool": tool, "args": args, "rationale": rationale})
+        }
+        EventKind::Rejected { intent, refusal } => json!({"event": "rejected", "intent": intent, "refusal": refusal}),
+        EventKind::Suspended { intent, channel, reason } => {
+            json!({"event": "suspended", "intent": intent, "channel": channel, "reason": reason})
+        }
+        EventKind::Dispatched { intent } => json!({"event": "dispatched", "intent": intent}),
+        EventKind::Committed { intent, output, cost } => {
+            json!({"event": "committed", "intent": intent, "output": output, "cost": cost})
+        }
+        EventKind::Failed { intent, cause, message, effect } => {
+            json!({"event": "failed", "intent": intent, "cause": cause, "message": message, "effect": effect})
+        }
+        EventKind::NotAttempted { intent } => json!({"event": "not_attempted", "intent": intent}),
+        EventKind::Ended { reason, answer } => json!({"event": "ended", "reason": reason, "answer": answer}),
+        EventKind::Piece(_) => return None,
+    };
+    if let (Some((seq, entry)), Some(members)) = (event.entry, value.as_object_mut()) {
+        members.insert("seq".into(), seq.into());
+        members.insert("entry".into(), entry.to_string().into());
+    }
+    Some(value)
+}

@@ -1,0 +1,348 @@
+//! Entries as people read them: what was asked, under which rules, what became of it.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    canon::{Commitment, EntryId, PolicySetHash},
+    commit::{Commit, DeltaOp, Origin},
+    intent::IntentRecord,
+    ledger::{
+        Entry, EntryError, Kind,
+        record::{
+            Dispatch, EndReason, Failure, FailureCause, PendingApproval, PolicySetRecord, Rejection, RunStart,
+            Terminated, Turn, TurnStart, WhatHappened,
+        },
+    },
+    policy::PolicySetDefinition,
+    proposal::{Decision, Proposal, Verdict},
+    replay::AuthorityLog,
+    writ::{Amounts, SignedWrit},
+};
+
+/// One entry of a run.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    pub(super) seq: u64,
+    pub(super) id: EntryId,
+    pub(super) kind: String,
+    pub(super) time_ms: u64,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+/// What an entry says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "a line is shown and dropped, never kept in numbers")]
+pub(super) enum What {
+    Start {
+        task: Option<String>,
+        chain: Vec<SignedWrit>,
+        policy_set: PolicySetHash,
+    },
+    TurnStart {
+        cognition: String,
+        step: u64,
+    },
+    Turn {
+        text: Option<String>,
+        requests: usize,
+        malformed: Vec<String>,
+        answer: Option<String>,
+        error: Option<String>,
+        cost: Amounts,
+    },
+    Action(Action),
+    NotAttempted {
+        tool: String,
+        args: Option<Value>,
+        after: EntryId,
+    },
+    End {
+        reason: EndReason,
+        detail: Option<String>,
+        answer: Option<String>,
+        spent: Amounts,
+    },
+    Other {},
+}
+
+/// A decided proposal, and what became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Action {
+    pub(super) author: String,
+    pub(super) tool: String,
+    pub(super) args: Option<Value>,
+    pub(super) rationale: Option<String>,
+    pub(super) rules: Vec<Fired>,
+    pub(super) decision: Decision,
+    pub(super) outcome: Outcome,
+    #[serde(skip)]
+    dispatched: bool,
+}
+
+impl Action {
+    /// Whether a dispatch told the decision already.
+    pub(super) fn follows_a_dispatch(&self) -> bool {
+        self.dispatched
+    }
+}
+
+/// What became of a proposal.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// Carried out: what the tool observed, how the world changed, and the dispatch before.
+    Committed {
+        output: Option<Value>,
+        changes: Vec<Change>,
+        cost: Amounts,
+        dispatch: Option<EntryId>,
+    },
+    Failed {
+        cause: FailureCause,
+        message: Option<String>,
+        effect: WhatHappened,
+        cost: Amounts,
+    },
+    /// Refused or suspended; the decision says why.
+    NotCarriedOut,
+    /// About to be carried out.
+    Dispatched {
+        reserved: Amounts,
+    },
+}
+
+/// One change of the world.
+#[derive(Debug, Serialize)]
+pub(super) struct Change {
+    pub(super) operation: &'static str,
+    pub(super) resource: String,
+    pub(super) value: Option<Value>,
+}
+
+/// A rule that fired or could not be judged, or a policy that spoke.
+#[derive(Debug, Serialize)]
+pub(super) struct Fired {
+    pub(super) name: String,
+    pub(super) verdict: String,
+}
+
+/// Reads the entries of one run, in order.
+pub(super) struct Reader {
+    sets: HashMap<PolicySetHash, PolicySetDefinition>,
+    values: HashMap<Commitment, Value>,
+    dispatched: HashMap<EntryId, Proposal>,
+}
+
+impl Reader {
+    /// A reader that knows the rules that the authority entries hold.
+    pub(super) fn new(log: &AuthorityLog) -> Self {
+        let records = log.epochs().iter().filter(|entry| entry.header.known_kind() == Some(Kind::PolicySet));
+        let sets = records.filter_map(|entry| {
+            let PolicySetRecord { definition, hash } = entry.body().ok()?;
+            let definition: PolicySetDefinition = serde_json::from_value(definition).ok()?;
+            // A definition of another hash must not lend its names.
+            (definition.hash().ok()? == hash).then_some((hash, definition))
+        });
+        Self { sets: sets.collect(), values: HashMap::new(), dispatched: HashMap::new() }
+    }
+
+    /// Reads the next entry.
+    pub(super) fn read(&mut self, entry: &Entry) -> Result<Line, EntryError> {
+        let header = &entry.header;
+        let kind = header.known_kind().map_or_else(|| format!("kind {}", header.kind), |kind| kind.to_string());
+        let what = self.what(entry)?;
+        Ok(Line { seq: header.seq, id: entry.id(), kind, time_ms: header.time_ms, what })
+    }
+
+    fn what(&mut self, entry: &Entry) -> Result<What, EntryError> {
+        Ok(match entry.header.known_kind() {
+            Some(Kind::Root) => {
+                let start: RunStart = entry.body()?;
+                let task = text(entry, Some(start.start.task));
+                What::Start { task, chain: start.chain, policy_set: start.policy_set }
+            }
+            Some(Kind::TurnStart) => {
+                let TurnStart { cognition, step, .. } = entry.body()?;
+                What::TurnStart { cognition, step }
+            }
+            Some(Kind::Turn) => {
+                let turn: Turn = entry.body()?;
+                for intent in &turn.intents {
+                    self.keep(entry, intent);
+                }
+                let error = turn.error.map(|error| match text(entry, Some(error.message)) {
+                    Some(message) => format!("{}: {message}", error.code),
+                    None => error.code,
+                });
+                What::Turn {
+                    text: text(entry, turn.text),
+                    requests: turn.intents.len() + turn.malformed.len(),
+                    malformed: turn.malformed.iter().filter_map(|bad| text(entry, Some(bad.reason))).collect(),
+                    answer: text(entry, turn.answer),
+                    error,
+                    cost: turn.usage,
+                }
+            }
+            Some(Kind::Dispatch) => {
+                let Dispatch { proposal, reserved, .. } = entry.body()?;
+                self.keep(entry, &proposal.intent);
+                self.dispatched.insert(entry.id(), proposal.clone());
+                What::Action(self.action(entry, &proposal, Outcome::Dispatched { reserved }))
+            }
+            Some(Kind::Commit) => {
+                let commit: Commit = entry.body()?;
+                let changes = commit.delta.iter().map(|op| change(entry, op)).collect();
+                let output = value(entry, commit.observation.output);
+                let (proposal, dispatch) = self.origin(commit.origin);
+                let outcome = Outcome::Committed { output, changes, cost: commit.cost, dispatch };
+                self.outcome(entry, proposal, dispatch, outcome)
+            }
+            Some(Kind::Failure) => {
+                let failure: Failure = entry.body()?;
+                let (message, (proposal, dispatch)) = (text(entry, failure.detail), self.origin(failure.origin));
+                let outcome =
+                    Outcome::Failed { cause: failure.cause, message, effect: failure.effect, cost: failure.cost };
+                self.outcome(entry, proposal, dispatch, outcome)
+            }
+            Some(Kind::Rejection) => match entry.body()? {
+                Rejection::Refused(proposal) => What::Action(self.action(entry, &proposal, Outcome::NotCarriedOut)),
+                Rejection::NotAttempted { after, intent } => {
+                    let args = self.value(entry, intent.args);
+                    What::NotAttempted { tool: intent.target.to_string(), args, after }
+                }
+            },
+            Some(Kind::PendingApproval) => {
+                let pending: PendingApproval = entry.body()?;
+                What::Action(self.action(entry, &pending.proposal, Outcome::NotCarriedOut))
+            }
+            Some(Kind::Terminated) => {
+                let Terminated { answer, detail, reason, spent } = entry.body()?;
+                What::End { reason, detail, answer: text(entry, answer), spent }
+            }
+            _ => What::Other {},
+        })
+    }
+
+    fn origin(&mut self, origin: Origin) -> (Option<Proposal>, Option<EntryId>) {
+        match origin {
+            Origin::Proposal(proposal) => (Some(proposal), None),
+            Origin::Dispatch(dispatch) => (self.dispatched.remove(&dispatch), Some(dispatch)),
+        }
+    }
+
+    fn outcome(
+        &mut self,
+        entry: &Entry,
+        proposal: Option<Proposal>,
+        dispatch: Option<EntryId>,
+        outcome: Outcome,
+    ) -> What {
+        // A replay refuses an outcome without its dispatch, so there is always one to read.
+        let Some(proposal) = proposal else { return What::Other {} };
+        What::Action(Action { dispatched: dispatch.is_some(), ..self.action(entry, &proposal, outcome) })
+    }
+
+    fn action(&mut self, entry: &Entry, proposal: &Proposal, outcome: Outcome) -> Action {
+        let last = !matches!(outcome, Outcome::Dispatched { .. });
+        let IntentRecord { args, author, rationale, target, .. } = &proposal.intent;
+        let action = Action {
+            author: author.clone(),
+            tool: target.to_string(),
+            args: self.value(entry, *args),
+            rationale: rationale.and_then(|reason| self.value(entry, reason)?.as_str().map(str::to_owned)),
+            rules: self.rules(&proposal.decision),
+            decision: proposal.decision.clone(),
+            outcome,
+            dispatched: false,
+        };
+        if last {
+            self.values.remove(args);
+            rationale.map(|rationale| self.values.remove(&rationale));
+        }
+        action
+    }
+
+    /// Keeps the values of an intent until its outcome is read.
+    fn keep(&mut self, entry: &Entry, intent: &IntentRecord) {
+        for commitment in [Some(intent.args), intent.rationale].into_iter().flatten() {
+            if let Some(value) = value(entry, commitment) {
+                self.values.insert(commitment, value);
+            }
+        }
+    }
+
+    fn value(&self, entry: &Entry, commitment: Commitment) -> Option<Value> {
+        self.values.get(&commitment).cloned().or_else(|| value(entry, commitment))
+    }
+
+    /// The rules of a decision by name.
+    fn rules(&self, decision: &Decision) -> Vec<Fired> {
+        let set = self.sets.get(&decision.policy_set);
+        let find = |index: u32| {
+            let rules = set?.bundles.iter().flat_map(|entry| {
+                let bundle = entry.bundle();
+                bundle.rules.iter().map(move |rule| (bundle, rule))
+            });
+            rules.into_iter().nth(usize::try_from(index).ok()?)
+        };
+        let name = |index: u32| match find(index) {
+            Some((bundle, rule)) => format!("{}/{}", bundle.name, rule.name),
+            None => format!("rule #{index}"),
+        };
+        let fired = decision.trace.fired.iter().map(|index| {
+            let verdict = find(*index).map_or_else(|| "fired".into(), |(_, rule)| verdict(&rule.decision));
+            Fired { name: name(*index), verdict }
+        });
+        let unknown = decision
+            .trace
+            .unknown
+            .iter()
+            .map(|index| Fired { name: name(*index), verdict: "could not be judged".into() });
+        let asserted = decision.trace.asserted.iter().map(|said| {
+            let policy = set.and_then(|set| set.engines.get(usize::try_from(said.policy).ok()?));
+            let name = policy.map_or_else(|| format!("policy #{}", said.policy), |policy| policy.name.clone());
+            Fired { name, verdict: format!("{}, asserted", verdict(&said.verdict)) }
+        });
+        fired.chain(unknown).chain(asserted).collect()
+    }
+}
+
+fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Permit => "permits".into(),
+        Verdict::Deny { reason } => format!("denies: {reason}"),
+        Verdict::RequireApproval { channel, reason } => format!("needs approval on `{channel}`: {reason}"),
+    }
+}
+
+fn value(entry: &Entry, commitment: Commitment) -> Option<Value> {
+    entry.blob(&commitment)?.value().ok()
+}
+
+fn text(entry: &Entry, commitment: Option<Commitment>) -> Option<String> {
+    match value(entry, commitment?)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn change(entry: &Entry, op: &DeltaOp) -> Change {
+    let (operation, new) = match op {
+        DeltaOp::Create { value, .. } => ("create", Some(*value)),
+        DeltaOp::Replace { value, .. } => ("replace", Some(*value)),
+        DeltaOp::Delete { .. } => ("delete", None),
+    };
+    Change { operation, resource: op.resource().to_string(), value: new.and_then(|new| value(entry, new)) }
+}
+
+/// The keys of a chain by name, from the issuer of its root to the one who acts.
+pub(super) fn authority(chain: &[SignedWrit]) -> String {
+    let issuer = chain.first().map(|signed| signed.writ.issuer.name.as_str());
+    let names = issuer.into_iter().chain(chain.iter().map(|signed| signed.writ.subject.name.as_str()));
+    names.map(super::style::plain).collect::<Vec<_>>().join(" → ")
+}

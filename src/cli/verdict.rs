@@ -1,0 +1,101 @@
+//! What a replay found, as the commands tell it.
+
+use serde_json::{Value, json};
+
+use super::{
+    budget,
+    failure::{Done, Failure},
+    out::Out,
+    style::{BAD, GOOD, WARN, count, paint, plain},
+    time::rfc3339,
+};
+use crate::{
+    crypto::PublicKey,
+    replay::{ReplayError, Report, Verdict},
+};
+
+/// How many digits of a key a verdict shows; the report shows all.
+const KEY: usize = 12;
+
+/// The verdict on one line.
+pub(super) fn line(report: &Report) -> String {
+    let verdict = match report.verdict() {
+        Verdict::Verified => paint(GOOD, "consistent"),
+        Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
+    };
+    let key = |key: &PublicKey| key.to_string().chars().take(KEY).collect::<String>();
+    let signers: Vec<_> =
+        report.signers.iter().map(|named| format!("{} {}…", plain(&named.name), key(&named.key))).collect();
+    let signer = match (signers.as_slice(), report.signer_pinned) {
+        ([], _) => "unsigned".to_owned(),
+        (signers, true) => format!("signer {} pinned", signers.join(", ")),
+        (signers, false) => format!("signer {} not pinned", signers.join(", ")),
+    };
+    format!("{verdict} · {signer} · complete to #{} as of {}", report.head_seq, rfc3339(report.as_of_ms))
+}
+
+/// Tells the verdict, whatever it is: the last line of every command that verifies.
+pub(super) fn tell(out: &mut Out, outcome: &Result<Report, ReplayError>) {
+    match outcome {
+        Ok(report) => out.line(line(report)),
+        Err(error) => out.line(format_args!("{} · {}", paint(BAD, "NOT VERIFIED"), plain(&error.to_string()))),
+    }
+}
+
+/// Ends a command that verifies: only a complete verification is success.
+pub(super) fn conclude(out: Out, outcome: Result<Report, ReplayError>) -> Done {
+    out.finish()?;
+    match outcome.map(|report| report.verdict()) {
+        Ok(Verdict::Verified) => Ok(()),
+        Ok(Verdict::Incomplete) => Err(Failure::failed("not everything could be verified")),
+        Err(ReplayError::Store(error)) => Err(error.into()),
+        Err(_) => Err(Failure::failed("the run does not verify")),
+    }
+}
+
+/// The report in words.
+pub(super) fn words(out: &mut Out, report: &Report) {
+    out.field("run", report.trajectory);
+    out.field("store", report.store);
+    out.field("writ", report.writ);
+    let (entries, commits) = (count(report.entries, "entry", "entries"), count(report.commits, "commit", "commits"));
+    out.field("checked", format_args!("{entries}, of them {commits}: hashes, links, signatures, folded world"));
+    let asserted = format!("{} rest on recorded verdicts of Rust code", report.asserted);
+    out.field("decisions", format_args!("{} rest on rules that anyone can apply again, {asserted}", report.derived));
+    let compilers: Vec<_> = report.compilers.iter().map(u32::to_string).collect();
+    if !compilers.is_empty() {
+        out.field("compiler", compilers.join(", "));
+    }
+    for set in &report.policy_sets {
+        out.field("policy set", set);
+    }
+    for named in &report.signers {
+        out.field("signer", format_args!("{} {}", plain(&named.name), named.key));
+    }
+    out.field("head", format_args!("#{} {}", report.head_seq, report.head));
+    out.field("world", report.world_root);
+    out.field("spent", budget::words(&report.spent));
+    out.field("ended", report.ended.map_or("not yet", |reason| reason.as_str()));
+    for dispatch in &report.in_doubt {
+        out.field("in doubt", format_args!("{}", paint(WARN, format!("dispatch {dispatch}"))));
+    }
+    if report.erased > 0 {
+        out.field("erased", count(report.erased, "value", "values"));
+    }
+}
+
+/// The verdict as JSON.
+pub(super) fn json(outcome: &Result<Report, ReplayError>) -> Value {
+    match outcome {
+        Ok(report) => json!({
+            "verified": report.verdict() == Verdict::Verified, "incomplete": report.incomplete,
+            "run": report.trajectory, "store": report.store, "writ": report.writ, "entries": report.entries,
+            "commits": report.commits, "derived": report.derived, "asserted": report.asserted, "head": report.head,
+            "head_seq": report.head_seq, "as_of_ms": report.as_of_ms, "world_root": report.world_root,
+            "signers": report.signers, "signer_pinned": report.signer_pinned, "compilers": report.compilers,
+            "policy_sets": report.policy_sets, "in_doubt": report.in_doubt, "erased": report.erased,
+            "spent": report.spent, "ended": report.ended,
+        }),
+        Err(error) => json!({"verified": false, "fault": error.to_string()}),
+    }
+}
