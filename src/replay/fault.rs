@@ -142,18 +142,22 @@ pub enum ReplayError {
     #[error("the ledger is empty: there is nothing to verify")]
     Empty,
     /// A line of an export cannot be read.
-    #[error("line {line}: {reason}")]
+    #[error("line {line}{place}: {reason}")]
     Line {
         /// The line, from 1.
         line: usize,
+        /// Which entry belongs there, as far as the lines before tell.
+        place: String,
         /// What is wrong with it.
         reason: String,
     },
     /// A line of an export is not sealable JSON.
-    #[error("line {line}: {source}")]
+    #[error("line {line}{place}: {source}")]
     Json {
         /// The line, from 1.
         line: usize,
+        /// Which entry belongs there, as far as the lines before tell.
+        place: String,
         /// What is wrong with it.
         source: ParseError,
     },

@@ -22,7 +22,7 @@ pub fn verify(
     pins: Pins,
     mut visit: impl FnMut(&Entry, &Replayer<'_>),
 ) -> Result<(Report, Folded), ReplayError> {
-    let mut lines = Lines { reader, number: 0, digest: domain::EXPORT.stream() };
+    let mut lines = Lines { reader, number: 0, last: None, digest: domain::EXPORT.stream() };
     let start = match lines.next()? {
         Some(Line::Export(start)) if start.format == EXPORT_FORMAT => start,
         Some(Line::Export(start)) => {
@@ -116,12 +116,23 @@ enum Next {
 struct Lines<R> {
     reader: R,
     number: usize,
+    /// The last entry: whether it was one of the authority trajectory, and its seq.
+    last: Option<(bool, u64)>,
     digest: DomainStream,
 }
 
 impl<R: BufRead> Lines<R> {
     fn fault(&self, reason: impl Into<String>) -> ReplayError {
-        ReplayError::Line { line: self.number, reason: reason.into() }
+        ReplayError::Line { line: self.number, place: self.place(), reason: reason.into() }
+    }
+
+    /// Names the entry that belongs on this line.
+    fn place(&self) -> String {
+        match self.last {
+            None => String::new(),
+            Some((true, seq)) => format!(", after authority entry {seq}"),
+            Some((false, seq)) => format!(", where entry {} of the run or the head belongs", seq + 1),
+        }
     }
 
     fn entry(&mut self) -> Result<Next, ReplayError> {
@@ -130,6 +141,8 @@ impl<R: BufRead> Lines<R> {
         match self.next()? {
             Some(Line::Entry(entry)) => {
                 let entry = entry.into_entry().map_err(|error| self.fault(error.to_string()))?;
+                let authority = entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority);
+                self.last = Some((authority, entry.header.seq));
                 Ok(Next::Entry(Box::new(entry)))
             }
             Some(Line::Head(head)) => Ok(Next::Head(head, StatementHash(before.finish()))),
@@ -149,8 +162,8 @@ impl<R: BufRead> Lines<R> {
         let Some((b'\n', text)) = bytes.split_last() else {
             return Err(self.fault("the line does not end: the file is cut short, or the line too long"));
         };
-        let line = self.number;
-        let value = parse(text, bytes.len()).map_err(|source| ReplayError::Json { line, source })?;
+        let (line, place) = (self.number, self.place());
+        let value = parse(text, bytes.len()).map_err(|source| ReplayError::Json { line, place, source })?;
         if canonical_value(&value).ok().as_deref() != Some(text) {
             return Err(self.fault("the line is not in canonical form"));
         }
