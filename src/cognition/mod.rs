@@ -15,6 +15,20 @@ use async_trait::async_trait;
 
 /// Proposes what to do next.
 ///
+/// All that a step is given is a [`Context`] of plain values and a sink for show. There is nothing in it to execute with:
+///
+/// ```compile_fail
+/// async fn step(context: &openthymos::cognition::Context, intent: openthymos::Intent) {
+///     context.submit(intent).await;
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn step(context: &openthymos::cognition::Context) {
+///     context.tools[0].call(serde_json::json!({}));
+/// }
+/// ```
+///
 /// # Contract
 /// - `step` is called again with the outcomes of what it proposed, until it answers or the run ends.
 /// - A [`Turn`] that proposes nothing ends the run, with its answer or without.

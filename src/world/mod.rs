@@ -15,7 +15,19 @@ use tree::Tree;
 
 /// Resources by id, as the commits of a trajectory leave them.
 ///
-/// A world is read freely and changed only by [`World::fold`].
+/// A world is read freely and changed only by [`World::fold`]:
+///
+/// ```compile_fail
+/// fn write(world: &mut openthymos::World, id: openthymos::world::ResourceId, resource: openthymos::world::Resource) {
+///     world.resources.insert(id, resource);
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn reach(world: &openthymos::World, id: &openthymos::world::ResourceId) {
+///     world.get(id).unwrap().version = 7;
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct World {
     resources: HashMap<ResourceId, Resource>,
