@@ -102,9 +102,11 @@ pub(super) fn run(args: &Args) -> Done {
                 issue(&args.grant, &runtime, &home, named).await?
             }
         };
-        let started = runtime.start(&args.task, &chain, &subject).await.map_err(refused);
-        let run = started?;
+        let run = runtime.start(&args.task, &chain, &subject).await.map_err(refused)?;
         interrupt.watch(&run);
+        if args.script.is_none() {
+            eprintln!("no model is configured: the offline explorer looks at the workspace");
+        }
         let mut out = Out::new();
         if !args.json {
             let title = format!("run {}", run.id().short());
@@ -127,7 +129,6 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn cognition(args: &Args) -> Done<Box<dyn Cognition>> {
     let Some(path) = &args.script else {
-        eprintln!("no model is configured: the offline explorer looks at the workspace");
         return Ok(Box::new(Explorer::new()));
     };
     let script =
