@@ -1,5 +1,5 @@
 //! The `thymos` command, as its users meet it.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod authority;
 mod exports;
