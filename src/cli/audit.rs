@@ -9,7 +9,10 @@ use super::{
     trail::Reader,
     verdict,
 };
-use crate::replay::{self, Pins};
+use crate::{
+    ledger::Entry,
+    replay::{self, Pins, Replayer},
+};
 
 /// Tell what a run did, under whose authority, by which decision, at what cost
 ///
@@ -30,11 +33,10 @@ pub(super) fn run(args: &Args) -> Done {
     let ledger = args.place.open_existing()?;
     block_on(async {
         let run = locate::find(&ledger, &args.run).await?;
-        let log = replay::closure(&ledger, &run).await?;
-        let (mut reader, mut entries) = (Reader::new(&log), Entries::new(Out::new()));
+        let (mut reader, mut entries) = (Reader::new(), Entries::new(Out::new()));
         let (mut lines, mut unreadable) = (Vec::<Value>::new(), None);
         // An entry is shown after it was checked: what is told is what the replay vouches for.
-        let visit = |entry: &crate::ledger::Entry, _: &replay::Replayer<'_>| match reader.read(entry) {
+        let visit = |entry: &Entry, replayer: &Replayer<'_>| match reader.read(entry, replayer) {
             Ok(line) if args.json => lines.extend(serde_json::to_value(&line).ok()),
             Ok(line) => entries.show(&line),
             Err(error) => unreadable = Some(error.to_string()),

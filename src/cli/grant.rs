@@ -79,6 +79,7 @@ pub(super) fn window(window: &Window) -> String {
 pub(super) fn audience(audience: &Audience) -> String {
     match audience {
         Audience::Any => "any store".into(),
+        Audience::Stores(stores) if stores.is_empty() => "no store".into(),
         Audience::Stores(stores) => {
             stores.iter().map(|store| format!("store {}", store.short())).collect::<Vec<_>>().join(", ")
         }

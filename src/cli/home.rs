@@ -81,8 +81,8 @@ impl Home {
         // All or nothing: the folder gets its name once every key is in it.
         let unnamed = self.root.join(format!("{KEYS}.{}.new", std::process::id()));
         make_folder(&unnamed)?;
-        let made = fill(&unnamed)
-            .and_then(|()| fs::rename(&unnamed, self.keys()).map_err(|error| unwritable(&self.keys(), &error)));
+        let named = || sync(&unnamed).and_then(|()| fs::rename(&unnamed, self.keys())).and_then(|()| sync(&self.root));
+        let made = fill(&unnamed).and_then(|()| named().map_err(|error| unwritable(&self.keys(), &error)));
         if made.is_err() {
             drop(fs::remove_dir_all(&unnamed));
             // Another process may have been first; its keys are as good.
@@ -204,6 +204,11 @@ fn make_folder(path: &Path) -> Done {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(|error| unwritable(path, &error))
+}
+
+/// Makes the names in a folder durable; elsewhere than on Unix a folder cannot be synced and need not be.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Done {

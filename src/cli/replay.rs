@@ -16,7 +16,7 @@ use super::{
 use crate::{
     canon::PolicySetHash,
     ledger::Entry,
-    replay::{self, AuthorityLog, Folded, Pins, ReplayError, Report},
+    replay::{self, Folded, Pins, ReplayError, Replayer, Report},
 };
 
 /// Verify a run from its entries alone: no model is asked, no tool is called
@@ -67,23 +67,17 @@ pub(super) fn run(args: &Args) -> Done {
         signer: signer.map(|named| named.key),
         ..Pins::default()
     };
-    let mut traces = Traces { wanted: args.policy_trace, reader: None, lines: Vec::new() };
+    let mut traces = Traces { reader: args.policy_trace.then(Reader::new), lines: Vec::new() };
     let outcome = match &args.file {
         Some(path) => {
-            let open = || File::open(path).map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())));
-            if traces.wanted {
-                traces.reader = export_log(open()?).map(|log| Reader::new(&log));
-            }
-            replay::export::verify(BufReader::new(open()?), pins, |entry, _| traces.visit(entry))
+            let file = File::open(path).map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())))?;
+            replay::export::verify(BufReader::new(file), pins, |entry, replayer| traces.visit(entry, replayer))
         }
         None => {
             let ledger = args.place.open_existing()?;
             block_on(async {
                 let run = locate::find(&ledger, args.run.as_deref().unwrap_or("last")).await?;
-                if traces.wanted {
-                    traces.reader = Some(Reader::new(&replay::closure(&ledger, &run).await?));
-                }
-                Done::Ok(replay::run(&ledger, &run, pins, |entry, _| traces.visit(entry)).await)
+                Done::Ok(replay::run(&ledger, &run, pins, |entry, replayer| traces.visit(entry, replayer)).await)
             })?
         }
     };
@@ -129,14 +123,13 @@ fn trace(out: &mut Out, line: &Line) {
 
 /// The decisions of a run, where they are wanted.
 struct Traces {
-    wanted: bool,
     reader: Option<Reader>,
     lines: Vec<Line>,
 }
 
 impl Traces {
-    fn visit(&mut self, entry: &Entry) {
-        let line = self.reader.as_mut().and_then(|reader| reader.read(entry).ok());
+    fn visit(&mut self, entry: &Entry, replayer: &Replayer<'_>) {
+        let line = self.reader.as_mut().and_then(|reader| reader.read(entry, replayer).ok());
         // A decision is told once: with its dispatch, where there is one.
         let first = |line: &Line| match &line.what {
             What::Action(action) => !action.follows_a_dispatch(),
@@ -144,15 +137,4 @@ impl Traces {
         };
         self.lines.extend(line.filter(first));
     }
-}
-
-/// The authority entries of an export; none when they cannot be read, which the verification then tells.
-fn export_log(file: File) -> Option<AuthorityLog> {
-    use std::io::BufRead;
-    let entries = BufReader::new(file).lines().map_while(Result::ok).skip(1).map_while(|line| {
-        let line: crate::replay::export::Line = serde_json::from_str(&line).ok()?;
-        let crate::replay::export::Line::Entry(entry) = line else { return None };
-        entry.into_entry().ok().filter(|entry| entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority))
-    });
-    AuthorityLog::new(entries.collect()).ok()
 }

@@ -30,10 +30,11 @@ use super::{
 };
 use crate::{
     cognition::{Cognition, Explorer, Mock},
-    crypto::{NamedKey, SecretKey},
+    contract::ContractSet,
+    crypto::{NamedKey, SecretKey, Trust},
     ledger::record::EndReason,
-    proposal::Code,
-    runtime::{EventKind, Limits, Run, Runtime, StartError, Summary, WhyStopped},
+    proposal::{Code, Refusal},
+    runtime::{Event, EventKind, Limits, Run, Runtime, StartError, Summary, WhyStopped},
     writ::{Window, WritBuilder, WritChain},
 };
 
@@ -83,8 +84,9 @@ pub(super) fn run(args: &Args) -> Done {
     let presented = args.writ.as_deref().map(writ::load).transpose()?;
     let tools = tools::of(&workspace)?;
     let contracts = tools::contracts(&tools)?;
+    let roots = if home.exists() { home.roots()? } else { Trust::default() };
+    let policies = policy::set(&args.policy, args.allow_unsigned_policy, &roots, &contracts)?;
     home.ensure()?;
-    let policies = policy::set(&args.policy, args.allow_unsigned_policy, &home.roots()?, &contracts)?;
     let subject_name = args.key.as_deref().unwrap_or(AGENT);
     let subject = home.secret(subject_name)?;
     let mut builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools).policies(policies);
@@ -102,23 +104,27 @@ pub(super) fn run(args: &Args) -> Done {
                 issue(&args.grant, &runtime, &home, named).await?
             }
         };
-        let started = runtime.start(&args.task, &chain, &subject).await.map_err(refused);
-        let run = started?;
+        let run = runtime.start(&args.task, &chain, &subject).await.map_err(refused)?;
         interrupt.watch(&run);
+        if args.script.is_none() {
+            eprintln!("no model is configured: the offline explorer looks at the workspace");
+        }
         let mut out = Out::new();
         if !args.json {
             let title = format!("run {}", run.id().short());
             let how = format!("{} · {}", cognition.name(), super::trail::authority(chain.signed()));
             out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&how))));
         }
-        let (summary, hints) = drive(&run, &mut *cognition, &mut out, args.json).await?;
+        let (summary, refusals) = drive(&run, &mut *cognition, &mut out, args.json).await?;
         let ledger = std::path::absolute(args.place.ledger()).unwrap_or_else(|_| args.place.ledger());
         let completed = summary.why == WhyStopped::Ended(EndReason::Completed);
         if args.json {
             out.json(&summary_json(&summary, &chain, &ledger));
         } else {
             tell(&mut out, &summary, &chain, &ledger, args);
-            hints.iter().for_each(|hint| eprintln!("{} {hint}", paint(HINT, "hint:")));
+            if args.writ.is_none() {
+                hints(&refusals, &contracts, &args.grant);
+            }
         }
         out.finish()?;
         if completed { Ok(()) } else { Err(Failure::told()) }
@@ -127,7 +133,6 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn cognition(args: &Args) -> Done<Box<dyn Cognition>> {
     let Some(path) = &args.script else {
-        eprintln!("no model is configured: the offline explorer looks at the workspace");
         return Ok(Box::new(Explorer::new()));
     };
     let script =
@@ -155,41 +160,51 @@ async fn issue(grant: &Grant, runtime: &Runtime, home: &Home, subject: NamedKey)
 }
 
 /// Drives the run, and shows what happens as it happens.
-async fn drive(
-    run: &Run,
-    cognition: &mut dyn Cognition,
-    out: &mut Out,
-    json: bool,
-) -> Done<(Summary, Vec<&'static str>)> {
+async fn drive(run: &Run, cognition: &mut dyn Cognition, out: &mut Out, json: bool) -> Done<(Summary, Vec<Refusal>)> {
     let (mut events, mut stream) = (run.events(), Stream::new(json));
-    let mut hints = Vec::new();
+    let mut refusals = Vec::new();
     let mut drive = Box::pin(run.drive(cognition, Limits::default()));
     let summary = loop {
         match select(events.next(), &mut drive).await {
-            Either::Left((Some(event), _)) => show(&mut stream, out, &event, &mut hints),
+            Either::Left((Some(event), _)) => show(&mut stream, out, &event, &mut refusals),
             Either::Left((None, _)) => break drive.await,
             Either::Right((summary, _)) => break summary,
         }
     };
     while let Some(Some(event)) = events.next().now_or_never() {
-        show(&mut stream, out, &event, &mut hints);
+        show(&mut stream, out, &event, &mut refusals);
     }
-    summary.map(|summary| (summary, hints)).map_err(Failure::failed)
+    summary.map(|summary| (summary, refusals)).map_err(Failure::failed)
 }
 
-fn show(stream: &mut Stream, out: &mut Out, event: &crate::runtime::Event, hints: &mut Vec<&'static str>) {
+fn show(stream: &mut Stream, out: &mut Out, event: &Event, refusals: &mut Vec<Refusal>) {
     stream.show(out, event);
-    let hint = match &event.kind {
-        EventKind::Rejected { refusal, .. } => match refusal.code {
-            Code::OutOfScope => "a tool is allowed with --scopes, such as --scopes 'list_files,fs_*'",
-            Code::EffectAboveCeiling => "effects are allowed with --effects, such as --effects write",
-            Code::BudgetExceeded => "a larger budget is given with --budget, such as --budget tool_calls=500",
-            _ => return,
-        },
-        _ => return,
-    };
-    if !hints.contains(&hint) {
-        hints.push(hint);
+    if let EventKind::Rejected { refusal, .. } = &event.kind {
+        refusals.push(refusal.clone());
+    }
+}
+
+/// Says which arguments would have allowed what was refused.
+fn hints(refusals: &[Refusal], contracts: &ContractSet, grant: &Grant) {
+    let refused = |code: Code| refusals.iter().filter(move |refusal| refusal.code == code);
+    let mut tools: Vec<_> =
+        refused(Code::OutOfScope).filter_map(|refusal| contracts.get(refusal.asked.as_ref()?)).collect();
+    tools.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    tools.dedup_by(|a, b| a.name == b.name);
+    let above = refused(Code::EffectAboveCeiling).filter_map(|refusal| refusal.asked.as_ref()?.parse().ok());
+    let effect = tools.iter().map(|tool| tool.effect).chain(above).max().filter(|effect| *effect > grant.effects());
+    let mut arguments = Vec::new();
+    if let (false, Ok(scopes)) = (tools.is_empty(), grant.scopes(contracts)) {
+        let granted = scopes.iter().map(|scope| scope.tool.to_string());
+        let names: Vec<_> = granted.chain(tools.iter().map(|tool| tool.name.to_string())).collect();
+        arguments.push(format!("--scopes '{}'", names.join(",")));
+    }
+    arguments.extend(effect.map(|effect| format!("--effects {effect}")));
+    if refused(Code::BudgetExceeded).next().is_some() {
+        arguments.push("a larger --budget".into());
+    }
+    if !arguments.is_empty() {
+        eprintln!("{} what was refused is allowed with {}", paint(HINT, "hint:"), arguments.join(" "));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     policy::PolicySetDefinition,
     proposal::{Decision, Proposal, Verdict},
-    replay::AuthorityLog,
+    replay::{AuthorityLog, Replayer},
     writ::{Amounts, SignedWrit},
 };
 
@@ -133,26 +133,20 @@ pub(super) struct Fired {
 
 /// Reads the entries of one run, in order.
 pub(super) struct Reader {
-    sets: HashMap<PolicySetHash, PolicySetDefinition>,
+    sets: Option<HashMap<PolicySetHash, PolicySetDefinition>>,
     values: HashMap<Commitment, Value>,
     dispatched: HashMap<EntryId, Proposal>,
 }
 
 impl Reader {
-    /// A reader that knows the rules that the authority entries hold.
-    pub(super) fn new(log: &AuthorityLog) -> Self {
-        let records = log.epochs().iter().filter(|entry| entry.header.known_kind() == Some(Kind::PolicySet));
-        let sets = records.filter_map(|entry| {
-            let PolicySetRecord { definition, hash } = entry.body().ok()?;
-            let definition: PolicySetDefinition = serde_json::from_value(definition).ok()?;
-            // A definition of another hash must not lend its names.
-            (definition.hash().ok()? == hash).then_some((hash, definition))
-        });
-        Self { sets: sets.collect(), values: HashMap::new(), dispatched: HashMap::new() }
+    /// A reader before the first entry.
+    pub(super) fn new() -> Self {
+        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new() }
     }
 
-    /// Reads the next entry.
-    pub(super) fn read(&mut self, entry: &Entry) -> Result<Line, EntryError> {
+    /// Reads the next entry of the run that `replay` goes through.
+    pub(super) fn read(&mut self, entry: &Entry, replay: &Replayer<'_>) -> Result<Line, EntryError> {
+        self.sets.get_or_insert_with(|| rule_sets(replay.authority()));
         let header = &entry.header;
         let kind = header.known_kind().map_or_else(|| format!("kind {}", header.kind), |kind| kind.to_string());
         let what = self.what(entry)?;
@@ -282,7 +276,7 @@ impl Reader {
 
     /// The rules of a decision by name.
     fn rules(&self, decision: &Decision) -> Vec<Fired> {
-        let set = self.sets.get(&decision.policy_set);
+        let set = self.sets.as_ref().and_then(|sets| sets.get(&decision.policy_set));
         let find = |index: u32| {
             let rules = set?.bundles.iter().flat_map(|entry| {
                 let bundle = entry.bundle();
@@ -310,6 +304,18 @@ impl Reader {
         });
         fired.chain(unknown).chain(asserted).collect()
     }
+}
+
+/// The rules that authority entries hold, by the hash that decisions name.
+fn rule_sets(log: &AuthorityLog) -> HashMap<PolicySetHash, PolicySetDefinition> {
+    let records = log.epochs().iter().filter(|entry| entry.header.known_kind() == Some(Kind::PolicySet));
+    let sets = records.filter_map(|entry| {
+        let PolicySetRecord { definition, hash } = entry.body().ok()?;
+        let definition: PolicySetDefinition = serde_json::from_value(definition).ok()?;
+        // A definition of another hash must not lend its names.
+        (definition.hash().ok()? == hash).then_some((hash, definition))
+    });
+    sets.collect()
 }
 
 fn verdict(verdict: &Verdict) -> String {

@@ -139,9 +139,10 @@ fn issue(args: &Issue) -> Done {
         .budget(args.grant.budget())
         .window(Window { not_before_ms: now, expires_at_ms: now.saturating_add(args.expires) })
         .delegable(args.depth);
-    if let Some(store) = stores {
-        builder = builder.stores([store]);
-    }
+    builder = match stores {
+        Some(store) => builder.stores([store]),
+        None => builder.any_store(),
+    };
     let chain = block_on(builder.sign(&root)).map_err(Failure::failed)?;
     save(&chain, args.output.as_deref())
 }

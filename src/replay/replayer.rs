@@ -127,6 +127,11 @@ impl<'a> Replayer<'a> {
         self.step(entry).map_err(|reason| at(entry, reason))
     }
 
+    /// The authority entries that the run refers to.
+    pub fn authority(&self) -> &'a AuthorityLog {
+        self.log
+    }
+
     /// The world as it stands.
     pub fn world(&self) -> &World {
         &self.world

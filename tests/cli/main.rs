@@ -1,0 +1,10 @@
+//! The `thymos` command, as its users meet it.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
+mod authority;
+mod exports;
+mod host;
+mod job;
+mod keys;
+mod processes;
+mod usage;
