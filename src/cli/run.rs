@@ -305,3 +305,10 @@ impl Interrupt {
         *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(run.clone());
     }
 }
+
+impl Drop for Interrupt {
+    /// Lets go of the run: the handler lives as long as the process, and an open run keeps its ledger open.
+    fn drop(&mut self) {
+        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}

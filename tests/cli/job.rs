@@ -1,5 +1,6 @@
 //! The main job: look at a project, be refused the write, and have all of it on record.
 
+use openthymos::ledger::redb::RedbLedger;
 use serde_json::Value;
 
 use crate::host::Host;
@@ -21,6 +22,7 @@ fn a_repository_is_mapped_the_write_is_refused_and_the_record_verifies() {
     }
     assert!(!host.workspace().join("thymos-map.md").exists());
 
+    assert!(RedbLedger::open_read_only(host.ledger()).is_ok(), "the ledger was not closed properly");
     let audit = host.good(&["audit", "last"]);
     for said in [
         "Map this repository",
