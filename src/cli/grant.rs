@@ -14,13 +14,13 @@ use crate::{
 /// The scopes, effects and budget of a writ.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Grant {
-    /// Tools by name or glob, such as `fs_*,grep` [default: every tool that only reads]
+    /// Tools by name or glob, such as `fs_*,grep`
     #[arg(long, value_name = "GLOBS", value_delimiter = ',')]
     pub(super) scopes: Vec<ToolPattern>,
-    /// The greatest effect: read, write, external or irreversible [default: read]
+    /// The greatest effect: read, write, external or irreversible
     #[arg(long, value_name = "EFFECT")]
     pub(super) effects: Option<Effect>,
-    /// Limits such as `tool_calls=50,seconds=60,tokens=10000,usd=0.50` [default: 200 calls, 600 seconds]
+    /// Limits such as `tool_calls=50,seconds=60,tokens=10000,usd=0.50`
     #[arg(long, value_name = "LIMITS")]
     pub(super) budget: Option<Budget>,
 }

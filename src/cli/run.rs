@@ -42,8 +42,9 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// Run a task under a writ, and record every step
 ///
-/// Without --script the offline explorer looks at the workspace: no model is asked. The writ is issued for this run: tools
-/// that read, 200 calls, ten minutes of execution, one hour. A refused intent is no error; a run that does not complete is.
+/// Without --script the offline explorer looks at the workspace: no model is asked. The writ is issued for this run and for
+/// one hour; what is not given: tools that only read, effects up to read, 200 calls and 600 seconds. A refused intent is no
+/// error; a run that does not complete is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   thymos run \"Map this repository\"

@@ -25,11 +25,15 @@ use crate::{
 pub(super) enum Command {
     Issue(Issue),
     Mint(Mint),
+    /// Show a writ and those above it, in words
     Show(File),
+    /// Check signatures, links, window, and that the root is trusted here
     Verify(File),
 }
 
 /// Issue a writ from the key `root`
+///
+/// What is not given: tools that only read, effects up to read, 200 calls and 600 seconds.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  thymos writ issue --to agent --scopes 'fs_*,grep' --effects write --expires 8h -o writ.json"
@@ -75,7 +79,6 @@ pub(super) struct Mint {
     /// Who may act: the name of a key of yours, or 64 hex digits
     #[arg(long, value_name = "NAME|PUBKEY")]
     to: String,
-    /// Fewer tools
     #[command(flatten)]
     grant: Grant,
     /// How long it holds from now
@@ -89,7 +92,6 @@ pub(super) struct Mint {
     output: Option<PathBuf>,
 }
 
-/// A writ in a file
 #[derive(Debug, clap::Args)]
 pub(super) struct File {
     /// File of a writ with those above it
