@@ -106,7 +106,7 @@ impl Finished {
         let fault = match std::mem::replace(&mut self.returned, Returned::Cancelled) {
             Returned::Output(output) => {
                 if let Some(spent) = output.cost {
-                    cost = Amounts { wall_clock_ms: self.elapsed_ms, ..spent };
+                    cost = Amounts { wall_clock_ms: self.elapsed_ms, ..spent.least(&Amounts::MAX) };
                 }
                 match self.commit(output, &cost, &quoted, world, entropy)? {
                     Ok(concluded) => return Ok(concluded),
@@ -161,8 +161,13 @@ impl Finished {
             Err(error) => return Ok(Err(fault(FailureCause::DeltaConflict, error.to_string(), Some(kept)))),
         };
         let Kept { observation, undo, blobs, output } = kept;
-        let draft = self.record_commit(ops, observation, undo, blobs, *cost, world_root)?;
-        Ok(Ok(Concluded { draft, cost: *cost, conclusion: Conclusion::Committed { output }, unfold }))
+        match self.record_commit(ops, observation, undo, blobs, *cost, world_root) {
+            Ok(draft) => Ok(Ok(Concluded { draft, cost: *cost, conclusion: Conclusion::Committed { output }, unfold })),
+            Err(error) => {
+                world.unfold(unfold);
+                Ok(Err(fault(FailureCause::BadResult, error.to_string(), None)))
+            }
+        }
     }
 
     fn record_commit(
@@ -187,32 +192,42 @@ impl Finished {
         };
         let message: String = message.chars().take(MAX_MESSAGE).collect();
         let detail = Blob::seal(&Value::from(message.clone()), salt(entropy)?)?;
-        let mut blobs = vec![];
-        let (mut observation, mut undo) = (None, None);
         // What a tool without a host effect observed does not count once its delta was refused.
-        if let (Some(kept), true) = (kept, self.dispatch.is_some()) {
-            let committed: Vec<_> =
-                std::iter::once(kept.observation.output).chain(kept.undo.as_ref().map(|undo| undo.args)).collect();
-            blobs.extend(kept.blobs.into_iter().filter(|blob| committed.contains(&blob.commitment())));
-            (observation, undo) = (Some(kept.observation), kept.undo);
-        }
-        let record = Failure {
-            cause,
-            cost,
-            detail: Some(detail.commitment()),
-            effect,
-            observation,
-            origin: self.origin(),
-            undo,
+        let kept = kept.filter(|_| self.dispatch.is_some());
+        let record = |kept| self.record_failure(cause, effect, cost, &detail, kept);
+        let draft = match kept {
+            // That it happened has to be recorded, even where what was observed is too much for a record.
+            Some(kept) => record(Some(kept)).or_else(|_| record(None))?,
+            None => record(None)?,
         };
-        blobs.push(detail);
-        let draft = Draft::seal(Kind::Failure, &record, self.all_blobs(blobs))?;
         Ok(Concluded {
             draft,
             cost,
             conclusion: Conclusion::Failed { cause, message, effect },
             unfold: Unfold::default(),
         })
+    }
+
+    fn record_failure(
+        &self,
+        cause: FailureCause,
+        effect: WhatHappened,
+        cost: Amounts,
+        detail: &Blob,
+        kept: Option<Kept>,
+    ) -> Result<Draft, CanonError> {
+        let mut blobs = vec![];
+        let (mut observation, mut undo) = (None, None);
+        if let Some(kept) = kept {
+            let committed: Vec<_> =
+                std::iter::once(kept.observation.output).chain(kept.undo.as_ref().map(|undo| undo.args)).collect();
+            blobs.extend(kept.blobs.into_iter().filter(|blob| committed.contains(&blob.commitment())));
+            (observation, undo) = (Some(kept.observation), kept.undo);
+        }
+        blobs.push(detail.clone());
+        let detail = Some(detail.commitment());
+        let record = Failure { cause, cost, detail, effect, observation, origin: self.origin(), undo };
+        Draft::seal(Kind::Failure, &record, self.all_blobs(blobs))
     }
 
     fn origin(&self) -> Origin {

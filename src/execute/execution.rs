@@ -6,7 +6,7 @@ use super::{
     quote::gather,
 };
 use crate::{
-    canon::{CanonError, EntryId},
+    canon::{CanonError, EntryId, MAX_INTEGER},
     compile::Staged,
     host::Host,
     ledger::{Draft, Kind, record::Dispatch},
@@ -59,7 +59,7 @@ impl Execution {
         let Self { staged, tool, reads } = self;
         let deadline = Duration::from_millis(staged.quote().cost.wall_clock_ms);
         // The call's own token: a deadline stops this call, not the run.
-        let stop = CancelToken::default();
+        let stop = cancel.child();
         let call = Call {
             args: staged.args().clone(),
             reads: reads.clone(),
@@ -73,7 +73,7 @@ impl Execution {
         let returned = if cancel.is_cancelled() {
             Returned::NotDone("cancelled before the call".into())
         } else {
-            match guard(tool.call(call), deadline, &cancel, &*host.timer).await {
+            match guard(async { tool.call(call).await }, deadline, &cancel, &*host.timer).await {
                 Guarded::Returned(Ok(output)) => Returned::Output(output),
                 Guarded::Returned(Err(ToolError::NotDone(message))) => Returned::NotDone(message),
                 Guarded::Returned(Err(ToolError::Failed(message))) => Returned::Failed(message),
@@ -84,7 +84,7 @@ impl Execution {
         };
         stop.cancel();
         let elapsed = host.clock.monotonic().saturating_sub(started);
-        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER);
         Finished { staged, tool, reads, dispatch, returned, elapsed_ms }
     }
 }

@@ -44,8 +44,8 @@ pub async fn quote(
     if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
-    let probe = match guard(tool.probe(args, &host.spawn), PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await
-    {
+    let asked = async { tool.probe(args, &host.spawn).await };
+    let probe = match guard(asked, PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
         Guarded::Returned(probe) => probe.map_err(|failed| error(failed.to_string()))?,
         Guarded::Panicked(panic) => return Err(error(panic)),
         Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),
@@ -53,7 +53,8 @@ pub async fn quote(
     let asked = guard_sync(|| {
         let reads = gather(&tool.reads(args), world);
         let deadline_ms = u64::try_from(tool.deadline().as_millis()).unwrap_or(u64::MAX);
-        let cost = tool.cost(args);
+        // No balance holds more than the largest amount, and no record can say more.
+        let cost = tool.cost(args).least(&Amounts::MAX);
         Quote {
             arguments: None,
             compensable: probe.compensable && tool.compensable(args, &reads.1),

@@ -1,4 +1,8 @@
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{
     FutureExt,
@@ -34,7 +38,7 @@ pub struct Limits {
     pub steps: u64,
     /// How long one step may take.
     pub step_deadline: Duration,
-    /// How many requests of one turn are looked at; the rest is recorded as malformed.
+    /// How many requests of one turn are looked at; the rest is recorded as one malformed request.
     pub requests_per_turn: usize,
 }
 
@@ -113,8 +117,11 @@ impl Drive<'_> {
     }
 
     async fn step(&mut self, cognition: &mut dyn Cognition) -> Result<Option<Stop>, RunError> {
-        let estimate = cognition.estimate();
-        let opened = self.open_turn(cognition.name(), estimate).await?;
+        let asked = catch_unwind(AssertUnwindSafe(|| (cognition.name(), cognition.estimate().least(&Amounts::MAX))));
+        let Ok((name, estimate)) = asked else {
+            return Ok(Some(end(EndReason::CognitionFailed, Some("panicked: cognition panicked".into()))));
+        };
+        let opened = self.open_turn(name, estimate).await?;
         let (start, step) = match opened {
             Ok(opened) => opened,
             Err(dimension) => return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension)))),
@@ -122,10 +129,12 @@ impl Drive<'_> {
         let mut context = self.context(step).await;
         let asked = self.ask(cognition, &context).await;
         self.history = std::mem::take(&mut context.history);
-        let (turn, failure) = match asked {
+        let (mut turn, failure) = match asked {
             Ok(turn) => (turn, None),
             Err(error) => (Turn { usage: error.usage, ..Turn::default() }, Some(error)),
         };
+        // No record can say more than the largest amount.
+        turn.usage = turn.usage.least(&Amounts::MAX);
         let intents = self.record_turn(start, estimate, &turn, failure.as_ref()).await?;
         if let Some(error) = failure {
             let reason = if error.code == "cancelled" { EndReason::Cancelled } else { EndReason::CognitionFailed };
@@ -239,7 +248,7 @@ impl Drive<'_> {
     async fn ask(&self, cognition: &mut dyn Cognition, context: &Context) -> Result<Turn, CognitionError> {
         let inner = self.run.inner();
         let show = |piece: TurnPiece| inner.watchers.tell(None, || EventKind::Piece(piece));
-        let asked = AssertUnwindSafe(cognition.step(context, &show)).catch_unwind();
+        let asked = AssertUnwindSafe(async { cognition.step(context, &show).await }).catch_unwind();
         let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
         let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: Amounts::ZERO };
         match select(Box::pin(asked), stop).await {
@@ -303,7 +312,8 @@ impl Drive<'_> {
             Ok::<_, RunError>(commitment)
         };
         let (mut intents, mut malformed, mut proposed) = (vec![], vec![], vec![]);
-        for (index, request) in turn.requests.iter().enumerate() {
+        let (limit, asked) = (self.limits.requests_per_turn, turn.requests.len());
+        for (index, request) in turn.requests.iter().enumerate().take(limit.saturating_add(1)) {
             let intent = Intent {
                 author: "cognition".into(),
                 kind: request.kind,
@@ -311,10 +321,10 @@ impl Drive<'_> {
                 args: request.args.clone(),
                 rationale: request.rationale.clone(),
             };
-            let sealed = if index < self.limits.requests_per_turn {
+            let sealed = if index < limit {
                 intent.seal(entropy).map_err(|error| error.to_string())
             } else {
-                Err(format!("more than {} requests in one turn", self.limits.requests_per_turn))
+                Err(format!("{asked} requests in one turn, and the limit is {limit}: the rest is not looked at"))
             };
             match sealed {
                 Ok(sealed) => {

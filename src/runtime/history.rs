@@ -11,7 +11,7 @@ use crate::{
     commit::{Commit, Origin},
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
-        record::{Dispatch, Failure, PendingApproval, Rejection, RunStart, Turn},
+        record::{Dispatch, Failure, PendingApproval, Rejection, RunStart, Turn, TurnStart},
     },
     proposal::{Proposal, Status},
 };
@@ -58,8 +58,8 @@ impl Reader {
                 let task = entry.body::<RunStart>()?.start.task;
                 self.task = value(entry, &task).as_str().unwrap_or_default().to_owned();
             }
+            Some(Kind::TurnStart) => self.step = entry.body::<TurnStart>()?.step,
             Some(Kind::Turn) => {
-                self.step += 1;
                 for intent in entry.body::<Turn>()?.intents {
                     self.args.insert(intent.args, value(entry, &intent.args));
                 }
@@ -123,7 +123,7 @@ impl Reader {
 
     fn outcome(&mut self, intent: IntentId, tool: String, args: &Commitment, entry: &Entry, outcome: Outcome) {
         let args = self.args.remove(args).unwrap_or_else(|| value(entry, args));
-        self.outcomes.push(PastOutcome { step: self.step.saturating_sub(1), intent, tool, args, outcome });
+        self.outcomes.push(PastOutcome { step: self.step, intent, tool, args, outcome });
     }
 }
 

@@ -235,7 +235,14 @@ async fn carry_out(
     let execution = Execution::new(staged, tool, &journal.world);
     let held = execution.cost();
     let mut dispatched = None;
-    if let Some(draft) = execution.dispatch()? {
+    let draft = match execution.dispatch() {
+        Ok(draft) => draft,
+        Err(error) => {
+            core.accounts.release(&journal.chain, &held);
+            return Err(error.into());
+        }
+    };
+    if let Some(draft) = draft {
         journal.used.held = journal.used.held.plus(&held);
         let mut registers = journal.used.registers(&journal.chain, &journal.trajectory);
         registers.push(expect_epoch(authority));
@@ -252,7 +259,16 @@ async fn carry_out(
         inner.watchers.tell(Some((journal.last_seq(), journal.head)), || EventKind::Dispatched { intent });
     }
     let finished = execution.run(dispatched, inner.cancel.clone(), &core.host).await;
-    let concluded = finished.conclude(&mut journal.world, &*core.host.entropy)?;
+    let concluded = match finished.conclude(&mut journal.world, &*core.host.entropy) {
+        Ok(concluded) => concluded,
+        Err(error) => {
+            // After a dispatch it stays held: the effect is in doubt.
+            if dispatched.is_none() {
+                core.accounts.release(&journal.chain, &held);
+            }
+            return Err(error.into());
+        }
+    };
     let before = journal.used;
     journal.used.spent = before.spent.plus(&concluded.cost);
     let mut registers = Vec::new();
