@@ -219,7 +219,7 @@ impl SealedIntent {
 
     /// Says that an entry of the trajectory holds the blobs, so that later ones need not.
     #[must_use]
-    pub fn recorded(mut self) -> Self {
+    pub(crate) fn recorded(mut self) -> Self {
         self.recorded = true;
         self
     }

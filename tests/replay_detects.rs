@@ -511,8 +511,14 @@ fn even_with_the_runtimes_key_entries_stand_where_they_belong() {
     assert!(matches!((fault.seq, &fault.reason), (5, FaultKind::Misplaced)), "{fault}");
     let fault = append(Kind::Commit, &|entry| rewrite(entry, &json!({"surplus": 1})));
     assert!(matches!((fault.seq, &fault.reason), (5, FaultKind::Entry(_))), "{fault}");
-    let ended = Terminated { answer: None, detail: None, reason: EndReason::Closed, spent: Amounts::ZERO };
+    let ended = |calls| {
+        let spent = Amounts { tool_calls: calls, ..Amounts::ZERO };
+        Terminated { answer: None, detail: None, reason: EndReason::Closed, spent }
+    };
+    let fault = append(Kind::Terminated, &|entry| rewrite(entry, &ended(3)));
+    assert!(matches!((fault.seq, &fault.reason), (5, FaultKind::Spent)), "{fault}");
     let fault = resigned(&small, |entries| {
+        let ended = ended(2);
         let mut end = entries[4].clone();
         end.header.kind = Kind::Terminated.code();
         end.blobs.clear();

@@ -17,11 +17,27 @@ use openthymos::{
 
 /// Starts, expects the refusal, and checks what the ledger has of it.
 fn refuses(fixture: &Fixture, runtime: &Runtime, chain: impl Into<UnverifiedChain>, subject: u8) -> Refusal {
+    refuses_saying(fixture, runtime, chain, subject, &mut String::new())
+}
+
+/// The same, with what the error says of an invalid chain.
+fn refuses_saying(
+    fixture: &Fixture,
+    runtime: &Runtime,
+    chain: impl Into<UnverifiedChain>,
+    subject: u8,
+    said: &mut String,
+) -> Refusal {
     let chain = chain.into();
     let writ = chain.chain.last().map(|signed| signed.writ.id().unwrap());
     let before = (fixture.authority().len(), block_on(fixture.ledger.trajectories(None, 9)).unwrap().len());
     let refusal = match block_on(runtime.start("a task", chain, &key(subject))) {
         Err(StartError::Refused(refusal)) => refusal,
+        Err(StartError::InvalidChain { fault, refusal }) => {
+            assert_eq!(refusal.pointer, Some(fault.index().to_string()));
+            *said = fault.to_string();
+            refusal
+        }
         Ok(_) => panic!("started"),
         Err(other) => panic!("{other}"),
     };
@@ -54,10 +70,10 @@ fn chain_of(links: Vec<SignedWrit>) -> UnverifiedChain {
 
 fn invalid(chain: UnverifiedChain, subject: u8, says: &str) {
     let (fixture, runtime) = fresh();
-    let refusal = refuses(&fixture, &runtime, chain, subject);
-    assert_eq!((refusal.stage, refusal.code), (Stage::Chain, Code::InvalidChain));
-    let asked = refusal.asked.unwrap_or_default();
-    assert!(asked.contains(says), "{asked}");
+    let mut said = String::new();
+    let refusal = refuses_saying(&fixture, &runtime, chain, subject, &mut said);
+    assert_eq!((refusal.stage, refusal.code, refusal.asked), (Stage::Chain, Code::InvalidChain, None));
+    assert!(said.contains(says), "{said}");
 }
 
 #[test]

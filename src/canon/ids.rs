@@ -110,6 +110,9 @@ ids! {
     StatementHash;
     /// The Merkle root of a checkpoint.
     CheckpointHash;
+    /// The hash of a tool's name and a business key. Not salted, since equal keys have to be found again: whoever can guess
+    /// a key can confirm it.
+    BusinessKeyHash;
     /// The version of a file's content.
     FileHash;
 }

@@ -27,20 +27,24 @@ pub use hex::HexError;
 pub(crate) use hex::{decode_array, encode};
 pub(crate) use ids::fixed_bytes;
 pub use ids::{
-    BundleHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, IntentId, KeyId, Nonce,
-    PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId, WorldRoot,
-    WritId,
+    BundleHash, BusinessKeyHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, IntentId,
+    KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId,
+    WorldRoot, WritId,
 };
 pub use normalise::{Normalised, normalise};
 pub use parse::{ParseError, ParseErrorKind, parse};
 pub(crate) use words::words;
-pub use write::{CanonError, canonical_value, to_canonical};
+pub use write::{CanonError, canonical_value, to_canonical, to_canonical_record};
 
 /// The deepest nesting of arrays and objects that sealed JSON may have.
 pub const MAX_DEPTH: usize = 128;
+/// The deepest nesting that a record may have: readers of records are other libraries, which stop at 128 or before.
+pub const MAX_RECORD_DEPTH: usize = 120;
 /// The largest integer that sealed JSON carries as a number, 2^53 − 1; larger ones are sent as strings.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// The most bytes that one record may have.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most bytes that one blob may have, its salt not counted.
 pub const MAX_BLOB_BYTES: usize = 8 << 20;
+/// The most bytes that all blobs of one entry may have together.
+pub const MAX_ENTRY_BLOB_BYTES: usize = 32 << 20;

@@ -270,7 +270,7 @@ fn wrong_home(error: &crate::runtime::BuildError) -> Failure {
 }
 
 fn refused(error: StartError) -> Failure {
-    let refused = matches!(error, StartError::Refused(_));
+    let refused = matches!(error, StartError::Refused(_) | StartError::InvalidChain { .. });
     let failure = Failure::failed(error);
     if refused {
         failure.hint("`thymos writ show` and `thymos writ verify` tell what a writ is good for")

@@ -48,7 +48,10 @@ pub struct Admitted<'a> {
 /// # Errors
 /// When something that was to be recorded cannot be sealed; nothing may be done then.
 pub fn compile(inputs: Inputs<'_>, quote: Option<Quote>) -> Result<Compiled, CanonError> {
-    match (admit(inputs)?, quote) {
+    // With a quote at hand the budget is judged by what was quoted, as it was when the tool was asked: between admission
+    // and decision another run may have spent what was left.
+    let cost = if quote.is_some() { Amounts::ZERO } else { Amounts::ONE_CALL };
+    match (admit_at(inputs, &cost)?, quote) {
         (Ok(admitted), Some(quote)) => Ok(admitted.decide(quote, inputs.balances)),
         (Ok(admitted), None) => Ok(Compiled::Rejected(admitted.refuse(stage::quote_unavailable()))),
         (Err(rejected), _) => Ok(Compiled::Rejected(rejected)),
@@ -68,6 +71,10 @@ pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
 /// # Errors
 /// When something that was to be recorded cannot be sealed.
 pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Proposal>, CanonError> {
+    admit_at(inputs, &Amounts::ONE_CALL)
+}
+
+fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Proposal>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {
         Some(contract) => {
@@ -77,7 +84,7 @@ pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Proposal>, Canon
         None => None,
     };
     let reject = |refusal| propose(&inputs, resolved, inputs.balances, None, Status::Rejected(refusal), None);
-    Ok(match (stage::admission(&inputs, contract.as_ref()), contract, resolved) {
+    Ok(match (stage::admission(&inputs, contract.as_ref(), cost), contract, resolved) {
         (Ok(()), Some(contract), Some(resolved)) => Ok(Admitted { inputs, contract, resolved }),
         (Ok(()), _, _) => Err(reject(stage::unknown_tool(&inputs))),
         (Err(refusal), _, _) => Err(reject(refusal)),
@@ -124,6 +131,7 @@ fn propose(
     Proposal {
         decision: Decision {
             approvals: inputs.approvals.to_vec(),
+            asserted_schema: cfg!(not(feature = "schema")),
             balances: balances.to_vec(),
             clock_ms: (inputs.standing.clock_ms != inputs.standing.now_ms).then_some(inputs.standing.clock_ms),
             compiler: COMPILER,

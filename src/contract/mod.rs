@@ -70,8 +70,12 @@ impl SealedContract {
     /// Hashes a contract and compiles its schema.
     ///
     /// # Errors
-    /// When the schema is not sealable JSON, not an object schema, or (with feature `schema`) not a valid schema.
+    /// When the contract contradicts itself, or the schema is not sealable JSON, not an object schema, or (with feature `schema`) not a valid schema.
     pub fn new(contract: Contract) -> Result<Self, SchemaError> {
+        if contract.touches == Touches::World && contract.effect > Effect::Write {
+            let reason = format!("a tool of effect `{}` touches more than the world", contract.effect);
+            return Err(SchemaError::new(&contract.name, reason));
+        }
         let check = schema::Check::new(&contract)?;
         let hash = contract.hash().map_err(|error| SchemaError::new(&contract.name, error))?;
         Ok(Self(Arc::new(Sealed { contract, hash, check })))

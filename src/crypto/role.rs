@@ -11,9 +11,9 @@ use crate::canon::words;
 pub enum Role {
     /// Issues root writs.
     WritIssuer,
-    /// Signs policy bundles.
+    /// Signs policy bundles and rosters of approvers.
     PolicyIssuer,
-    /// Votes, and signs rosters of approvers.
+    /// Votes.
     Approver,
     /// Signs entries.
     Runtime,

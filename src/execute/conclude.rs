@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::guard::guard_sync;
+use super::{guard::guard_sync, quote::at_least_a_call};
 use crate::{
     canon::{Blob, CanonError, EntryId, Salt, WorldRoot, normalise},
     commit::{Change, Commit, DeltaOp, Observation, Origin, Undo},
     compile::Staged,
+    contract::Effect,
     host::{Entropy, EntropyError},
     ledger::{
         Draft, Kind,
@@ -106,7 +107,7 @@ impl Finished {
         let fault = match std::mem::replace(&mut self.returned, Returned::Cancelled) {
             Returned::Output(output) => {
                 if let Some(spent) = output.cost {
-                    cost = Amounts { wall_clock_ms: self.elapsed_ms, ..spent.least(&Amounts::MAX) };
+                    cost = Amounts { wall_clock_ms: self.elapsed_ms, ..at_least_a_call(spent.least(&Amounts::MAX)) };
                 }
                 match self.commit(output, &cost, &quoted, world, entropy)? {
                     Ok(concluded) => return Ok(concluded),
@@ -145,6 +146,10 @@ impl Finished {
             Ok(Ok(())) => {}
             Ok(Err(code)) => return Ok(Err(fault(FailureCause::Postcondition, code, Some(kept)))),
             Err(panic) => return Ok(Err(fault(FailureCause::Postcondition, panic, Some(kept)))),
+        }
+        if self.staged.contract().effect == Effect::Read && !(delta.0.is_empty() && kept.undo.is_none()) {
+            let message = "a tool that declares to change nothing returned a change";
+            return Ok(Err(fault(FailureCause::BadResult, message, Some(kept))));
         }
         let overrun = Amounts { wall_clock_ms: 0, ..*cost }.exceeds(&Amounts { wall_clock_ms: 0, ..*quoted });
         if let Some(dimension) = overrun {
@@ -296,9 +301,10 @@ fn seal_delta(
         let becomes = match value {
             Some(value) => match Blob::seal(&value, salt(entropy)?) {
                 Ok(blob) => {
-                    let commitment = blob.commitment();
+                    // What the world holds is what a replay will read back.
+                    let becomes = (blob.commitment(), blob.value().ok().map(Arc::new));
                     blobs.push(blob);
-                    Some((commitment, Some(Arc::new(value))))
+                    Some(becomes)
                 }
                 Err(error) => return Ok(Err(error)),
             },

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::guard::{Guarded, guard, guard_sync};
 use crate::{
-    canon::{Commitment, domain},
+    canon::{BusinessKeyHash, domain},
     contract::SealedContract,
     host::Host,
     proposal::{Quote, Read},
@@ -54,7 +54,7 @@ pub async fn quote(
         let reads = gather(&tool.reads(args), world);
         let deadline_ms = u64::try_from(tool.deadline().as_millis()).unwrap_or(u64::MAX);
         // No balance holds more than the largest amount, and no record can say more.
-        let cost = tool.cost(args).least(&Amounts::MAX);
+        let cost = at_least_a_call(tool.cost(args).least(&Amounts::MAX));
         Quote {
             arguments: None,
             compensable: probe.compensable && tool.compensable(args, &reads.1),
@@ -68,9 +68,14 @@ pub async fn quote(
     asked.map_err(error)
 }
 
+/// A call is a call, whatever a tool says of its cost.
+pub(super) fn at_least_a_call(cost: Amounts) -> Amounts {
+    Amounts { tool_calls: cost.tool_calls.max(1), ..cost }
+}
+
 /// The same key of the same tool gives the same hash, in every run.
-fn business_key(contract: &SealedContract, key: &str) -> Commitment {
-    Commitment(domain::BUSINESS_KEY.hash(&[contract.name.as_str().as_bytes(), &[0], key.as_bytes()]))
+fn business_key(contract: &SealedContract, key: &str) -> BusinessKeyHash {
+    BusinessKeyHash(domain::BUSINESS_KEY.hash(&[contract.name.as_str().as_bytes(), &[0], key.as_bytes()]))
 }
 
 /// What a tool asked to see: for the record, and for the tool.

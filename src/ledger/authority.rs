@@ -7,9 +7,9 @@ use super::{
     record::{Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord, TrustChange, TrustRoot},
 };
 use crate::{
-    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, domain},
+    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, canonical_value, domain},
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
-    policy::Roster,
+    policy::{PolicySetDefinition, Roster},
 };
 
 /// Why an authority entry has no force.
@@ -39,6 +39,12 @@ pub enum AuthorityError {
     /// The first entry is no genesis, or a later one is.
     #[error("a store begins with one genesis entry")]
     Genesis,
+    /// A channel of a roster asks for no approval, or for more than there are approvers.
+    #[error("a channel needs at least one approval, and no more than it has approvers")]
+    Quorum,
+    /// A rotation is meant for another store.
+    #[error("the statement is meant for another store")]
+    Store,
     /// A rotation names a key that is not the one in use.
     #[error("key {key} is not in use")]
     NotInUse {
@@ -97,9 +103,9 @@ impl AuthorityState {
         self.runtime_keys.last()
     }
 
-    /// The key that signs or signed entries under this id.
+    /// The key that signs entries now, if it has this id: a key that was replaced signs nothing more.
     pub fn signing_key(&self, id: &KeyId) -> Option<&NamedKey> {
-        self.runtime_keys.iter().rev().find(|named| named.key.id() == *id)
+        self.runtime_key().filter(|named| named.key.id() == *id)
     }
 
     /// Applies the next entry that opens an epoch; others are left aside.
@@ -114,9 +120,9 @@ impl AuthorityState {
         match kind {
             Kind::Genesis => self.runtime_keys.extend(entry.body::<Genesis>()?.runtime),
             Kind::TrustRoot => self.change_trust(entry.body()?),
-            Kind::KeyRotation => self.rotate(entry.body()?)?,
+            Kind::KeyRotation => self.rotate(entry.header.store, entry.body()?)?,
             Kind::Revocation => self.revoke(&entry.body()?)?,
-            Kind::PolicySet => self.policy_set = Some(entry.body::<PolicySetRecord>()?.hash),
+            Kind::PolicySet => self.set_policies(&entry.body()?)?,
             Kind::Roster => self.set_roster(entry.body()?)?,
             _ => {}
         }
@@ -138,8 +144,11 @@ impl AuthorityState {
         }
     }
 
-    fn rotate(&mut self, record: KeyRotation) -> Result<(), AuthorityError> {
+    fn rotate(&mut self, store: StoreId, record: KeyRotation) -> Result<(), AuthorityError> {
         let KeyRotation { signature, signed_by, statement } = record;
+        if statement.store != store {
+            return Err(AuthorityError::Store);
+        }
         signed_by.verify(Purpose::Rotation, statement.hash()?.as_bytes(), &signature)?;
         if signed_by != statement.old || statement.invalid_from.is_some() {
             self.need(&signed_by, Role::WritIssuer)?;
@@ -166,11 +175,28 @@ impl AuthorityState {
         Ok(())
     }
 
+    fn set_policies(&mut self, record: &PolicySetRecord) -> Result<(), AuthorityError> {
+        if domain::POLICY_SET.hash(&[&canonical_value(&record.definition)?]) != record.hash.0 {
+            return Err(AuthorityError::Definition);
+        }
+        let definition: PolicySetDefinition = serde_json::from_value(record.definition.clone())
+            .map_err(|error| EntryError::Shape { kind: Kind::PolicySet.to_string(), reason: error.to_string() })?;
+        for signed in definition.signed() {
+            self.need(&signed.issuer_pubkey, Role::PolicyIssuer)?;
+            signed.issuer_pubkey.verify(Purpose::Policy, signed.policy.hash()?.as_bytes(), &signed.signature)?;
+        }
+        self.policy_set = Some(record.hash);
+        Ok(())
+    }
+
     fn set_roster(&mut self, record: RosterRecord) -> Result<(), AuthorityError> {
         if record.roster.hash()? != record.hash {
             return Err(AuthorityError::Definition);
         }
-        self.need(&record.signed_by, Role::Approver)?;
+        if record.roster.channels.values().any(|quorum| !quorum.can_be_met()) {
+            return Err(AuthorityError::Quorum);
+        }
+        self.need(&record.signed_by, Role::PolicyIssuer)?;
         record.signed_by.verify(Purpose::Roster, record.hash.as_bytes(), &record.signature)?;
         self.roster = Some(record.roster);
         Ok(())

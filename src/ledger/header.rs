@@ -120,6 +120,11 @@ impl Header {
         Kind::from_code(self.kind)
     }
 
+    /// Whether the entry belongs to the authority trajectory, by the number of its kind.
+    pub fn is_authority(&self) -> bool {
+        self.kind >= super::kind::FIRST_AUTHORITY
+    }
+
     /// The entry's id: the hash of the header's bytes.
     pub fn id(&self) -> EntryId {
         EntryId(domain::ENTRY.hash(&[&self.to_bytes()]))

@@ -91,10 +91,13 @@ kinds! {
     ClockReset = 73 "clock_reset";
 }
 
+/// Kinds from this number on belong to the authority trajectory, those below to runs.
+pub(super) const FIRST_AUTHORITY: u16 = 64;
+
 impl Kind {
     /// Whether the kind belongs to the authority trajectory.
     pub fn is_authority(self) -> bool {
-        self.code() >= 64
+        self.code() >= FIRST_AUTHORITY
     }
 
     /// Whether the entry changes what proposals are decided under, so that later entries refer to it.

@@ -38,6 +38,14 @@ impl BundleEntry {
 }
 
 impl PolicySetDefinition {
+    /// The bundles that somebody signed.
+    pub fn signed(&self) -> impl Iterator<Item = &SignedBundle> {
+        self.bundles.iter().filter_map(|entry| match entry {
+            BundleEntry::Signed(signed) => Some(&**signed),
+            BundleEntry::Unsigned(_) => None,
+        })
+    }
+
     /// The set's hash: it covers every rule, signature, descriptor and gate.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ impl PolicySet {
     ///
     /// Deny wins over require-approval, which wins over permit; of equal verdicts the first stands, rules before
     /// policies written in Rust. A rule fires where its condition holds, and, unless it permits, where its condition
-    /// cannot be judged. A policy that returns an error or panics denies; the trace then holds no verdict of it.
+    /// cannot be judged. A policy that returns an error or panics denies; the trace then names it as failed.
     pub fn evaluate(&self, input: &PolicyInput<'_>) -> Evaluation {
         let set = &*self.0;
         let fields = InputFields::new(*input, &set.arguments);
@@ -58,6 +58,9 @@ impl PolicySet {
                 }),
             };
             let failure = said.is_err();
+            if failure {
+                trace.failed.push(index);
+            }
             let said = said.unwrap_or_else(|denial| denial);
             if severity(&said) > severity(&verdict) {
                 (verdict, failed) = (said, failure);

@@ -27,6 +27,16 @@ pub struct Quorum {
     pub required: u32,
 }
 
+impl Quorum {
+    /// Whether at least one approval is needed, and no more than there are distinct approvers.
+    pub fn can_be_met(&self) -> bool {
+        let mut keys: Vec<_> = self.approvers.iter().map(|named| named.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        self.required > 0 && u64::from(self.required) <= keys.len() as u64
+    }
+}
+
 impl Roster {
     /// The roster's hash.
     ///

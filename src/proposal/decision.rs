@@ -13,6 +13,9 @@ pub struct Decision {
     /// The votes that counted, by channel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalEvidence>,
+    /// Whether schemas were not judged, but only the tools' own types: the build had no feature `schema`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asserted_schema: bool,
     /// What every writ of the chain had left, root first.
     pub balances: Vec<Amounts>,
     /// What the clock said, where it was behind `now_ms`.
@@ -68,6 +71,9 @@ pub struct PolicyTrace {
     /// What policies written in Rust said: recorded, not derivable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asserted: Vec<AssertedVerdict>,
+    /// Policies written in Rust that failed, by index into the set's policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<u32>,
     /// Rules whose condition held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fired: Vec<u32>,
@@ -77,9 +83,9 @@ pub struct PolicyTrace {
 }
 
 impl PolicyTrace {
-    /// Whether nothing fired, nothing was unknown and nothing was asserted.
+    /// Whether nothing fired, failed, was unknown or was asserted.
     pub fn is_empty(&self) -> bool {
-        self.asserted.is_empty() && self.fired.is_empty() && self.unknown.is_empty()
+        self.asserted.is_empty() && self.failed.is_empty() && self.fired.is_empty() && self.unknown.is_empty()
     }
 }
 

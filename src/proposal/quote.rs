@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{Commitment, FileHash},
+    canon::{BusinessKeyHash, Commitment, FileHash},
     contract::ArgumentFault,
     world::ResourceId,
     writ::Amounts,
@@ -19,9 +19,9 @@ pub struct Quote {
     pub compensable: bool,
     /// What the call costs at most.
     pub cost: Amounts,
-    /// Commits to the business key under which the effect may happen once.
+    /// The business key under which the effect may happen once, hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Commitment>,
+    pub key: Option<BusinessKeyHash>,
     /// The precondition that does not hold. Asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precondition: Option<PreconditionFault>,

@@ -20,6 +20,7 @@ pub struct AuthorityLog {
     state: AuthorityState,
     contracts: HashMap<ContractHash, Contract>,
     opened: HashMap<TrajectoryId, RunOpened>,
+    unknown: Vec<String>,
 }
 
 impl AuthorityLog {
@@ -43,6 +44,7 @@ impl AuthorityLog {
             state: AuthorityState::default(),
             contracts: HashMap::new(),
             opened: HashMap::new(),
+            unknown: Vec::new(),
         };
         for entry in entries {
             if let Err(reason) = log.push(&entry) {
@@ -61,13 +63,18 @@ impl AuthorityLog {
             return Err(FaultKind::Trajectory);
         }
         entry.check()?;
-        let kind = header.known_kind().ok_or(FaultKind::UnknownKind)?;
-        if !kind.is_authority() {
+        if !header.is_authority() {
             return Err(FaultKind::Misplaced);
         }
         if (header.authority, header.base_seq) != (self.state.epoch, self.state.epoch_seq) {
             return Err(FaultKind::Authority(header.authority));
         }
+        let Some(kind) = header.known_kind() else {
+            check_signature(entry, &self.state)?;
+            self.unknown.push(format!("authority entry {} is of unknown kind {}", header.seq, header.kind));
+            self.others.push(entry.clone());
+            return Ok(());
+        };
         if kind == Kind::Genesis {
             self.state.apply(entry)?;
             check_signature(entry, &self.state)?;
@@ -119,6 +126,11 @@ impl AuthorityLog {
     /// The entries that opened epochs, in order.
     pub fn epochs(&self) -> &[Entry] {
         &self.epochs
+    }
+
+    /// Entries of kinds that this build does not know: they make every verification incomplete.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     /// A recorded contract.

@@ -51,9 +51,6 @@ pub enum FaultKind {
     /// An authority entry has no force.
     #[error(transparent)]
     Force(#[from] AuthorityError),
-    /// A kind that this build does not know.
-    #[error("its kind is not known to this build")]
-    UnknownKind,
     /// A kind that does not belong on this trajectory, or not here.
     #[error("an entry of this kind does not belong here")]
     Misplaced,
@@ -78,9 +75,18 @@ pub enum FaultKind {
     /// An outcome without a dispatch, or with one that has an outcome already.
     #[error("it refers to dispatch {}, which is not there or has an outcome already", .0.short())]
     Dispatch(EntryId),
+    /// A tool that declares to change nothing changed the world.
+    #[error("a tool that declares to change nothing changed the world")]
+    ReadChanged,
     /// A host effect without a dispatch.
     #[error("a tool with a host effect was carried out without a dispatch")]
     Undispatched,
+    /// A decision by a policy set that was not in force.
+    #[error("decided by policy set {0}, which was not in force")]
+    NotInForce(PolicySetHash),
+    /// The end of the run does not sum up what its entries cost.
+    #[error("the run's end does not sum up what its entries cost")]
+    Spent,
     /// A contract that is not recorded.
     #[error("contract {0} is not recorded")]
     Contract(ContractHash),

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::FaultKind;
 use crate::{
     canon::{EntryId, TrajectoryId, WritId},
-    commit::Origin,
+    commit::{Commit, Origin},
+    contract::Effect,
     ledger::EntryError,
     proposal::{Proposal, Resolved, Status},
     replay::AuthorityLog,
@@ -85,6 +86,16 @@ pub(super) fn check_origin(origin: &Origin, log: &AuthorityLog) -> Result<(), Fa
     let contract = proposal.resolved.and_then(|resolved| log.contract(&resolved.contract));
     if contract.is_some_and(crate::contract::Contract::has_host_effect) {
         return Err(FaultKind::Undispatched);
+    }
+    Ok(())
+}
+
+/// What declares to change nothing changes nothing. A dispatched tool declared an effect.
+pub(super) fn check_change(commit: &Commit, log: &AuthorityLog) -> Result<(), FaultKind> {
+    let Origin::Proposal(proposal) = &commit.origin else { return Ok(()) };
+    let contract = proposal.resolved.and_then(|resolved| log.contract(&resolved.contract));
+    if contract.is_some_and(|contract| contract.effect == Effect::Read) && !commit.delta.is_empty() {
+        return Err(FaultKind::ReadChanged);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
     Fault, FaultKind, Pins, ReplayError, Report,
     authority::{AuthorityCursor, AuthorityLog, check_signature},
     fault::at,
-    origin::{Dispatches, check_origin, check_proposal, check_staged},
+    origin::{Dispatches, check_change, check_origin, check_proposal, check_staged},
 };
 use crate::{
     canon::{Commitment, EntryId, KeyId, PolicySetHash, TrajectoryId},
@@ -16,11 +16,11 @@ use crate::{
     ledger::{
         Entry, Kind, StoredBlob,
         record::{
-            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, PendingApproval, Rejection,
-            Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
+            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, PendingApproval,
+            Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
         },
     },
-    proposal::Proposal,
+    proposal::{Code, Proposal, Status},
     world::{FoldOp, World},
     writ::{Amounts, UnverifiedChain, WritChain},
 };
@@ -114,7 +114,7 @@ impl<'a> Replayer<'a> {
             signers: Vec::new(),
             compilers: BTreeSet::new(),
             policy_sets: BTreeSet::new(),
-            incomplete: Vec::new(),
+            incomplete: log.unknown().to_vec(),
             pinned_entry_seen: false,
         }
     }
@@ -193,11 +193,18 @@ impl<'a> Replayer<'a> {
             return Err(FaultKind::AfterEnd);
         }
         match kind {
-            Kind::Root => self.begin(entry.body()?)?,
+            Kind::Root => {
+                let start: RunStart = entry.body()?;
+                if matches!(start.start.from, Some(Link::Branch(_))) {
+                    return Err(FaultKind::Misplaced);
+                }
+                self.begin(start)?;
+            }
             Kind::Branch => {
                 self.begin(entry.body::<BranchStart>()?.run)?;
                 self.incomplete.push("the run is a branch, and its parent's entries are not at hand".into());
             }
+            Kind::TurnStart if self.turn.is_some() => return Err(FaultKind::Misplaced),
             Kind::TurnStart => {
                 self.turn = Some((id, entry.body::<TurnStart>()?.reserved));
                 self.steps += 1;
@@ -213,6 +220,9 @@ impl<'a> Replayer<'a> {
                 let dispatch: Dispatch = entry.body()?;
                 self.proposal(&dispatch.proposal)?;
                 check_staged(&dispatch.proposal)?;
+                if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
+                    return Err(FaultKind::Proposal);
+                }
                 self.dispatches.dispatched(id, dispatch.reserved);
             }
             Kind::Commit => self.commit(entry)?,
@@ -245,7 +255,13 @@ impl<'a> Replayer<'a> {
                 }
                 self.spent = self.spent.plus(&resumed.debited);
             }
-            Kind::Terminated => self.ended = Some(entry.body::<Terminated>()?.reason),
+            Kind::Terminated => {
+                let Terminated { reason, spent, .. } = entry.body()?;
+                if spent != self.spent {
+                    return Err(FaultKind::Spent);
+                }
+                self.ended = Some(reason);
+            }
             other => check_shape(entry, other)?,
         }
         Ok(())
@@ -275,6 +291,12 @@ impl<'a> Replayer<'a> {
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
         let decision = &proposal.decision;
+        if decision.balances.len() != started.chain.links().len() {
+            return Err(FaultKind::Proposal);
+        }
+        if self.cursor.state().policy_set != Some(decision.policy_set) {
+            return Err(FaultKind::NotInForce(decision.policy_set));
+        }
         if let Some(required) = self.pins.compiler.filter(|required| *required != decision.compiler) {
             return Err(FaultKind::Compiler { found: decision.compiler, required });
         }
@@ -283,8 +305,13 @@ impl<'a> Replayer<'a> {
         }
         self.compilers.insert(decision.compiler);
         self.policy_sets.insert(decision.policy_set);
+        let unasked = matches!(&decision.status, Status::Rejected(refusal) if refusal.code == Code::QuoteUnavailable);
         let quoted = |quote: &crate::proposal::Quote| quote.arguments.is_some() || quote.precondition.is_some();
-        if decision.trace.asserted.is_empty() && !decision.quote.as_ref().is_some_and(quoted) {
+        if decision.trace.asserted.is_empty()
+            && decision.trace.failed.is_empty()
+            && !unasked
+            && !decision.quote.as_ref().is_some_and(quoted)
+        {
             self.derived += 1;
         } else {
             self.asserted += 1;
@@ -303,6 +330,7 @@ impl<'a> Replayer<'a> {
     fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
         let commit: Commit = entry.body()?;
         self.outcome(&commit.origin, false)?;
+        check_change(&commit, self.log)?;
         let value = |commitment: &Commitment| {
             let value = entry.blob(commitment).and_then(|blob| blob.value().ok());
             (*commitment, value.map(Arc::new))

@@ -11,13 +11,15 @@ use super::{
 use crate::{
     canon::{Bytes, EntryId, TrajectoryId},
     ledger::{AuthorityState, Batch, Draft, Entry, Head, Register, RegisterKey, RegisterOp, StoreError},
+    replay::{Contracts, authority_of},
 };
 
 /// What is trusted, revoked and in force, shared by all runs.
 pub(crate) struct Authority {
     pub(crate) trajectory: TrajectoryId,
     state: RwLock<Arc<AuthorityState>>,
-    writer: Mutex<Head>,
+    /// The last entry; absent while an append is under way, and after one whose caller went away.
+    writer: Mutex<Option<Head>>,
 }
 
 /// The register that names the current epoch.
@@ -37,7 +39,7 @@ pub(crate) fn expect_epoch(state: &AuthorityState) -> RegisterOp {
 
 impl Authority {
     pub(crate) fn new(trajectory: TrajectoryId, state: AuthorityState, head: Head) -> Self {
-        Self { trajectory, state: RwLock::new(Arc::new(state)), writer: Mutex::new(head) }
+        Self { trajectory, state: RwLock::new(Arc::new(state)), writer: Mutex::new(Some(head)) }
     }
 
     pub(crate) fn state(&self) -> Arc<AuthorityState> {
@@ -52,7 +54,11 @@ impl Authority {
         also: Vec<Entry>,
         registers: impl FnOnce(u64) -> Vec<RegisterOp> + Send,
     ) -> Result<(), RunError> {
-        let mut head = self.writer.lock().await;
+        let mut writer = self.writer.lock().await;
+        let head = match writer.take() {
+            Some(head) => head,
+            None => self.reload(core).await?,
+        };
         let before = self.state();
         let mut state = AuthorityState::clone(&before);
         let (mut seq, mut parent) = (head.seq, head.id);
@@ -77,10 +83,25 @@ impl Authority {
             ops.push(RegisterOp::Set { key: epoch_key(), value });
         }
         let position = core.store.append(Batch { entries, registers: ops }).await?;
-        *head = Head { seq, id: parent, position };
+        *writer = Some(Head { seq, id: parent, position });
         if state.epoch != before.epoch {
             *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
         }
         Ok(())
+    }
+
+    /// Waits for an append under way, and takes over what the ledger has.
+    pub(crate) async fn refresh(&self, core: &Core) -> Result<(), RunError> {
+        let mut writer = self.writer.lock().await;
+        *writer = Some(self.reload(core).await?);
+        Ok(())
+    }
+
+    async fn reload(&self, core: &Core) -> Result<Head, RunError> {
+        let log = authority_of(&*core.store, None, Contracts::Of(&[])).await;
+        let log = log.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(log.state().clone());
+        let head = core.store.head(&self.trajectory).await?;
+        Ok(head.ok_or_else(|| StoreError::Damaged("the authority trajectory is gone".into()))?)
     }
 }

@@ -48,7 +48,7 @@ pub enum BuildError {
     /// A tool cannot be registered.
     #[error(transparent)]
     Tool(#[from] RegisterError),
-    /// A rule does not fit the tools.
+    /// A rule does not fit the tools, or a bundle is signed by a key that is not trusted.
     #[error("policy: {0}")]
     Policy(String),
     /// The ledger is signed by another key, or not signed.
@@ -80,7 +80,8 @@ impl Builder {
         self.shared_ledger(Arc::new(ledger))
     }
 
-    /// Chooses a ledger that others hold too.
+    /// Chooses a ledger that others hold too, to read it. Only one runtime at a time may write to a store: it keeps the
+    /// accounts of its budgets.
     #[must_use]
     pub fn shared_ledger(mut self, ledger: Arc<dyn LedgerStore>) -> Self {
         self.ledger = Some(ledger);
@@ -151,6 +152,13 @@ impl Builder {
         let mut tools = ToolRegistry::default();
         for tool in self.tools {
             tools.register(tool)?;
+        }
+        for signed in self.policies.definition().signed() {
+            let issuer = signed.issuer_pubkey;
+            if !self.trust.iter().any(|(named, roles)| named.key == issuer && roles.contains(&Role::PolicyIssuer)) {
+                let bundle = &signed.policy.name;
+                return Err(BuildError::Policy(format!("bundle `{bundle}`: {issuer} is not trusted as policy issuer")));
+            }
         }
         self.policies.check(tools.contracts()).map_err(|faults| {
             BuildError::Policy(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))

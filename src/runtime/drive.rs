@@ -20,7 +20,7 @@ use super::{
     submit,
 };
 use crate::{
-    canon::{Blob, EntryId, Salt},
+    canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, Salt},
     cognition::{Cognition, CognitionError, Context, Outcome, PastOutcome, ToolInfo, Turn, TurnPiece},
     intent::{Intent, SealedIntent},
     ledger::{
@@ -28,7 +28,7 @@ use crate::{
         record::{self, EndReason, MalformedRequest, Terminated, TurnError, TurnStart},
     },
     proposal::Code,
-    writ::Amounts,
+    writ::{Amounts, Dimension, WritChain},
 };
 
 /// What bounds a drive besides the writ.
@@ -64,6 +64,7 @@ struct Counts {
 }
 
 pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
+    let _driving = run.inner().driving.try_lock().ok_or(RunError::Driven)?;
     run.with_journal(Journal::check_open).await?;
     let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id()).await?;
     let mut drive = Drive { run, limits, counts: Counts::default(), history: outcomes, task };
@@ -119,7 +120,7 @@ impl Drive<'_> {
     async fn step(&mut self, cognition: &mut dyn Cognition) -> Result<Option<Stop>, RunError> {
         let asked = catch_unwind(AssertUnwindSafe(|| (cognition.name(), cognition.estimate().least(&Amounts::MAX))));
         let Ok((name, estimate)) = asked else {
-            return Ok(Some(end(EndReason::CognitionFailed, Some("panicked: cognition panicked".into()))));
+            return Ok(Some(end(EndReason::CognitionFailed, Some("panicked".into()))));
         };
         let opened = self.open_turn(name, estimate).await?;
         let (start, step) = match opened {
@@ -127,7 +128,7 @@ impl Drive<'_> {
             Err(dimension) => return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension)))),
         };
         let mut context = self.context(step).await;
-        let asked = self.ask(cognition, &context).await;
+        let asked = self.ask(cognition, &context, estimate).await;
         self.history = std::mem::take(&mut context.history);
         let (mut turn, failure) = match asked {
             Ok(turn) => (turn, None),
@@ -138,7 +139,7 @@ impl Drive<'_> {
         let intents = self.record_turn(start, estimate, &turn, failure.as_ref()).await?;
         if let Some(error) = failure {
             let reason = if error.code == "cancelled" { EndReason::Cancelled } else { EndReason::CognitionFailed };
-            return Ok(Some(end(reason, Some(format!("{}: {}", error.code, error.message)))));
+            return Ok(Some(end(reason, Some(error.code))));
         }
         if turn.requests.is_empty() {
             let answer = turn.answer.or(turn.text);
@@ -244,13 +245,19 @@ impl Drive<'_> {
         }
     }
 
-    /// Asks cognition, within the deadline; a panic or a cancellation is an error like any other.
-    async fn ask(&self, cognition: &mut dyn Cognition, context: &Context) -> Result<Turn, CognitionError> {
+    /// Asks cognition, within the deadline; a panic or a cancellation is an error like any other. Where nobody can say what
+    /// asking cost, it is taken to have cost the estimate.
+    async fn ask(
+        &self,
+        cognition: &mut dyn Cognition,
+        context: &Context,
+        estimate: Amounts,
+    ) -> Result<Turn, CognitionError> {
         let inner = self.run.inner();
         let show = |piece: TurnPiece| inner.watchers.tell(None, || EventKind::Piece(piece));
         let asked = AssertUnwindSafe(async { cognition.step(context, &show).await }).catch_unwind();
         let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
-        let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: Amounts::ZERO };
+        let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: estimate };
         match select(Box::pin(asked), stop).await {
             Either::Left((Ok(turn), _)) => turn,
             Either::Left((Err(_), _)) => Err(error("panicked", "cognition panicked".into())),
@@ -281,11 +288,7 @@ impl Drive<'_> {
         let (usage, text, requests) = (turn.usage, turn.text.clone(), turn.requests.len());
         let work = move |inner: Arc<Inner>| async move {
             let mut journal = inner.journal.lock().await;
-            journal.used.held = journal.used.held.minus(&reserved);
-            journal.used.spent = journal.used.spent.plus(&usage);
-            let registers = journal.used.registers(&journal.chain, &journal.trajectory);
-            let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await?;
-            inner.core.accounts.settle(&journal.chain, &reserved, &usage);
+            let entry = close_turn(&inner, &mut journal, draft, reserved, usage).await?;
             let at = Some((journal.last_seq(), entry));
             inner.watchers.tell(at, || EventKind::TurnEnded { text, requests, usage });
             Ok::<(), RunError>(())
@@ -321,7 +324,10 @@ impl Drive<'_> {
                 args: request.args.clone(),
                 rationale: request.rationale.clone(),
             };
-            let sealed = if index < limit {
+            let bytes: usize = blobs.iter().map(|blob: &Blob| blob.bytes.len()).sum();
+            let sealed = if bytes > MAX_TURN_BYTES {
+                Err(format!("more than {MAX_TURN_BYTES} bytes of arguments in one turn"))
+            } else if index < limit {
                 intent.seal(entropy).map_err(|error| error.to_string())
             } else {
                 Err(format!("{asked} requests in one turn, and the limit is {limit}: the rest is not looked at"))
@@ -375,6 +381,9 @@ impl Drive<'_> {
     }
 }
 
+/// When the requests of a turn have this many bytes, the next is not looked at: one entry has to hold them all.
+const MAX_TURN_BYTES: usize = MAX_ENTRY_BLOB_BYTES / 2 - MAX_BLOB_BYTES;
+
 /// The most characters of a model's text that are recorded in one value.
 const MAX_TEXT: usize = 1 << 20;
 
@@ -395,7 +404,11 @@ async fn open_turn(
     reserved: Amounts,
 ) -> Result<Result<(EntryId, u64), String>, RunError> {
     journal.check_open()?;
+    abandon_turn(inner, journal).await?;
     let core = &inner.core;
+    if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain)) {
+        return Ok(Err(dimension.as_str().to_owned()));
+    }
     let (left, fits) = core.accounts.reserve(&journal.chain, &reserved);
     if !fits {
         let short = left.iter().find_map(|left| reserved.exceeds(left));
@@ -416,8 +429,64 @@ async fn open_turn(
         }
     };
     journal.steps += 1;
+    journal.open_turn = Some((entry, reserved));
     inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::TurnStarted { step, cognition });
     Ok(Ok((entry, step)))
+}
+
+/// A dimension of model use that was granted and is used up: no model is asked then, whatever it estimates.
+fn exhausted(chain: &WritChain, left: &[Amounts]) -> Option<Dimension> {
+    [Dimension::Tokens, Dimension::UsdMillicents].into_iter().find(|dimension| {
+        chain.links().zip(left).any(|((_, writ), left)| writ.budget.get(*dimension) > 0 && left.get(*dimension) == 0)
+    })
+}
+
+/// Appends the outcome of the open turn, and turns what was held for it into what it cost.
+async fn close_turn(
+    inner: &Inner,
+    journal: &mut Journal,
+    draft: Draft,
+    held: Amounts,
+    cost: Amounts,
+) -> Result<EntryId, RunError> {
+    let before = journal.used;
+    journal.used.held = before.held.minus(&held);
+    journal.used.spent = before.spent.plus(&cost);
+    let registers = journal.used.registers(&journal.chain, &journal.trajectory);
+    match journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await {
+        Ok(entry) => {
+            journal.open_turn = None;
+            inner.core.accounts.settle(&journal.chain, &held, &cost);
+            Ok(entry)
+        }
+        Err(error) => {
+            journal.used = before;
+            Err(error)
+        }
+    }
+}
+
+/// Records the outcome of a turn whose drive went away. What was held for it counts as spent: it may have been.
+async fn abandon_turn(inner: &Inner, journal: &mut Journal) -> Result<(), RunError> {
+    let Some((start, held)) = journal.open_turn else { return Ok(()) };
+    let mut salt = Salt([0; 16]);
+    inner.core.host.entropy.fill(&mut salt.0)?;
+    let message = Blob::seal(&Value::from("the drive that asked went away"), salt)?;
+    let error = Some(TurnError { code: "abandoned".into(), message: message.commitment() });
+    let record = record::Turn {
+        answer: None,
+        answered_by: None,
+        carry: None,
+        error,
+        intents: vec![],
+        malformed: vec![],
+        start,
+        text: None,
+        tokens: None,
+        usage: held,
+    };
+    let draft = Draft::seal(Kind::Turn, &record, vec![message])?;
+    close_turn(inner, journal, draft, held, held).await.map(drop)
 }
 
 /// Records the end of a run.
@@ -429,6 +498,7 @@ pub(super) async fn terminate(
     answer: Option<String>,
 ) -> Result<EntryId, RunError> {
     journal.check_open()?;
+    abandon_turn(inner, journal).await?;
     let mut blobs = Vec::new();
     let mut commitment = None;
     if let Some(answer) = &answer {

@@ -6,6 +6,7 @@ use crate::{
     ledger::{EntryError, StoreError},
     proposal::Refusal,
     replay::ReplayError,
+    writ::ChainError,
 };
 
 /// Why a run could not be started or taken up.
@@ -15,9 +16,25 @@ pub enum StartError {
     /// The writ is not good for a start. The refusal is recorded in the authority trajectory.
     #[error("start refused: {0}")]
     Refused(Refusal),
+    /// The writ chain does not hold. The refusal is recorded in the authority trajectory.
+    #[error("start refused: {fault}")]
+    InvalidChain {
+        /// What does not hold.
+        fault: Box<ChainError>,
+        /// The refusal as it is recorded.
+        refusal: Refusal,
+    },
     /// The run has ended; nothing can be added to it.
     #[error("run {} has ended", .0.short())]
     Ended(TrajectoryId),
+    /// Not all of the run could be verified by this build, so it is not taken up.
+    #[error("run {} cannot be taken up: {reason}", run.short())]
+    Incomplete {
+        /// The run.
+        run: TrajectoryId,
+        /// What could not be verified.
+        reason: String,
+    },
     /// The run does not verify, or there is none.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -42,11 +59,14 @@ pub enum RunError {
         /// The dispatch.
         dispatch: EntryId,
         /// Why.
-        source: StoreError,
+        source: Box<RunError>,
     },
     /// This proposal was carried out before; its outcome is in the ledger. Nothing was done now.
     #[error("proposal {} was carried out before", .0.short())]
     AlreadyCarriedOut(crate::canon::ProposalId),
+    /// Another drive of this run is under way.
+    #[error("another drive of this run is under way")]
+    Driven,
     /// The run has ended.
     #[error("the run has ended")]
     Ended,

@@ -9,7 +9,7 @@ use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{AuthorityState, Batch, Draft, RegisterOp, StoreError},
     world::World,
-    writ::WritChain,
+    writ::{Amounts, WritChain},
 };
 
 /// A run's state: the fold of its entries, and its place in the ledger.
@@ -22,6 +22,8 @@ pub(crate) struct Journal {
     pub(crate) head: EntryId,
     pub(crate) used: Used,
     pub(crate) steps: u64,
+    /// The turn without an outcome, and what is held for it.
+    pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
     /// Set when the ledger may hold something that this state does not.
     pub(crate) stale: bool,
@@ -45,6 +47,7 @@ impl Journal {
         draft: Draft,
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
+        self.check_open()?;
         let place = Place {
             trajectory: self.trajectory,
             seq: self.next_seq,

@@ -29,10 +29,13 @@ use crate::{
 /// One agent's run: the handle through which intents are submitted.
 ///
 /// Clones are the same run. Calls on one run take place one after the other. A call whose future is dropped is neither
-/// cancelled nor lost: the next call on the run carries it on first.
+/// cancelled nor lost: the next call on the run carries it on first. Only when all handles are dropped too is it given up;
+/// an effect that was dispatched is then in doubt.
 #[derive(Clone)]
 pub struct Run {
     inner: Arc<Inner>,
+    /// The call under way. It stays here while its caller polls it, and after its caller has gone.
+    under_way: Arc<Mutex<Option<BoxFuture<'static, ()>>>>,
 }
 
 pub(super) struct Inner {
@@ -41,8 +44,8 @@ pub(super) struct Inner {
     pub(super) journal: Mutex<Journal>,
     pub(super) cancel: CancelToken,
     pub(super) watchers: Watchers,
-    /// The call under way. It stays here while its caller polls it, and after its caller has gone.
-    under_way: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// Held by the drive of the run.
+    pub(super) driving: Mutex<()>,
 }
 
 impl Run {
@@ -53,9 +56,9 @@ impl Run {
             journal: Mutex::new(journal),
             cancel: CancelToken::default(),
             watchers: Watchers::default(),
-            under_way: Mutex::new(None),
+            driving: Mutex::new(()),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), under_way: Arc::default() }
     }
 
     /// The run's id.
@@ -151,7 +154,7 @@ impl Run {
 
     /// Waits for the turn on this run, and carries on what an earlier caller left.
     async fn joined(&self) -> MutexGuard<'_, Option<BoxFuture<'static, ()>>> {
-        let mut under_way = self.inner.under_way.lock().await;
+        let mut under_way = self.under_way.lock().await;
         if let Some(left) = under_way.as_mut() {
             left.await;
         }

@@ -21,7 +21,7 @@ use crate::{
         record::{Resumed, RunOpened, RunStart, StartRefused, StartStatement},
     },
     proposal::{Code, Refusal, Stage},
-    replay::{self, Pins},
+    replay::{self, Pins, Verdict},
     world::World,
     writ::{UnverifiedChain, WritChain},
 };
@@ -41,9 +41,10 @@ pub(super) async fn start(
     let presented = chain.chain.last().and_then(|signed| signed.writ.id().ok());
     let chain = match chain.verify() {
         Ok(chain) => chain,
-        Err(error) => {
-            let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).asked(&error);
-            return Err(refuse(core, refusal, task, presented).await?);
+        Err(fault) => {
+            let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).at(fault.index());
+            refuse(core, refusal.clone(), task, presented).await?;
+            return Err(StartError::InvalidChain { fault: Box::new(fault), refusal });
         }
     };
     if subject.public_key() != chain.leaf().subject.key {
@@ -57,6 +58,10 @@ pub(super) async fn start(
         StartStatement { from: None, nonce, store: core.store_id, task: task.commitment(), writ: chain.id() };
     let trajectory = statement.trajectory().map_err(RunError::from)?;
     let signature = subject.sign(Purpose::Start, trajectory.as_bytes()).await.map_err(RunError::from)?;
+    if chain.leaf().subject.key.verify(Purpose::Start, trajectory.as_bytes(), &signature).is_err() {
+        let refusal = Refusal::new(Stage::Chain, Code::WrongSubject).allowed(chain.leaf().subject.key);
+        return Err(refuse(core, refusal, task, presented).await?);
+    }
     let start = RunStart {
         chain: chain.signed().to_vec(),
         contracts: core.tools.contracts().hashes(),
@@ -81,12 +86,13 @@ pub(super) async fn start(
                     head,
                     used: Used::default(),
                     steps: 0,
+                    open_turn: None,
                     ended: false,
                     stale: false,
                 };
                 return Ok(Run::new(Arc::clone(core), journal));
             }
-            Err(RunError::Store(error)) if error.is_conflict() => {}
+            Err(RunError::Store(error)) if error.is_conflict() => core.authority.refresh(core).await?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -147,6 +153,9 @@ pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, 
     if report.ended.is_some() {
         return Err(StartError::Ended(*run));
     }
+    if report.verdict() != Verdict::Verified {
+        return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
+    }
     core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
     // What the turn under way held counts as spent: it may have been.
     let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
@@ -159,6 +168,7 @@ pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, 
         head: folded.head,
         used: Used { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) },
         steps: folded.steps,
+        open_turn: None,
         ended: false,
         stale: false,
     };

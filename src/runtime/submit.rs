@@ -2,7 +2,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{authority::expect_epoch, error::RunError, events::EventKind, journal::Journal, run::Inner};
+use super::{
+    authority::{epoch_key, expect_epoch},
+    error::RunError,
+    events::EventKind,
+    journal::Journal,
+    run::Inner,
+};
 use crate::{
     canon::{EntryId, IntentId, ProposalId},
     compile::{Compiled, Inputs, Staged, Standing, admit},
@@ -253,7 +259,7 @@ async fn carry_out(
             Err(error) => {
                 journal.used.held = journal.used.held.minus(&held);
                 core.accounts.release(&journal.chain, &held);
-                return retry(core, authority, error, Some((&outcome, proposal)));
+                return retry(core, error, Some((&outcome, proposal))).await;
             }
         }
         inner.watchers.tell(Some((journal.last_seq(), journal.head)), || EventKind::Dispatched { intent });
@@ -262,10 +268,10 @@ async fn carry_out(
     let concluded = match finished.conclude(&mut journal.world, &*core.host.entropy) {
         Ok(concluded) => concluded,
         Err(error) => {
-            // After a dispatch it stays held: the effect is in doubt.
-            if dispatched.is_none() {
-                core.accounts.release(&journal.chain, &held);
+            if let Some(dispatch) = dispatched {
+                return Err(not_recorded(journal, dispatch, error.into()));
             }
+            core.accounts.release(&journal.chain, &held);
             return Err(error.into());
         }
     };
@@ -283,16 +289,13 @@ async fn carry_out(
     registers.extend(journal.used.registers(&journal.chain, &journal.trajectory));
     let entry = match (journal.append(core, authority, concluded.draft, registers).await, dispatched) {
         (Ok(entry), _) => entry,
-        (Err(RunError::Store(source)), Some(dispatch)) => {
-            journal.stale = true;
-            return Err(RunError::OutcomeNotRecorded { dispatch, source });
-        }
-        (Err(error), _) => {
+        (Err(error), Some(dispatch)) => return Err(not_recorded(journal, dispatch, error)),
+        (Err(error), None) => {
             // Nothing but the world was touched, and that is taken back.
             journal.world.unfold(concluded.unfold);
             journal.used = before;
             core.accounts.release(&journal.chain, &held);
-            return retry(core, authority, error, None);
+            return retry(core, error, None).await;
         }
     };
     core.accounts.settle(&journal.chain, &held, &concluded.cost);
@@ -312,10 +315,15 @@ async fn carry_out(
     }))
 }
 
+/// The tool ran, and what came of it is not on record: what was held stays held, and this handle is behind the ledger.
+fn not_recorded(journal: &mut Journal, dispatch: EntryId, error: RunError) -> RunError {
+    journal.stale = true;
+    RunError::OutcomeNotRecorded { dispatch, source: Box::new(error) }
+}
+
 /// An entry that was not stored, before any effect: compile again when it was the authority that changed, else give up.
-fn retry(
+async fn retry(
     core: &super::core::Core,
-    authority: &AuthorityState,
     error: RunError,
     outcome: Option<(&RegisterKey, ProposalId)>,
 ) -> Result<Result<Submitted, EpochChanged>, RunError> {
@@ -323,7 +331,8 @@ fn retry(
         (RunError::Store(StoreError::RegisterChanged { key }), Some((outcome, proposal))) if key == *outcome => {
             Err(RunError::AlreadyCarriedOut(proposal))
         }
-        (RunError::Store(StoreError::RegisterChanged { .. }), _) if core.authority.state().epoch != authority.epoch => {
+        (RunError::Store(StoreError::RegisterChanged { key }), _) if key == epoch_key() => {
+            core.authority.refresh(core).await?;
             Ok(Err(EpochChanged))
         }
         (error, _) => Err(error),

@@ -134,6 +134,10 @@ where
         self.contract.clone()
     }
 
+    fn checks_arguments(&self) -> bool {
+        true
+    }
+
     fn check_arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
         arguments::<A>(args).map(drop)
     }

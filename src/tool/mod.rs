@@ -55,6 +55,12 @@ pub trait ToolContract: Send + Sync {
         Ok(())
     }
 
+    /// Whether [`check_arguments`](Self::check_arguments) judges the arguments by itself. Without feature `schema` nothing
+    /// else does, and a tool that does not is refused when it is registered.
+    fn checks_arguments(&self) -> bool {
+        false
+    }
+
     /// The resources that the call needs to see. They are recorded, and handed to `call` as owned copies.
     fn reads(&self, _args: &Value) -> Vec<ResourceId> {
         Vec::new()

@@ -10,6 +10,14 @@ pub enum RegisterError {
     /// There is a tool of that name.
     #[error(transparent)]
     Duplicate(#[from] DuplicateTool),
+    /// Nothing would check its arguments: the build has no feature `schema`, and the tool does not check them itself.
+    #[error(
+        "tool `{name}` has only a schema for its arguments, and this build cannot check schemas: enable feature `schema`"
+    )]
+    Unchecked {
+        /// The tool.
+        name: ToolName,
+    },
     /// Its schema cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -30,6 +38,9 @@ impl ToolRegistry {
     pub fn register(&mut self, tool: Arc<dyn ToolContract>) -> Result<(), RegisterError> {
         let contract = SealedContract::new(tool.contract())?;
         let name = contract.name.clone();
+        if cfg!(not(feature = "schema")) && !tool.checks_arguments() {
+            return Err(RegisterError::Unchecked { name });
+        }
         self.contracts.insert(contract)?;
         self.tools.insert(name, tool);
         Ok(())

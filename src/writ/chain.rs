@@ -75,6 +75,21 @@ pub enum ChainError {
     },
 }
 
+impl ChainError {
+    /// Which writ is at fault, the root being 0.
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Json(_) | Self::Shape(_) | Self::Length { .. } => 0,
+            Self::Format { index, .. }
+            | Self::Seal { index, .. }
+            | Self::Signature { index, .. }
+            | Self::Parent { index }
+            | Self::Issuer { index, .. }
+            | Self::Wider { index, .. } => *index,
+        }
+    }
+}
+
 /// A chain of signed writs as it came from outside, root first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -34,14 +34,14 @@ pub(super) fn standing(standing: &Standing<'_>) -> Result<(), Refusal> {
     window::check(standing)
 }
 
-/// The stages that need neither the tool nor a reservation.
-pub(super) fn admission(inputs: &Inputs<'_>, contract: Option<&SealedContract>) -> Result<(), Refusal> {
+/// The stages that need neither the tool nor a reservation. `cost` is what the budget is judged by.
+pub(super) fn admission(inputs: &Inputs<'_>, contract: Option<&SealedContract>, cost: &Amounts) -> Result<(), Refusal> {
     kind::check(inputs, contract)?;
     standing(&inputs.standing)?;
     scope::check(inputs, contract)?;
     let contract = registry::check(inputs, contract)?;
     effect::check(inputs, contract)?;
-    budget::check(inputs.balances, &Amounts::ONE_CALL)?;
+    budget::check(inputs.balances, cost)?;
     arguments::check_schema(inputs, contract)?;
     arguments::check_conditions(inputs, contract)
 }

@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use crate::{
     canon::{
-        CanonError, Commitment, ContractHash, Nonce, PolicySetHash, RosterHash, StatementHash, TrajectoryId, WritId,
-        domain, to_canonical,
+        CanonError, Commitment, ContractHash, Nonce, PolicySetHash, RosterHash, StatementHash, StoreId, TrajectoryId,
+        WritId, domain, to_canonical,
     },
     contract::Contract,
     crypto::{NamedKey, PublicKey, Role, Signature},
@@ -71,6 +71,8 @@ pub struct RotationStatement {
     pub old: PublicKey,
     /// The role.
     pub role: Role,
+    /// The store in which it is replaced.
+    pub store: StoreId,
 }
 
 impl RotationStatement {
@@ -145,7 +147,7 @@ pub struct RosterRecord {
     pub roster: Roster,
     /// Signature over the hash.
     pub signature: Signature,
-    /// Who signed: a trusted approver.
+    /// Who signed: a trusted policy issuer.
     pub signed_by: PublicKey,
 }
 

@@ -53,7 +53,7 @@ pub enum WhatHappened {
     None,
     /// It did.
     Happened,
-    /// Nobody knows yet: it is in doubt, and blocks its business key until it is resolved.
+    /// Nobody knows yet: it is in doubt until an `in_doubt_resolution` says.
     Unknown,
 }
 words!(WhatHappened, "effect outcome", { None = "none", Happened = "happened", Unknown = "unknown" });

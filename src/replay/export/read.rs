@@ -2,14 +2,14 @@ use std::io::{BufRead, Read};
 
 use super::{EXPORT_FORMAT, ExportStart, Line, SignedHead};
 use crate::{
-    canon::{DomainStream, MAX_BLOB_BYTES, StatementHash, canonical_value, domain, parse},
+    canon::{DomainStream, MAX_ENTRY_BLOB_BYTES, MAX_RECORD_BYTES, StatementHash, canonical_value, domain, parse},
     crypto::Purpose,
     ledger::Entry,
     replay::{AuthorityLog, Folded, Pins, ReplayError, Replayer, Report},
 };
 
-/// The longest line that is read: several blobs of the largest size.
-const MAX_LINE: u64 = 8 * MAX_BLOB_BYTES as u64;
+/// The longest line that is read: an entry of the largest size, each byte escaped to six.
+const MAX_LINE: u64 = 6 * (MAX_ENTRY_BLOB_BYTES + MAX_RECORD_BYTES) as u64 + (1 << 20);
 
 /// Verifies an export and folds its run. It needs nothing but the file.
 ///
@@ -34,7 +34,7 @@ pub fn verify(
     let mut authority = Vec::new();
     let mut next = loop {
         match lines.entry()? {
-            Next::Entry(entry) if entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority) => {
+            Next::Entry(entry) if entry.header.is_authority() => {
                 authority.push(*entry);
             }
             next => break next,
@@ -141,8 +141,7 @@ impl<R: BufRead> Lines<R> {
         match self.next()? {
             Some(Line::Entry(entry)) => {
                 let entry = entry.into_entry().map_err(|error| self.fault(error.to_string()))?;
-                let authority = entry.header.known_kind().is_some_and(crate::ledger::Kind::is_authority);
-                self.last = Some((authority, entry.header.seq));
+                self.last = Some((entry.header.is_authority(), entry.header.seq));
                 Ok(Next::Entry(Box::new(entry)))
             }
             Some(Line::Head(head)) => Ok(Next::Head(head, StatementHash(before.finish()))),
