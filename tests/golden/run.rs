@@ -14,7 +14,7 @@ use openthymos::{
             ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult,
             Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
             MalformedRequest, Outcome, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
-            StartStatement, Terminated, Turn, TurnError, TurnStart, Vote, VoteStatement, WhatHappened,
+            StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement, WhatHappened,
         },
     },
     proposal::{
@@ -90,8 +90,9 @@ pub fn decision(status: Status) -> Decision {
             approved: vec![key(APPROVER)],
             channel: "finance".into(),
             denied: vec![key(OPERATOR)],
+            operator_present: true,
             quorum: 2,
-            roster: roster().hash().unwrap(),
+            roster: Some(roster().hash().unwrap()),
         }],
         balances: vec![Amounts { tokens: 1_000, tool_calls: 9, usd_millicents: 500, wall_clock_ms: 60_000 }],
         clock_ms: Some(NOW_MS - 1),
@@ -141,13 +142,13 @@ pub fn vote() -> VoteStatement {
     let proposal = proposal(suspended());
     VoteStatement {
         approve: true,
-        approver: APPROVER.named(),
+        approver: Some(APPROVER.named()),
         decision: proposal.decision.hash().unwrap(),
         expires_at_ms: NOW_MS + 3_600_000,
         nonce: Nonce([9; 16]),
         policy_set: policies().hash(),
         proposal: proposal.resolved.unwrap().id,
-        roster: roster().hash().unwrap(),
+        roster: Some(roster().hash().unwrap()),
     }
 }
 
@@ -206,21 +207,25 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         }
         Kind::TurnStart => {
             let reserved = Amounts { tokens: 500, usd_millicents: 20, ..Amounts::ZERO };
-            Draft::seal(kind, &TurnStart { cognition: "mock/1".into(), reserved, step: 0 }, vec![])
+            Draft::seal(kind, &TurnStart { cognition: "mock/1".into(), omitted: 3, reserved, step: 0 }, vec![])
         }
         Kind::Turn => {
             let (answer, message, reason, text) =
                 (blob("done", 5), blob("no answer", 6), blob("not a tool", 7), blob("I pay", 8));
+            let carry = blob(json!({"thinking": "…"}), 9);
             let turn = Turn {
                 answer: Some(answer.commitment()),
+                answered_by: Some("mock/2".into()),
+                carry: Some(carry.commitment()),
                 error: Some(TurnError { code: "timeout".into(), message: message.commitment() }),
                 intents: vec![intent()],
                 malformed: vec![MalformedRequest { index: 1, reason: reason.commitment() }],
                 start: id(1),
                 text: Some(text.commitment()),
+                tokens: Some(TokenUsage { cached: 100, input: 400, output: 20, reasoning: 0 }),
                 usage: Amounts { tokens: 420, usd_millicents: 17, ..Amounts::ZERO },
             };
-            Draft::seal(kind, &turn, vec![args(), rationale(), answer, message, reason, text])
+            Draft::seal(kind, &turn, vec![args(), rationale(), answer, carry, message, reason, text])
         }
         Kind::Dispatch => {
             let dispatch = Dispatch { compensates: None, proposal: proposal(Status::Staged), reserved: amounts() };
@@ -254,7 +259,7 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         }
         Kind::Vote => {
             let (note, statement) = (blob("checked the invoice", 16), vote());
-            let signature = APPROVER.secret().sign(Purpose::Vote, statement.hash().unwrap().as_bytes());
+            let signature = Some(APPROVER.secret().sign(Purpose::Vote, statement.hash().unwrap().as_bytes()));
             Draft::seal(kind, &Vote { note: Some(note.commitment()), pending: id(4), signature, statement }, vec![note])
         }
         Kind::ApprovalOutcome => {
@@ -292,7 +297,7 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             let note = blob("seen on the statement", 20);
             let (by, commitment) = (Some(OPERATOR.named()), Some(note.commitment()));
             let verdict = HappenedVerdict::Happened;
-            Draft::seal(kind, &InDoubtResolution { by, dispatch: id(3), note: commitment, verdict }, vec![note])
+            Draft::seal(kind, &InDoubtResolution { by, cost: amounts(), dispatch: id(3), note: commitment, verdict }, vec![note])
         }
         Kind::Skill => {
             let definition = skill();
@@ -316,7 +321,16 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         Kind::Checkpoint => {
             Draft::seal(kind, &Checkpoint { length: 18, position: 40, root: CheckpointHash([13; 32]) }, vec![])
         }
-        Kind::Resumed => Draft::seal(kind, &Resumed { in_doubt: vec![id(3)], turn: Some(id(1)) }, vec![]),
+        Kind::Resumed => {
+            let resumed = Resumed {
+                contracts: vec![contract().hash().unwrap()],
+                debited: Amounts { tokens: 500, usd_millicents: 20, ..Amounts::ZERO },
+                in_doubt: vec![id(3)],
+                policy_set: policies().hash(),
+                turn: Some(id(1)),
+            };
+            Draft::seal(kind, &resumed, vec![])
+        }
         Kind::Terminated => {
             let answer = blob("all paid", 22);
             let (commitment, detail) = (Some(answer.commitment()), Some("tool_calls".into()));

@@ -83,6 +83,8 @@ class Run:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)
         elif kind == 20:
+            if self.turn != body.get("turn"):
+                raise Refused("turn", "not the one that is open")
             self.turn = None
         elif kind == 21:
             self.ended = True

@@ -19,10 +19,10 @@ def boolean(value, at):
         raise Refused("shape", f"{at}: expected true or false")
 
 
-def number_to(limit):
+def number_to(limit, least=0):
     def shape(value, at):
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
-            raise Refused("shape", f"{at}: expected a number from 0 to {limit}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= limit:
+            raise Refused("shape", f"{at}: expected a number from {least} to {limit}")
 
     return shape
 
@@ -143,7 +143,7 @@ hash_ = matching("[0-9a-f]{64}", "64 hex digits")
 key = matching("[0-9a-f]{64}", "a public key", is_key)
 signature = matching("[0-9a-f]{128}", "128 hex digits")
 nonce = matching("[0-9a-f]{32}", "32 hex digits")
-count, small = number_to(MAX_INTEGER), number_to(2**32 - 1)
+count, small, positive = number_to(MAX_INTEGER), number_to(2**32 - 1), number_to(MAX_INTEGER, least=1)
 tool = matching("[A-Za-z0-9_.:/-]{1,128}", "a tool name")
 pattern = matching("[A-Za-z0-9_.:/*?-]{1,128}", "a tool pattern", is_pattern)
 effect, risk = words("read write external irreversible"), words("low medium high critical")
@@ -171,7 +171,8 @@ link = either(branch=record(entry=hash_, seq=count, trajectory=hash_), delegatio
 start = record(from_=link, nonce=nonce, store=hash_, task=hash_, writ=hash_)
 intent = record(args=hash_, author=text, kind=words("act query delegate memory_promote"), nonce=nonce, rationale_=hash_,
                 target=tool)
-evidence = record(approved=array(hash_), channel=text, denied_=some(hash_), quorum=small, roster=hash_)
+evidence = record(approved=array(hash_), channel=text, denied_=some(hash_), operator_present_=true, quorum=small,
+                  roster_=hash_)
 quote = record(arguments_=record(keyword=text, pointer=text), compensable_=true, cost=amounts, key_=hash_,
                precondition_=record(code=text), probe_=hash_,
                reads_=some(record(resource=resource, value_=hash_, version=count)))
@@ -193,14 +194,16 @@ definition = record(
     engines=array(record(config=text, name=text, version=text)),
     gates=record(approve_risk_from=null_or(risk), approve_uncompensable=boolean, channel=text))
 route = record(cost_usd_millicents=count, latency_ms=count, route=text)
+tokens = record(cached=count, input=count, output=count, reasoning=count)
 run = record(chain=chain, contracts=array(hash_), policy_set=hash_, signature=signature, start=start)
 
 KINDS = {
     1: ("root", run),
     2: ("branch", record(run=run, world_root=hash_)),
-    3: ("turn_start", record(cognition=text, reserved=amounts, step=count)),
-    4: ("turn", record(answer_=hash_, error_=record(code=text, message=hash_), intents_=some(intent),
-                       malformed_=some(record(index=count, reason=hash_)), start=hash_, text_=hash_, usage=amounts)),
+    3: ("turn_start", record(cognition=text, omitted_=positive, reserved=amounts, step=count)),
+    4: ("turn", record(answer_=hash_, answered_by_=text, carry_=hash_, error_=record(code=text, message=hash_), intents_=some(intent),
+                       malformed_=some(record(index=count, reason=hash_)), start=hash_, text_=hash_, tokens_=tokens,
+                       usage=amounts)),
     5: ("dispatch", record(compensates_=hash_, proposal=proposal, reserved=amounts)),
     6: ("commit", record(compensates_=hash_, cost=amounts, delta=array(operation), observation=observation, origin=origin,
                          undo_=undo, world_root=hash_)),
@@ -210,22 +213,23 @@ KINDS = {
                           origin=origin, undo_=undo)),
     8: ("rejection", either(refused=proposal, not_attempted=record(after=hash_, intent=intent))),
     9: ("pending_approval", record(expires_at_ms_=count, proposal=proposal)),
-    10: ("vote", record(note_=hash_, pending=hash_, signature=signature, statement=record(
-        approve=boolean, approver=named, decision=hash_, expires_at_ms=count, nonce=nonce, policy_set=hash_, proposal=hash_,
-        roster=hash_))),
+    10: ("vote", record(note_=hash_, pending=hash_, signature_=signature, statement=record(
+        approve=boolean, approver_=named, decision=hash_, expires_at_ms=count, nonce=nonce, policy_set=hash_, proposal=hash_,
+        roster_=hash_))),
     11: ("approval_outcome", record(outcome=words("approved denied expired withdrawn"), pending=hash_,
                                     released_=some_amounts, votes_=some(hash_))),
     12: ("delegation", record(child=hash_, origin=origin)),
     13: ("delegation_result", record(answer_=hash_, delegation=hash_, head=hash_, reason=end, seq=count, spent=amounts)),
     14: ("compensation_halt", record(at=hash_, cause=text, detail_=hash_, to=hash_)),
-    15: ("in_doubt_resolution", record(by_=named, dispatch=hash_, note_=hash_, verdict=words("happened not_done"))),
+    15: ("in_doubt_resolution", record(by_=named, cost=amounts, dispatch=hash_, note_=hash_, verdict=words("happened not_done"))),
     16: ("skill", record(definition=record(budget=amounts, effect_ceiling=effect, instructions=text, name=text,
                                            parameters=anything, tools=array(pattern), version=text), hash=hash_)),
     17: ("routing", record(evidence=record(alternatives=array(route), confidence_bp=small, decision_hash=hash_,
                                            selected=route), latency_ms=count, status=text, turn=hash_)),
     18: ("erasure", record(blobs=array(record(commitment=hash_, entry=hash_)), by=named, reason=text)),
     19: ("checkpoint", record(length=count, position=count, root=hash_)),
-    20: ("resumed", record(in_doubt_=some(hash_), turn_=hash_)),
+    20: ("resumed", record(contracts=array(hash_), debited=amounts, in_doubt_=some(hash_), policy_set=hash_,
+                          turn_=hash_)),
     21: ("terminated", record(answer_=hash_, detail_=text, reason=end, spent=amounts)),
     64: ("genesis", record(nonce=nonce, runtime=null_or(named), software=text)),
     65: ("trust_root", record(change=words("added removed"), roles=array(role), root=named)),
