@@ -151,6 +151,8 @@ fn sealed_json_is_written_in_one_way_and_what_is_ambiguous_is_refused() {
         let Some(sealed) = vector["sealed"].as_str() else { continue };
         let value = parse(sealed.as_bytes(), 1 << 16).unwrap();
         assert_eq!(canonical_value(&value).unwrap(), sealed.as_bytes(), "sealing again changes nothing");
+        let read: Value = serde_json::from_str(sealed).unwrap();
+        assert_eq!(read, value, "what can be sealed can be read");
         let other = serde_json_canonicalizer::to_vec(&value).unwrap();
         assert_eq!(other, sealed.as_bytes(), "another canonicaliser agrees");
     }

@@ -9,7 +9,7 @@ import nacl.bindings
 import nacl.exceptions
 from blake3 import blake3
 
-MAX_DEPTH = 128
+MAX_DEPTH = 127
 MAX_INTEGER = 2**53 - 1
 ZERO = "0" * 64
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
