@@ -7,7 +7,7 @@ use super::{
     record::{Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord, TrustChange, TrustRoot},
 };
 use crate::{
-    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, domain},
+    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, canonical_value, domain},
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
     policy::Roster,
 };
@@ -116,7 +116,7 @@ impl AuthorityState {
             Kind::TrustRoot => self.change_trust(entry.body()?),
             Kind::KeyRotation => self.rotate(entry.body()?)?,
             Kind::Revocation => self.revoke(&entry.body()?)?,
-            Kind::PolicySet => self.policy_set = Some(entry.body::<PolicySetRecord>()?.hash),
+            Kind::PolicySet => self.set_policies(&entry.body()?)?,
             Kind::Roster => self.set_roster(entry.body()?)?,
             _ => {}
         }
@@ -163,6 +163,14 @@ impl AuthorityState {
         self.need(&by, Role::WritIssuer)?;
         by.verify(Purpose::Revocation, record.statement.hash()?.as_bytes(), &record.signature)?;
         self.revoked.insert(record.statement.writ);
+        Ok(())
+    }
+
+    fn set_policies(&mut self, record: &PolicySetRecord) -> Result<(), AuthorityError> {
+        if PolicySetHash(domain::POLICY_SET.hash(&[&canonical_value(&record.definition)?])) != record.hash {
+            return Err(AuthorityError::Definition);
+        }
+        self.policy_set = Some(record.hash);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod entries;
 mod export;
 mod file;
 mod fixture;
+mod forged;
 mod hashes;
 mod ids;
 mod run;

@@ -297,7 +297,11 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             let note = blob("seen on the statement", 20);
             let (by, commitment) = (Some(OPERATOR.named()), Some(note.commitment()));
             let verdict = HappenedVerdict::Happened;
-            Draft::seal(kind, &InDoubtResolution { by, cost: amounts(), dispatch: id(3), note: commitment, verdict }, vec![note])
+            Draft::seal(
+                kind,
+                &InDoubtResolution { by, cost: amounts(), dispatch: id(3), note: commitment, verdict },
+                vec![note],
+            )
         }
         Kind::Skill => {
             let definition = skill();

@@ -68,7 +68,7 @@ fn worlds_have_the_recorded_roots() {
     let mut world = World::default();
     let many = |range: std::ops::Range<u32>, version: u64, there: bool| {
         range.map(move |n| {
-            let value = there.then(|| Commitment([n as u8; 32]));
+            let value = there.then_some(Commitment([n as u8; 32]));
             (resource("many", &format!("{n} \u{e9}\u{1f600}")), version, value)
         })
     };
