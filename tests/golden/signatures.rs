@@ -37,6 +37,12 @@ const SMALL_ORDER: [&str; 10] = [
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ];
 
+/// Points of large order whose y is written with the field's order added.
+const UNREDUCED: [&str; 2] = [
+    "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "f7ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+];
+
 fn bytes<const N: usize>(text: &str) -> [u8; N] {
     std::array::from_fn(|at| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap())
 }
@@ -94,6 +100,10 @@ fn signatures_are_domain_separated_and_strictly_verified() {
         small_r.0[..32].copy_from_slice(&bytes::<32>(small));
         refuse(&key, &digest, &small_r, "R of small order");
         assert!(small.parse::<PublicKey>().is_err(), "{small}");
+    }
+    for unreduced in UNREDUCED {
+        assert!(unreduced.parse::<PublicKey>().is_err(), "{unreduced}");
+        refused.push(vector(unreduced, Purpose::Writ, "writ", &digest, &good, "a key in another form"));
     }
     assert!(refused.iter().all(|vector| vector["valid"] == false), "{refused:?}");
     vectors.extend(refused);
