@@ -34,12 +34,10 @@ pub use ids::{
 pub use normalise::{Normalised, normalise};
 pub use parse::{ParseError, ParseErrorKind, parse};
 pub(crate) use words::words;
-pub use write::{CanonError, canonical_value, to_canonical, to_canonical_record};
+pub use write::{CanonError, canonical_value, to_canonical};
 
-/// The deepest nesting of arrays and objects that sealed JSON may have.
-pub const MAX_DEPTH: usize = 128;
-/// The deepest nesting that a record may have: readers of records are other libraries, which stop at 128 or before.
-pub const MAX_RECORD_DEPTH: usize = 120;
+/// The deepest nesting of arrays and objects that sealed JSON may have: what `serde_json` reads back.
+pub const MAX_DEPTH: usize = 127;
 /// The largest integer that sealed JSON carries as a number, 2^53 − 1; larger ones are sent as strings.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// The most bytes that one record may have.

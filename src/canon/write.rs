@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{MAX_DEPTH, MAX_RECORD_BYTES, MAX_RECORD_DEPTH, key, number};
+use super::{MAX_DEPTH, key, number};
 
 /// Keys with this prefix mean something to `serde_json` when certain features are on, so they are refused.
 pub(super) const RESERVED_KEY: &str = "$serde_json::private::";
@@ -43,8 +43,8 @@ pub enum CanonError {
         /// The key.
         key: String,
     },
-    /// Nesting beyond [`MAX_DEPTH`], or in a record beyond [`MAX_RECORD_DEPTH`].
-    #[error("nested too deep: the limit is {MAX_DEPTH}, and {MAX_RECORD_DEPTH} in a record")]
+    /// Nesting beyond [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH}")]
     TooDeep,
     /// More bytes than the limit for this kind of value.
     #[error("{bytes} bytes, and the limit is {limit}")]
@@ -73,23 +73,7 @@ impl serde::ser::Error for CanonError {
 /// # Errors
 /// See [`CanonError`].
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    write(value, MAX_DEPTH)
-}
-
-/// Writes a record as sealed JSON: nested at most [`MAX_RECORD_DEPTH`] deep, and of at most [`MAX_RECORD_BYTES`].
-///
-/// # Errors
-/// See [`CanonError`].
-pub fn to_canonical_record<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let record = write(value, MAX_RECORD_DEPTH)?;
-    if record.len() > MAX_RECORD_BYTES {
-        return Err(CanonError::TooLarge { bytes: record.len(), limit: MAX_RECORD_BYTES });
-    }
-    Ok(record)
-}
-
-fn write<T: Serialize + ?Sized>(value: &T, max_depth: usize) -> Result<Vec<u8>, CanonError> {
-    let mut writer = Writer { out: Vec::with_capacity(1024), depth: 0, max_depth };
+    let mut writer = Writer { out: Vec::with_capacity(1024), depth: 0 };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
@@ -105,13 +89,12 @@ pub fn canonical_value(value: &Value) -> Result<Vec<u8>, CanonError> {
 struct Writer {
     out: Vec<u8>,
     depth: usize,
-    max_depth: usize,
 }
 
 impl Writer {
     fn enter(&mut self, open: u8) -> Result<(), CanonError> {
         self.depth += 1;
-        if self.depth > self.max_depth {
+        if self.depth > MAX_DEPTH {
             return Err(CanonError::TooDeep);
         }
         self.out.push(open);

@@ -11,7 +11,7 @@ pub enum KeyError {
     /// The text is not 64 hexadecimal digits.
     #[error("public key: {0}")]
     Hex(#[from] HexError),
-    /// The bytes are no point of the curve.
+    /// The bytes are no point of the curve, or not the one form in which it is written.
     #[error("`{key}` is not an ed25519 public key")]
     NotAKey {
         /// The bytes in hex.
@@ -41,9 +41,13 @@ impl PublicKey {
     /// Reads a key.
     ///
     /// # Errors
-    /// When the bytes are not a point of the curve, or one of small order.
+    /// When the bytes are not a point of the curve in its one form (RFC 8032 § 5.1.3), or one of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotAKey { key: canon::encode(bytes) })?;
+        let not_a_key = || KeyError::NotAKey { key: canon::encode(bytes) };
+        let key = VerifyingKey::from_bytes(bytes).map_err(|_| not_a_key())?;
+        if !is_reduced(bytes) {
+            return Err(not_a_key());
+        }
         if key.is_weak() { Err(KeyError::Weak { key: canon::encode(bytes) }) } else { Ok(Self(key)) }
     }
 
@@ -65,6 +69,12 @@ impl PublicKey {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0.verify_strict(&purpose.message(digest), &signature).map_err(|_| SignatureError { key: *self })
     }
+}
+
+/// Whether the y coordinate is below the field's order, 2^255 − 19: a key would have two forms, and two ids, otherwise.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let [lowest, middle @ .., highest] = bytes;
+    *lowest < 0xed || middle.iter().any(|byte| *byte != 0xff) || highest & 0x7f != 0x7f
 }
 
 impl std::hash::Hash for PublicKey {

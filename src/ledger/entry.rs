@@ -4,7 +4,7 @@ use super::{Header, HeaderError, Kind};
 use crate::{
     canon::{
         Blob, Bytes, CanonError, Commitment, EntryId, MAX_ENTRY_BLOB_BYTES, MAX_RECORD_BYTES, RecordHash, domain,
-        encode, to_canonical_record,
+        encode, to_canonical,
     },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
@@ -27,7 +27,10 @@ impl Draft {
     /// When the record cannot be sealed, has more than [`MAX_RECORD_BYTES`], does not name a blob, or the blobs have more
     /// than [`MAX_ENTRY_BLOB_BYTES`].
     pub fn seal<T: Serialize>(kind: Kind, body: &T, blobs: Vec<Blob>) -> Result<Self, CanonError> {
-        let record = to_canonical_record(body)?;
+        let record = to_canonical(body)?;
+        if record.len() > MAX_RECORD_BYTES {
+            return Err(CanonError::TooLarge { bytes: record.len(), limit: MAX_RECORD_BYTES });
+        }
         let bytes = blobs.iter().map(|blob| blob.bytes.len()).sum();
         if bytes > MAX_ENTRY_BLOB_BYTES {
             return Err(CanonError::TooLarge { bytes, limit: MAX_ENTRY_BLOB_BYTES });

@@ -46,10 +46,12 @@ impl AuthorityLog {
             opened: HashMap::new(),
             unknown: Vec::new(),
         };
+        let mut before = None;
         for entry in entries {
-            if let Err(reason) = log.push(&entry) {
+            if let Err(reason) = follows(&entry, before).and_then(|()| log.push(&entry)) {
                 return Err(at(&entry, reason).into());
             }
+            before = Some((entry.header.seq, entry.id()));
         }
         Ok(log)
     }
@@ -141,6 +143,17 @@ impl AuthorityLog {
     /// How a run was opened.
     pub fn opened(&self, trajectory: &TrajectoryId) -> Option<&RunOpened> {
         self.opened.get(trajectory)
+    }
+}
+
+/// Checks that no entry is there twice, and that neighbours are linked. Between others are those that no run refers to.
+fn follows(entry: &Entry, before: Option<(u64, EntryId)>) -> Result<(), FaultKind> {
+    let header = &entry.header;
+    match before {
+        Some((seq, _)) if header.seq <= seq => Err(FaultKind::Seq { expected: seq + 1 }),
+        Some((seq, id)) if header.seq == seq + 1 && header.parent != id => Err(FaultKind::Parent),
+        None if header.parent != EntryId::ZERO => Err(FaultKind::Parent),
+        _ => Ok(()),
     }
 }
 

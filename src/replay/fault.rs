@@ -72,6 +72,12 @@ pub enum FaultKind {
     /// An outcome whose proposal was not staged.
     #[error("proposal {} was carried out and its decision is not `staged`", .0.short())]
     NotStaged(ProposalId),
+    /// A refusal or a request for approval whose decision is another.
+    #[error("the decision of its proposal is not `{expected}`")]
+    Status {
+        /// What it would be.
+        expected: &'static str,
+    },
     /// An outcome without a dispatch, or with one that has an outcome already.
     #[error("it refers to dispatch {}, which is not there or has an outcome already", .0.short())]
     Dispatch(EntryId),

@@ -234,9 +234,18 @@ impl<'a> Replayer<'a> {
             Kind::Rejection => {
                 if let Rejection::Refused(proposal) = entry.body()? {
                     self.proposal(&proposal)?;
+                    if !matches!(proposal.decision.status, Status::Rejected(_)) {
+                        return Err(FaultKind::Status { expected: "rejected" });
+                    }
                 }
             }
-            Kind::PendingApproval => self.proposal(&entry.body::<PendingApproval>()?.proposal)?,
+            Kind::PendingApproval => {
+                let proposal = entry.body::<PendingApproval>()?.proposal;
+                self.proposal(&proposal)?;
+                if !matches!(proposal.decision.status, Status::Suspended { .. }) {
+                    return Err(FaultKind::Status { expected: "suspended" });
+                }
+            }
             Kind::InDoubtResolution => {
                 let resolution: InDoubtResolution = entry.body()?;
                 self.dispatches.settled(resolution.dispatch)?;

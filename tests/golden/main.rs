@@ -1,0 +1,25 @@
+//! The golden vectors hold: what an implementor in another language checks against, and what no change may alter.
+//!
+//! Every vector is made anew and compared with its file byte for byte. `THYMOS_BLESS=1 cargo test --test golden` writes
+//! the files; a change of one that was released is a change of the format.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on should stop there"
+)]
+
+mod authority;
+mod canonical;
+mod entries;
+mod export;
+mod file;
+mod fixture;
+mod forged;
+mod hashes;
+mod ids;
+mod run;
+mod signatures;
+mod tools;
+mod worlds;
+mod writs;

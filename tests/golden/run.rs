@@ -1,0 +1,349 @@
+//! A record of every kind that stands on a run's trajectory.
+
+use openthymos::{
+    canon::{
+        Blob, BusinessKeyHash, CheckpointHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId, TrajectoryId,
+        WorldRoot,
+    },
+    commit::{Commit, DeltaOp, Observation, Origin, Undo},
+    crypto::Purpose,
+    intent::{IntentKind, IntentRecord},
+    ledger::{
+        Draft, Kind,
+        record::{
+            ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult,
+            Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
+            MalformedRequest, Outcome, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
+            StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement, WhatHappened,
+        },
+    },
+    proposal::{
+        ApprovalEvidence, AssertedVerdict, Code, Decision, Plan, PolicyTrace, Proposal, Quote, Read, Refusal, Resolved,
+        RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
+    },
+    world::ResourceId,
+    writ::{Amounts, Skill},
+};
+use serde_json::json;
+
+use crate::{
+    authority::{contract, policies, roster},
+    fixture::{AGENT, APPROVER, NOW_MS, OPERATOR, blob},
+    writs,
+};
+
+pub fn store() -> StoreId {
+    openthymos::ledger::AuthorityState::store_id(&crate::authority::genesis().record)
+}
+
+fn args() -> Blob {
+    blob(json!({"amount": 5, "to": "bob"}), 1)
+}
+
+fn rationale() -> Blob {
+    blob("the invoice is due", 2)
+}
+
+pub fn intent() -> IntentRecord {
+    IntentRecord {
+        args: args().commitment(),
+        author: "cognition".into(),
+        kind: IntentKind::Act,
+        nonce: Nonce([3; 16]),
+        rationale: Some(rationale().commitment()),
+        target: "pay".parse().unwrap(),
+    }
+}
+
+pub fn start(from: Option<Link>) -> StartStatement {
+    let task = blob("pay the bills", 4).commitment();
+    StartStatement { from, nonce: Nonce([4; 16]), store: store(), task, writ: writs::root().id().unwrap() }
+}
+
+pub fn trajectory() -> TrajectoryId {
+    start(None).trajectory().unwrap()
+}
+
+fn run_start(from: Option<Link>) -> RunStart {
+    let start = start(from);
+    RunStart {
+        chain: vec![writs::signed(writs::root(), OPERATOR)],
+        contracts: vec![contract().hash().unwrap()],
+        policy_set: policies().hash(),
+        signature: AGENT.secret().sign(Purpose::Start, start.trajectory().unwrap().as_bytes()),
+        start,
+    }
+}
+
+fn resource(id: &str) -> ResourceId {
+    ResourceId::new("account", id).unwrap()
+}
+
+fn amounts() -> Amounts {
+    Amounts { tool_calls: 1, wall_clock_ms: 30_000, ..Amounts::ZERO }
+}
+
+/// A decision that uses every optional member.
+pub fn decision(status: Status) -> Decision {
+    Decision {
+        approvals: vec![ApprovalEvidence {
+            approved: vec![key(APPROVER)],
+            channel: "finance".into(),
+            denied: vec![key(OPERATOR)],
+            operator_present: true,
+            quorum: 2,
+            roster: Some(roster().hash().unwrap()),
+        }],
+        asserted_schema: true,
+        balances: vec![Amounts { tokens: 1_000, tool_calls: 9, usd_millicents: 500, wall_clock_ms: 60_000 }],
+        clock_ms: Some(NOW_MS - 1),
+        compiler: 1,
+        now_ms: NOW_MS,
+        policy_set: policies().hash(),
+        quote: Some(Quote {
+            arguments: None,
+            compensable: true,
+            cost: amounts(),
+            key: Some(BusinessKeyHash([5; 32])),
+            precondition: None,
+            probe: Some(FileHash([6; 32])),
+            reads: vec![
+                Read { resource: resource("bob"), value: Some(blob(10, 7).commitment()), version: 2 },
+                Read { resource: resource("eve"), value: None, version: 0 },
+            ],
+        }),
+        status,
+        trace: PolicyTrace {
+            asserted: vec![AssertedVerdict { policy: 0, verdict: Verdict::Permit }],
+            failed: vec![2],
+            fired: vec![0],
+            unknown: vec![1],
+        },
+    }
+}
+
+fn key(party: crate::fixture::Party) -> KeyId {
+    party.secret().public_key().id()
+}
+
+pub fn resolved(plan: Plan) -> Resolved {
+    let (intent, writ) = (intent().id().unwrap(), writs::root().id().unwrap());
+    Resolved::new(trajectory(), intent, writ, contract().hash().unwrap(), plan).unwrap()
+}
+
+pub fn proposal(status: Status) -> Proposal {
+    Proposal {
+        decision: decision(status),
+        intent: intent(),
+        resolved: Some(resolved(Plan::Call)),
+        writ: writs::root().id().unwrap(),
+    }
+}
+
+pub fn vote() -> VoteStatement {
+    let proposal = proposal(suspended());
+    VoteStatement {
+        approve: true,
+        approver: Some(APPROVER.named()),
+        decision: proposal.decision.hash().unwrap(),
+        expires_at_ms: NOW_MS + 3_600_000,
+        nonce: Nonce([9; 16]),
+        policy_set: policies().hash(),
+        proposal: proposal.resolved.unwrap().id,
+        roster: Some(roster().hash().unwrap()),
+    }
+}
+
+fn suspended() -> Status {
+    Status::Suspended { channel: "finance".into(), reason: "a large amount".into() }
+}
+
+pub fn skill() -> Skill {
+    Skill {
+        budget: amounts(),
+        effect_ceiling: openthymos::contract::Effect::Write,
+        instructions: "Pay what is due, nothing else.".into(),
+        name: "payments".into(),
+        parameters: json!({"type": "object"}),
+        tools: vec!["pay".parse().unwrap(), "kv_*".parse().unwrap()],
+        version: "1".into(),
+    }
+}
+
+fn branch_point() -> BranchPoint {
+    BranchPoint { entry: EntryId([1; 32]), seq: 7, trajectory: trajectory() }
+}
+
+fn commit() -> (Commit, Vec<Blob>) {
+    let (output, created, replaced) = (blob(json!({"receipt": "9007199254740993"}), 11), blob(5, 12), blob(15, 13));
+    let undo = blob(json!({"receipt": "9007199254740993"}), 14);
+    let delta = vec![
+        DeltaOp::Create { resource: resource("eve"), value: created.commitment() },
+        DeltaOp::Replace { resource: resource("bob"), value: replaced.commitment(), version: 2 },
+        DeltaOp::Delete { resource: resource("old"), version: 1 },
+    ];
+    let commit = Commit {
+        compensates: Some(EntryId([2; 32])),
+        cost: amounts(),
+        delta,
+        observation: Observation { normalised: vec!["/receipt".into()], output: output.commitment() },
+        origin: Origin::Dispatch(EntryId([3; 32])),
+        undo: Some(Undo { args: undo.commitment(), tool: "refund".parse().unwrap() }),
+        world_root: WorldRoot([4; 32]),
+    };
+    (commit, vec![created, replaced, output, undo])
+}
+
+fn route(name: &str) -> RouteEstimate {
+    RouteEstimate { cost_usd_millicents: 12, latency_ms: 800, route: name.into() }
+}
+
+/// A record of `kind` that uses its optional members, with the blobs that it introduces.
+pub fn draft(kind: Kind) -> Option<Draft> {
+    let id = |byte: u8| EntryId([byte; 32]);
+    let sealed = match kind {
+        Kind::Root => Draft::seal(kind, &run_start(None), vec![blob("pay the bills", 4)]),
+        Kind::Branch => {
+            let run = run_start(Some(Link::Branch(branch_point())));
+            Draft::seal(kind, &BranchStart { run, world_root: WorldRoot([4; 32]) }, vec![blob("pay the bills", 4)])
+        }
+        Kind::TurnStart => {
+            let reserved = Amounts { tokens: 500, usd_millicents: 20, ..Amounts::ZERO };
+            Draft::seal(kind, &TurnStart { cognition: "mock/1".into(), omitted: 3, reserved, step: 0 }, vec![])
+        }
+        Kind::Turn => {
+            let (answer, message, reason, text) =
+                (blob("done", 5), blob("no answer", 6), blob("not a tool", 7), blob("I pay", 8));
+            let carry = blob(json!({"thinking": "…"}), 9);
+            let turn = Turn {
+                answer: Some(answer.commitment()),
+                answered_by: Some("mock/2".into()),
+                carry: Some(carry.commitment()),
+                error: Some(TurnError { code: "timeout".into(), message: message.commitment() }),
+                intents: vec![intent()],
+                malformed: vec![MalformedRequest { index: 1, reason: reason.commitment() }],
+                start: id(1),
+                text: Some(text.commitment()),
+                tokens: Some(TokenUsage { cached: 100, input: 400, output: 20, reasoning: 0 }),
+                usage: Amounts { tokens: 420, usd_millicents: 17, ..Amounts::ZERO },
+            };
+            Draft::seal(kind, &turn, vec![args(), rationale(), answer, carry, message, reason, text])
+        }
+        Kind::Dispatch => {
+            let dispatch = Dispatch { compensates: None, proposal: proposal(Status::Staged), reserved: amounts() };
+            Draft::seal(kind, &dispatch, vec![args(), rationale()])
+        }
+        Kind::Commit => {
+            let (commit, blobs) = commit();
+            Draft::seal(kind, &commit, blobs)
+        }
+        Kind::Failure => {
+            let detail = blob("connection reset", 15);
+            let failure = Failure {
+                cause: FailureCause::ToolFailed,
+                cost: amounts(),
+                detail: Some(detail.commitment()),
+                effect: WhatHappened::Unknown,
+                observation: None,
+                origin: Origin::Dispatch(id(3)),
+                undo: None,
+            };
+            Draft::seal(kind, &failure, vec![detail])
+        }
+        Kind::Rejection => {
+            let refusal = Refusal::new(Stage::Budget, Code::BudgetExceeded).at("tool_calls").asked(1).allowed(0);
+            let refused = Rejection::Refused(proposal(Status::Rejected(refusal)));
+            Draft::seal(kind, &refused, vec![args(), rationale()])
+        }
+        Kind::PendingApproval => {
+            let pending = PendingApproval { expires_at_ms: Some(NOW_MS + 86_400_000), proposal: proposal(suspended()) };
+            Draft::seal(kind, &pending, vec![])
+        }
+        Kind::Vote => {
+            let (note, statement) = (blob("checked the invoice", 16), vote());
+            let signature = Some(APPROVER.secret().sign(Purpose::Vote, statement.hash().unwrap().as_bytes()));
+            Draft::seal(kind, &Vote { note: Some(note.commitment()), pending: id(4), signature, statement }, vec![note])
+        }
+        Kind::ApprovalOutcome => {
+            let votes = vec![id(5), id(6)];
+            let outcome =
+                ApprovalOutcome { outcome: Outcome::Approved, pending: id(4), released: Amounts::ZERO, votes };
+            Draft::seal(kind, &outcome, vec![])
+        }
+        Kind::Delegation => {
+            let task = blob("pay bob", 17);
+            let writ = writs::root().id().unwrap();
+            let mut proposal = proposal(Status::Staged);
+            proposal.resolved = Some(resolved(Plan::Delegate { task: task.commitment(), writ }));
+            let delegated = Delegated { child: TrajectoryId([7; 32]), origin: Origin::Proposal(proposal) };
+            Draft::seal(kind, &delegated, vec![args(), rationale(), task])
+        }
+        Kind::DelegationResult => {
+            let answer = blob("paid", 18);
+            let result = DelegationResult {
+                answer: Some(answer.commitment()),
+                delegation: id(7),
+                head: id(8),
+                reason: EndReason::Completed,
+                seq: 12,
+                spent: amounts(),
+            };
+            Draft::seal(kind, &result, vec![answer])
+        }
+        Kind::CompensationHalt => {
+            let detail = blob("the receipt is gone", 19);
+            let (cause, commitment) = ("not_compensable".into(), Some(detail.commitment()));
+            Draft::seal(kind, &CompensationHalt { at: id(9), cause, detail: commitment, to: id(10) }, vec![detail])
+        }
+        Kind::InDoubtResolution => {
+            let note = blob("seen on the statement", 20);
+            let (by, commitment) = (Some(OPERATOR.named()), Some(note.commitment()));
+            let verdict = HappenedVerdict::Happened;
+            Draft::seal(
+                kind,
+                &InDoubtResolution { by, cost: amounts(), dispatch: id(3), note: commitment, verdict },
+                vec![note],
+            )
+        }
+        Kind::Skill => {
+            let definition = skill();
+            let hash = definition.hash().unwrap();
+            Draft::seal(kind, &SkillBound { definition, hash }, vec![])
+        }
+        Kind::Routing => {
+            let evidence = RoutingEvidence {
+                alternatives: vec![route("small"), route("large")],
+                confidence_bp: 8_700,
+                decision_hash: StatementHash([11; 32]),
+                selected: route("medium"),
+            };
+            let outcome = RoutingOutcome { evidence, latency_ms: 912, status: "ok".into(), turn: id(11) };
+            Draft::seal(kind, &outcome, vec![])
+        }
+        Kind::Erasure => {
+            let blobs = vec![Erased { commitment: args().commitment(), entry: id(12) }];
+            Draft::seal(kind, &Erasure { blobs, by: OPERATOR.named(), reason: "request 17".into() }, vec![])
+        }
+        Kind::Checkpoint => {
+            Draft::seal(kind, &Checkpoint { length: 18, position: 40, root: CheckpointHash([13; 32]) }, vec![])
+        }
+        Kind::Resumed => {
+            let resumed = Resumed {
+                contracts: vec![contract().hash().unwrap()],
+                debited: Amounts { tokens: 500, usd_millicents: 20, ..Amounts::ZERO },
+                in_doubt: vec![id(3)],
+                policy_set: policies().hash(),
+                turn: Some(id(1)),
+            };
+            Draft::seal(kind, &resumed, vec![])
+        }
+        Kind::Terminated => {
+            let answer = blob("all paid", 22);
+            let (commitment, detail) = (Some(answer.commitment()), Some("tool_calls".into()));
+            let reason = EndReason::BudgetExhausted;
+            Draft::seal(kind, &Terminated { answer: commitment, detail, reason, spent: amounts() }, vec![answer])
+        }
+        _ => return None,
+    };
+    Some(sealed.unwrap())
+}

@@ -1,0 +1,149 @@
+"""The entries of one run: links, authority, proposals, effects and outcomes, and the fold of commits."""
+
+import shapes
+from sealed import ZERO, Refused, hashed_json, verifies
+from world import World
+from writs import check_chain
+
+AFTER_END = (15, 18, 19)
+
+
+class Run:
+    def __init__(self, authority, trajectory):
+        self.authority, self.trajectory = authority, trajectory
+        self.at_epoch = 0
+        self.next_seq, self.head = 0, ZERO
+        self.base_seq, self.world = 0, World()
+        self.writ = None
+        self.dispatches, self.in_doubt = set(), set()
+        self.turn, self.ended = None, False
+        self.missing, self.incomplete = {}, []
+
+    def push(self, entry):
+        header = entry.header
+        if header["store"] != self.authority.store or header["trajectory"] != self.trajectory:
+            raise Refused("trajectory", "of another store or trajectory")
+        if (entry.seq, header["parent"]) != (self.next_seq, self.head):
+            raise Refused("order", f"expected seq {self.next_seq} after {self.head[:12]}")
+        entry.check()
+        entry.check_signature(self.epoch(header["authority"]).keys)
+        if header["base_seq"] != self.base_seq:
+            raise Refused("base_seq", f"the last commit was {self.base_seq}")
+        for commitment in entry.erased:
+            self.missing[commitment] = entry
+        self.fold(entry)
+        self.head, self.next_seq = entry.id, entry.seq + 1
+
+    def epoch(self, wanted):
+        epochs = self.authority.epochs
+        while epochs[self.at_epoch].epoch != wanted:
+            self.at_epoch += 1
+            if self.at_epoch == len(epochs):
+                raise Refused("epoch", "not there, or before that of the entry before")
+        return epochs[self.at_epoch]
+
+    def fold(self, entry):
+        kind, body = entry.kind, entry.body
+        if kind not in shapes.KINDS:
+            self.incomplete.append(f"{entry} is of an unknown kind")
+            return
+        if kind >= 64 or (self.writ is None) != (kind in (1, 2)):
+            raise Refused("place", "an entry of this kind does not belong here")
+        if self.ended and kind not in AFTER_END:
+            raise Refused("place", "after the end of the run")
+        if kind == 1:
+            self.begin(body)
+        elif kind == 2:
+            self.begin(body["run"])
+            self.incomplete.append("the run is a branch, and its parent is not in the file")
+        elif kind == 3:
+            self.turn = entry.id
+        elif kind == 4:
+            if self.turn is None or self.turn != body["start"]:
+                raise Refused("turn", "not the one that is open")
+            self.turn = None
+        elif kind == 5:
+            self.proposal(body["proposal"], "staged")
+            self.dispatches.add(entry.id)
+        elif kind == 6:
+            self.outcome(body["origin"], entry, False)
+            self.world.apply(body["delta"])
+            if self.world.root() != body["world_root"]:
+                raise Refused("world_root", f"is {self.world.root()}")
+            self.base_seq = entry.seq
+        elif kind == 7:
+            self.outcome(body["origin"], entry, body["effect"] == "unknown")
+        elif kind == 8 and "refused" in body:
+            self.proposal(body["refused"], "rejected")
+        elif kind == 9:
+            self.proposal(body["proposal"], "suspended")
+        elif kind == 15:
+            self.settle(body["dispatch"])
+        elif kind == 18:
+            for erased in body["blobs"]:
+                self.missing.pop(erased["commitment"], None)
+        elif kind == 20:
+            if self.turn != body.get("turn"):
+                raise Refused("turn", "not the one that is open")
+            self.turn = None
+        elif kind == 21:
+            self.ended = True
+
+    def begin(self, body):
+        start, signed = body["start"], body["chain"]
+        ids = check_chain(signed)
+        if hashed_json("trajectory", start) != self.trajectory:
+            raise Refused("start", "not the one of the trajectory's id")
+        if start["store"] != self.authority.store or start["writ"] != ids[-1]:
+            raise Refused("start", "of another store or writ")
+        if not verifies(signed[-1]["writ"]["subject"]["key"], "start", self.trajectory, body["signature"]):
+            raise Refused("start", "not signed by the writ's subject")
+        self.authority.epochs[self.at_epoch].need(signed[0]["writ"]["issuer"]["key"], "writ_issuer")
+        if self.authority.opened.get(self.trajectory) != ids[-1]:
+            raise Refused("start", "the run's opening is not recorded")
+        self.writ = ids[-1]
+
+    def proposal(self, proposal, status):
+        found = proposal["decision"]["status"]
+        if (found if isinstance(found, str) else next(iter(found))) != status:
+            raise Refused("status", f"is not {status}")
+        if proposal["writ"] != self.writ:
+            raise Refused("proposal", "under another writ")
+        resolved = proposal.get("resolved")
+        if resolved is None:
+            if status == "staged":
+                raise Refused("proposal", "staged and not resolved")
+            return
+        contract = self.authority.contracts.get(resolved["contract"])
+        if contract is None or contract["name"] != proposal["intent"]["target"]:
+            raise Refused("contract", "not in the file, or of another tool")
+        identity = {"contract": resolved["contract"], "intent": hashed_json("intent", proposal["intent"]),
+                    "plan": resolved["plan"], "trajectory": self.trajectory, "writ": self.writ}
+        if hashed_json("proposal", identity) != resolved["id"]:
+            raise Refused("proposal", "the id is not that of its contents")
+
+    def outcome(self, origin, entry, in_doubt):
+        if "proposal" in origin:
+            self.proposal(origin["proposal"], "staged")
+            contract = self.authority.contracts[origin["proposal"]["resolved"]["contract"]]
+            if contract["touches"] == "host" and contract["effect"] != "read":
+                raise Refused("dispatch", "a host effect without one")
+            return
+        dispatch = origin["dispatch"]
+        if dispatch not in self.dispatches:
+            raise Refused("dispatch", "not there, or with an outcome already")
+        self.dispatches.remove(dispatch)
+        if in_doubt:
+            self.in_doubt.add(dispatch)
+
+    def settle(self, dispatch):
+        if dispatch not in self.dispatches | self.in_doubt:
+            raise Refused("dispatch", "not in doubt")
+        self.dispatches.discard(dispatch)
+        self.in_doubt.discard(dispatch)
+
+    def finish(self):
+        if self.writ is None:
+            raise Refused("run", "there is no entry")
+        for commitment, entry in self.missing.items():
+            raise Refused("erasure", f"{entry} lacks the value {commitment}, which no erasure names")

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Changes a golden export in many ways, and expects each to be refused.
+
+First without any key: single bytes, and lines dropped, swapped, doubled and cut. Then as somebody who holds the runtime's
+key, and makes every hash, link and signature right again: what is left to refuse then is what the entries say.
+"""
+
+import json
+import pathlib
+import random
+import re
+import sys
+
+import nacl.signing
+
+from entries import FIELDS, read_header
+from sealed import ZERO, hashed, hashed_json, message, seal
+from verify import Fault, verify
+
+GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
+RUNTIME = nacl.signing.SigningKey(bytes([3] * 32))
+
+
+def refused(data, case):
+    try:
+        verify(data)
+    except Fault as fault:
+        return str(fault)
+    raise SystemExit(f"verified, and should not: {case}")
+
+
+def without_a_key(data, positions):
+    count = 0
+    chance = random.Random(1)
+    for at in range(0, len(data), max(1, len(data) // positions)):
+        for byte in (data[at] ^ 1, data[at] ^ 0x80, chance.randrange(256)):
+            if byte != data[at]:
+                refused(data[:at] + bytes([byte]) + data[at + 1 :], f"byte {at} as {byte}")
+                count += 1
+    lines = data.splitlines(keepends=True)
+    for at in range(len(lines)):
+        refused(b"".join(lines[:at] + lines[at + 1 :]), f"line {at + 1} dropped")
+        refused(b"".join(lines[: at + 1] + lines[at:]), f"line {at + 1} doubled")
+        refused(b"".join(lines[:at]), f"cut before line {at + 1}")
+        refused(b"".join(lines[:at]) + lines[at][:-1], f"cut in line {at + 1}")
+        refused(b"".join(lines[:at] + [b" " + lines[at]] + lines[at + 1 :]), f"a space before line {at + 1}")
+        count += 5
+        if at + 1 < len(lines):
+            refused(b"".join(lines[:at] + [lines[at + 1], lines[at]] + lines[at + 2 :]), f"line {at + 1} swapped")
+            count += 1
+    refused(data + b"\n", "an empty line at the end")
+    refused(data + lines[-1], "a second head")
+    return count + 2
+
+
+class Forged:
+    """An export taken apart, to be changed and put together again by whoever holds the runtime's key."""
+
+    def __init__(self, data):
+        lines = [json.loads(line) for line in data.splitlines()]
+        self.start, self.head = lines[0]["export"], lines[-1]["head"]
+        self.entries = []
+        for line in lines[1:-1]:
+            line = line["entry"]
+            header = read_header(bytes.fromhex(line["header"]))
+            old = hashed("entry", bytes.fromhex(line["header"]))
+            self.entries.append({"header": header, "body": json.loads(line["record"]), "blobs": line["blobs"], "old": old})
+
+    def of_kind(self, kind, number=0):
+        return [entry for entry in self.entries if entry["header"]["kind"] == kind][number]
+
+    def bytes(self):
+        out = seal({"export": self.start}) + b"\n"
+        renamed, last, length = {ZERO: ZERO}, ZERO, 0
+        for entry in self.entries:
+            # Whoever was renamed by a change before is called by the new name.
+            text = re.sub("[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), seal(entry["body"]).decode())
+            header = dict(entry["header"], record=hashed("record", text.encode()))
+            for name in ("parent", "authority"):
+                header[name] = renamed.get(header[name], header[name])
+            data = b"".join(
+                bytes.fromhex(header[name]) if size == 32 else header[name].to_bytes(size, "big") for name, size in FIELDS
+            )
+            renamed[entry["old"]] = last = hashed("entry", data)
+            length += header["trajectory"] == self.start["trajectory"]
+            signature = RUNTIME.sign(message("entry", last)).signature.hex()
+            line = {"blobs": entry["blobs"], "header": data.hex(), "record": text, "signature": signature}
+            out += seal({"entry": line}) + b"\n"
+        statement = dict(self.head["statement"], digest=hashed("export", out), head=last, length=length)
+        signature = RUNTIME.sign(message("export head", hashed_json("statement", statement))).signature.hex()
+        return out + seal({"head": dict(self.head, signature=signature, statement=statement)}) + b"\n"
+
+
+def at(path, value):
+    """A change of one member."""
+
+    def change(body):
+        *steps, last = path.split(".")
+        for step in steps:
+            body = body[int(step) if step.isdecimal() else step]
+        last = int(last) if last.isdecimal() else last
+        body[last] = value(body[last]) if callable(value) else value
+
+    return change
+
+
+def dropped(name):
+    return lambda body: body.pop(name)
+
+
+OTHER = "ab" * 32
+# Kind, which of that kind, the change of its record, and a word of the reason.
+CHANGES = [
+    (64, 0, at("software", "other"), ""),
+    (65, 0, at("roles", ["approver"]), "writ_issuer"),
+    (65, 0, at("change", "removed"), "writ_issuer"),
+    (68, 0, at("hash", OTHER), "policy_set"),
+    (68, 0, at("definition.bundles.0.signed.policy.version", "2"), "policy_set"),
+    (70, 0, at("definition.risk", "medium"), "contract"),
+    (70, 1, at("definition.touches", "world"), "contract"),
+    (71, 0, at("writ", OTHER), "opening"),
+    (71, 0, at("trajectory", OTHER), "opening"),
+    (1, 0, at("start.task", OTHER), "not named"),
+    (1, 0, at("start.nonce", "ab" * 16), "start"),
+    (1, 0, at("signature", "ab" * 64), "subject"),
+    (1, 0, at("chain.0.writ.budget.tokens", 20_000), "signature"),
+    (1, 0, at("chain.1.writ.budget.tokens", 20_000), "budget"),
+    (1, 0, at("chain.1.writ.tenant", "other"), "tenant"),
+    (1, 0, at("chain.1.writ.budget.tokens", 9_999), "signature"),
+    (1, 0, at("chain", lambda chain: chain[1:]), "parent"),
+    (1, 0, at("chain", lambda chain: chain[:1]), "start"),
+    (4, 0, at("start", OTHER), "turn"),
+    (5, 0, at("proposal.decision.status", {"suspended": {"channel": "a", "reason": "b"}}), "status"),
+    (5, 0, at("proposal.intent.author", "other"), "proposal"),
+    (5, 0, at("proposal.intent.target", "kv_set"), "contract"),
+    (5, 0, at("proposal.resolved.contract", OTHER), "contract"),
+    (5, 0, at("proposal.resolved.id", OTHER), "proposal"),
+    (5, 0, at("proposal.writ", OTHER), "writ"),
+    (5, 0, dropped("reserved"), "shape"),
+    (5, 0, at("reserved", {"tokens": 0}), "zero"),
+    (6, 0, at("world_root", OTHER), "world_root"),
+    (6, 0, at("delta", []), "not named"),
+    (6, 0, at("delta.0.create.resource.id", "other"), "world_root"),
+    (6, 2, at("delta.0.replace.version", 2), "delta"),
+    (6, 3, at("origin.dispatch", OTHER), "dispatch"),
+    (6, 4, at("delta.0.delete.resource.kind", "other"), "delta"),
+    (7, 0, at("cause", "bored"), "shape"),
+    (7, 0, at("observation", None), "shape"),
+    (8, 0, at("refused.decision.status", "staged"), "status"),
+    (9, 0, at("proposal.decision.status", "staged"), "status"),
+    (20, 0, at("in_doubt", []), "shape"),
+    (20, 0, at("turn", OTHER), "turn"),
+    (21, 0, at("reason", "bored"), "shape"),
+]
+
+
+def with_the_runtimes_key(data):
+    count = 0
+
+    def expect(change, word, case):
+        nonlocal count
+        forged = Forged(data)
+        change(forged)
+        reason = refused(forged.bytes(), case)
+        if word not in reason:
+            raise SystemExit(f"{case}: expected a reason with `{word}`, found: {reason}")
+        count += 1
+
+    if Forged(data).bytes() != data:
+        raise SystemExit("taken apart and put together again, the export is another")
+    for kind, number, change, word in CHANGES:
+        expect(lambda forged: change(forged.of_kind(kind, number)["body"]), word, f"kind {kind}, number {number}, {word}")
+    entries = Forged(data).entries
+    for index, entry in enumerate(entries):
+        kind = entry["header"]["kind"]
+        for field, value in (("seq", 99), ("parent", OTHER), ("authority", OTHER), ("base_seq", 99), ("store", OTHER),
+                             ("trajectory", OTHER), ("signer", OTHER), ("blobs", 9), ("format", 2)):
+            # After a gap any seq and parent will do: the authority's entries that the run does not refer to are left out.
+            if field in ("seq", "parent") and kind == 71:
+                continue
+            change = lambda forged: forged.entries[index]["header"].update({field: value})
+            expect(change, "", f"{field} of entry {index}, kind {kind}")
+        # Without its end a run is one that has not ended: only what was kept elsewhere tells.
+        if kind < 64 and index + 1 < len(entries):
+            expect(lambda forged: forged.entries.pop(index), "", f"entry {index} left out, kind {kind}")
+        if entry["blobs"]:
+            expect(lambda forged: forged.entries[index]["blobs"].pop(), "blobs", f"a value of entry {index} left out")
+            commitment = hashed("blob", bytes.fromhex(entry["blobs"][0]["salt"]), entry["blobs"][0]["text"].encode())
+            erase = lambda forged: forged.entries[index]["blobs"].__setitem__(0, {"erased": commitment})
+            expect(erase, "erasure", f"a value of entry {index} erased by nobody")
+    return count
+
+
+def incomplete(data):
+    """An unknown kind is checked as far as can be, and makes the whole incomplete."""
+    forged = Forged(data)
+    forged.of_kind(20)["header"]["kind"] = 40
+    forged.of_kind(40)["body"] = {"anything": True}
+    _, run = verify(forged.bytes())
+    if not run.incomplete:
+        raise SystemExit("an unknown kind was taken for verified")
+
+
+def main():
+    data = (GOLDEN / "export.ndjson").read_bytes()
+    print(f"{without_a_key(data, 300)} changes without a key are refused")
+    print(f"{with_the_runtimes_key(data)} changes by a holder of the runtime's key are refused")
+    incomplete(data)
+    print("an unknown kind makes a verification incomplete")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
