@@ -414,3 +414,53 @@ fn a_tool_that_is_new_or_has_changed_since_the_start_can_be_used_after_a_resume(
         bodies::<Resumed>(&fixture, &id, Kind::Resumed).iter().map(|(_, body)| body.contracts.len()).collect();
     assert_eq!(added, [4; 4]);
 }
+
+#[test]
+fn one_drive_at_a_time_and_nothing_after_the_end() {
+    let (fixture, runtime, run) = open();
+    // While cognition thinks, another drive is refused and somebody closes the run.
+    let other = run.clone();
+    let thinks = Script::default().step(move |_| {
+        async move {
+            let again = other.drive(&mut Script::default(), Limits::default()).await;
+            assert!(matches!(again, Err(RunError::Driven)));
+            other.close().await.unwrap();
+            Ok(Turn::calls([Request::call("set", json!({"key": "late"}))]))
+        }
+        .boxed()
+    });
+    let mut thinks = Script { estimate: Amounts { tokens: 3, ..Amounts::ZERO }, ..thinks };
+    assert!(matches!(block_on(run.drive(&mut thinks, Limits::default())), Err(RunError::Ended)));
+    let (_, turn) = bodies::<TurnRecord>(&fixture, &run.id(), Kind::Turn).remove(0);
+    assert_eq!((turn.error.unwrap().code.as_str(), turn.usage.tokens), ("abandoned", 3));
+    assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::TurnStart, Kind::Turn, Kind::Terminated]);
+    assert_eq!(verified(&runtime, &run.id()).spent.tokens, 3);
+}
+
+#[test]
+fn a_turn_whose_drive_went_away_is_recorded_and_paid() {
+    let (fixture, runtime, run) = open();
+    let held = Amounts { tokens: 4, ..Amounts::ZERO };
+    let mut hangs = Script { estimate: held, ..Script::default().step(|_| futures::future::pending().boxed()) };
+    let dropped = run.drive(&mut hangs, Limits::default()).now_or_never();
+    assert!(dropped.is_none());
+    assert_eq!(block_on(run.spent()), (Amounts::ZERO, held));
+    drive(&run, &mut Script::default());
+    assert_eq!(block_on(run.spent()), (held, Amounts::ZERO));
+    let turns = bodies::<TurnRecord>(&fixture, &run.id(), Kind::Turn);
+    assert_eq!(turns[0].1.error.as_ref().unwrap().code, "abandoned");
+    assert!(turns[1].1.error.is_none());
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn no_model_is_asked_once_its_budget_is_used_up_whatever_it_estimates() {
+    let (_, runtime, _) = open();
+    let chain = signed(writ().budget(Amounts { tokens: 10, ..PLENTY }));
+    let spends = Turn { usage: Amounts { tokens: 10, ..Amounts::ZERO }, ..Turn::answer("done") };
+    assert_eq!(drive(&start(&runtime, &chain), &mut Script::of([spends])).why, WhyStopped::Ended(EndReason::Completed));
+    let mut asked = Script::default();
+    let summary = drive(&start(&runtime, &chain), &mut asked);
+    assert_eq!(summary.why, WhyStopped::Ended(EndReason::BudgetExhausted));
+    assert_eq!((summary.detail.as_deref(), asked.seen.len()), (Some("tokens"), 0));
+}

@@ -4,15 +4,23 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use common::*;
 use futures::{FutureExt, executor::block_on};
 use openthymos::{
     canon::{EntryId, TrajectoryId},
     commit::{Commit, Delta, Origin},
     contract::Effect,
-    host::SeededEntropy,
+    crypto::{PublicKey, Purpose, SecretKey, Signature},
+    host::{SeededEntropy, SignError, Signer},
     intent::Intent,
     ledger::{
         Kind, LedgerStore,
@@ -347,4 +355,76 @@ fn a_tool_sees_what_it_asked_for_and_nothing_else() {
     assert_eq!(committed(submit(&run, "act", json!({}))).1, json!([0, null, 0]));
     committed(submit(&run, "note", json!({})));
     assert_eq!(committed(submit(&run, "act", json!({}))).1, json!([1, 1, 0]));
+}
+
+#[test]
+fn a_tool_that_declares_to_read_changes_nothing() {
+    let reads =
+        TestTool::world("read").with(|tool| tool.contract.effect = Effect::Read).calling(|call| Ok(writes(&call)));
+    let (fixture, runtime, run) = open(vec![reads]);
+    let submitted = submit(&run, "read", json!({}));
+    assert!(matches!(submitted, Submitted::Failed { cause: FailureCause::BadResult, .. }), "{submitted:?}");
+    assert!(block_on(run.world()).is_empty());
+    assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::Failure]);
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn an_effect_beyond_the_world_cannot_be_declared_as_one_of_the_world() {
+    for effect in [Effect::External, Effect::Irreversible] {
+        let contradicts = TestTool::world("send").with(|tool| tool.contract.effect = effect);
+        let refused = block_on(Fixture::default().builder().tool(contradicts).open()).err().unwrap();
+        assert!(refused.to_string().contains("touches more than the world"), "{refused}");
+    }
+}
+
+#[test]
+fn a_call_is_a_call_whatever_it_says_of_its_cost() {
+    let free = |_: Call| Ok(ToolOutput { cost: Some(Amounts::ZERO), ..ToolOutput::new("free") });
+    let tool = TestTool::world("free").with(|tool| tool.cost = Amounts::ZERO).calling(free);
+    let (_, _, run) = open(vec![tool]);
+    committed(submit(&run, "free", json!({})));
+    assert_eq!(block_on(run.spent()).0.tool_calls, 1);
+}
+
+/// A key that signs until it is told to stop.
+struct Failing(SecretKey, Arc<AtomicBool>);
+
+#[async_trait]
+impl Signer for Failing {
+    fn public_key(&self) -> PublicKey {
+        self.0.public_key()
+    }
+
+    async fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Result<Signature, SignError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(SignError { key: self.0.public_key(), reason: "unreachable".into() });
+        }
+        Ok(self.0.sign(purpose, digest))
+    }
+}
+
+#[test]
+fn an_effect_whose_outcome_cannot_be_signed_is_in_doubt() {
+    let fixture = Fixture::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let tool = TestTool::host("send").calling(move |_| {
+        told.store(true, Ordering::SeqCst);
+        Ok(ToolOutput::new("sent"))
+    });
+    let calls = tool.counter();
+    let runtime =
+        block_on(fixture.builder().signer("runtime", Failing(key(RUNTIME), Arc::clone(&stop))).tool(tool).open())
+            .unwrap();
+    let run = start(&runtime, &signed(writ()));
+    let failed = block_on(run.submit(Intent::act("send", json!({}))));
+    assert!(matches!(failed, Err(RunError::OutcomeNotRecorded { .. })), "{failed:?}");
+    let again = block_on(run.submit(Intent::act("send", json!({}))));
+    assert!(matches!(again, Err(RunError::Stale)), "{again:?}");
+    assert_eq!(calls.get(), 1);
+    stop.store(false, Ordering::SeqCst);
+    let resumed = block_on(runtime.resume(&run.id())).unwrap();
+    assert_eq!(verified(&runtime, &resumed.id()).in_doubt.len(), 1);
+    assert_eq!(block_on(resumed.spent()).1.tool_calls, 1, "it stays held");
 }

@@ -3,12 +3,14 @@
 
 mod common;
 
+use async_trait::async_trait;
 use common::*;
 use futures::executor::block_on;
 use openthymos::{
     canon::{Nonce, StoreId},
     contract::{Effect, SealedContract},
-    crypto::{NamedKey, Purpose},
+    crypto::{NamedKey, PublicKey, Purpose, Signature},
+    host::{SignError, Signer},
     ledger::{Kind, LedgerStore, record::StartRefused},
     proposal::{Code, Refusal, Stage},
     runtime::{Runtime, StartError},
@@ -224,4 +226,26 @@ fn a_parent_that_has_expired_takes_its_children_with_it() {
     fixture.clock.set(START_MS + 6);
     let refusal = refuses(&fixture, &runtime, chain, CHILD);
     assert_eq!((refusal.code, refusal.pointer.as_deref()), (Code::Expired, Some("0")));
+}
+
+/// Claims a key that it does not hold.
+struct Liar;
+
+#[async_trait]
+impl Signer for Liar {
+    fn public_key(&self) -> PublicKey {
+        key(AGENT).public_key()
+    }
+
+    async fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Result<Signature, SignError> {
+        Ok(key(STRANGER).sign(purpose, digest))
+    }
+}
+
+#[test]
+fn a_start_proves_that_the_subject_holds_its_key() {
+    let (fixture, runtime) = fresh();
+    let refused = block_on(runtime.start("a task", &signed(writ()), &Liar)).err().unwrap();
+    assert!(matches!(&refused, StartError::Refused(refusal) if refusal.code == Code::WrongSubject), "{refused}");
+    assert_eq!(fixture.authority().last().unwrap().header.known_kind(), Some(Kind::StartRefused));
 }
