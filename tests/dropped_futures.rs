@@ -3,15 +3,20 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
+use async_trait::async_trait;
 use common::*;
 use futures::{FutureExt, StreamExt, channel::oneshot, executor::block_on};
 use openthymos::{
+    canon::{Bytes, TrajectoryId},
     contract::Effect,
     intent::Intent,
     ledger::{
-        Kind,
+        Batch, Entry, Head, Kind, LedgerStore, MemoryLedger, Position, RegisterKey, StoreError,
         record::{EndReason, FailureCause, WhatHappened},
     },
     runtime::{EventKind, Run, RunError, Runtime, Submitted},
@@ -180,4 +185,84 @@ fn events_tell_what_happened_and_where_it_is_recorded() {
     assert_eq!(recorded, expected, "{id}");
     assert!(matches!(events[0].kind, EventKind::Proposed { .. }) && events[0].entry.is_none());
     assert!(matches!(events.last().unwrap().kind, EventKind::Ended { reason: EndReason::Closed, .. }));
+}
+
+/// Stores, and then never says so while it is told to hang.
+struct Hangs(Arc<MemoryLedger>, Arc<AtomicBool>);
+
+#[async_trait]
+impl LedgerStore for Hangs {
+    async fn append(&self, batch: Batch) -> Result<Position, StoreError> {
+        let position = self.0.append(batch).await;
+        if self.1.load(Ordering::SeqCst) {
+            futures::future::pending::<()>().await;
+        }
+        position
+    }
+
+    async fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
+        self.0.head(trajectory).await
+    }
+
+    async fn read(&self, trajectory: &TrajectoryId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.0.read(trajectory, from_seq, limit).await
+    }
+
+    async fn scan(&self, from: Position, limit: usize) -> Result<Vec<(Position, Entry)>, StoreError> {
+        self.0.scan(from, limit).await
+    }
+
+    async fn trajectories(
+        &self,
+        after: Option<&TrajectoryId>,
+        limit: usize,
+    ) -> Result<Vec<(TrajectoryId, Head)>, StoreError> {
+        self.0.trajectories(after, limit).await
+    }
+
+    async fn register(&self, key: &RegisterKey) -> Result<Option<Bytes>, StoreError> {
+        self.0.register(key).await
+    }
+
+    async fn registers(
+        &self,
+        prefix: &[u8],
+        after: Option<&RegisterKey>,
+        limit: usize,
+    ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError> {
+        self.0.registers(prefix, after, limit).await
+    }
+}
+
+#[test]
+fn a_start_that_was_dropped_while_it_was_stored_stops_no_other() {
+    let fixture = Fixture::default();
+    let hang = Arc::new(AtomicBool::new(false));
+    let ledger = Hangs(fixture.ledger.clone(), Arc::clone(&hang));
+    let runtime = block_on(fixture.builder().ledger(ledger).tool(TestTool::world("note")).open()).unwrap();
+    let chain = signed(writ());
+    hang.store(true, Ordering::SeqCst);
+    assert!(runtime.start("dropped", &chain, &key(AGENT)).now_or_never().is_none());
+    hang.store(false, Ordering::SeqCst);
+    let run = start(&runtime, &chain);
+    assert!(matches!(submit(&run, "note", json!({})), Submitted::Committed { .. }));
+    verified(&runtime, &run.id());
+    assert_eq!(
+        fixture.authority().iter().filter(|entry| entry.header.known_kind() == Some(Kind::RunOpened)).count(),
+        2
+    );
+}
+
+#[test]
+fn a_run_whose_handles_are_all_gone_leaves_nothing_behind() {
+    let fixture = Fixture::default();
+    let hangs = TestTool::world("hangs").with(|tool| {
+        tool.deadline = std::time::Duration::from_secs(3_600);
+        tool.call = Box::new(|_| futures::future::pending().boxed());
+    });
+    let runtime = fixture.open([hangs]);
+    let run = start(&runtime, &signed(writ()));
+    assert!(run.submit(Intent::act("hangs", json!({}))).now_or_never().is_none());
+    drop((run, runtime));
+    assert_eq!(Arc::strong_count(&fixture.ledger), 1, "the ledger is held by nobody else");
 }
