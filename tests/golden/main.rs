@@ -12,6 +12,7 @@
 mod authority;
 mod canonical;
 mod entries;
+#[cfg(feature = "schema")]
 mod export;
 mod file;
 mod fixture;
@@ -20,6 +21,7 @@ mod hashes;
 mod ids;
 mod run;
 mod signatures;
+#[cfg(feature = "schema")]
 mod tools;
 mod worlds;
 mod writs;

@@ -2,6 +2,7 @@
 
 import copy
 
+import shapes
 from sealed import ZERO, Refused, hashed, hashed_json, verifies
 
 OPEN_EPOCHS = range(64, 70)
@@ -11,14 +12,10 @@ class State:
     """What holds in an epoch."""
 
     def __init__(self):
-        self.keys = {}
-        self.newest = None
+        self.key = None
+        self.policy_set = None
         self.roles = set()
         self.epoch, self.seq = ZERO, 0
-
-    def add_key(self, key):
-        self.keys[hashed("key", bytes.fromhex(key))] = key
-        self.newest = key
 
     def need(self, key, role):
         if (key, role) not in self.roles:
@@ -27,34 +24,50 @@ class State:
     def apply(self, entry):
         body = entry.body
         if entry.kind == 64 and body["runtime"]:
-            self.add_key(body["runtime"]["key"])
+            self.key = body["runtime"]["key"]
         elif entry.kind == 65:
             changed = {(body["root"]["key"], role) for role in body["roles"]}
             self.roles = self.roles | changed if body["change"] == "added" else self.roles - changed
         elif entry.kind == 66:
-            self.rotate(body)
+            self.rotate(body, entry.header["store"])
         elif entry.kind == 67:
             by = body["statement"]["by"]["key"]
             self.need(by, "writ_issuer")
             check_statement(by, "revocation", body)
         elif entry.kind == 68:
-            check_policy_set(body)
+            self.set_policies(body)
         elif entry.kind == 69:
             if hashed_json("roster", body["roster"]) != body["hash"]:
                 raise Refused("roster", "not the one of the hash")
-            self.need(body["signed_by"], "approver")
+            for channel, quorum in body["roster"]["channels"].items():
+                if not 1 <= quorum["required"] <= len({named["key"] for named in quorum["approvers"]}):
+                    raise Refused("roster", f"the quorum of {channel} cannot be met")
+            self.need(body["signed_by"], "policy_issuer")
             check_signed(body["signed_by"], "roster", body["hash"], body["signature"])
         self.epoch, self.seq = entry.id, entry.seq
 
-    def rotate(self, body):
+    def set_policies(self, body):
+        if hashed_json("policy set", body["definition"]) != body["hash"]:
+            raise Refused("policy_set", "not the one of the hash")
+        for bundle in body["definition"]["bundles"]:
+            if "signed" in bundle:
+                signed = bundle["signed"]
+                self.need(signed["issuer_pubkey"], "policy_issuer")
+                digest = hashed_json("policy bundle", signed["policy"])
+                check_signed(signed["issuer_pubkey"], "policy", digest, signed["signature"])
+        self.policy_set = body["hash"]
+
+    def rotate(self, body, store):
         statement, by = body["statement"], body["signed_by"]
+        if statement["store"] != store:
+            raise Refused("rotation", "meant for another store")
         check_statement(by, "rotation", body)
         if by != statement["old"] or "invalid_from" in statement:
             self.need(by, "writ_issuer")
         if statement["role"] == "runtime":
-            if statement["old"] != self.newest:
+            if statement["old"] != self.key:
                 raise Refused("rotation", "the old key is not in use")
-            self.add_key(statement["new"]["key"])
+            self.key = statement["new"]["key"]
         else:
             self.need(statement["old"], statement["role"])
             self.roles = self.roles - {(statement["old"], statement["role"])} | {(statement["new"]["key"], statement["role"])}
@@ -69,16 +82,6 @@ def check_statement(key, purpose, body):
     check_signed(key, purpose, hashed_json("statement", body["statement"]), body["signature"])
 
 
-def check_policy_set(body):
-    if hashed_json("policy set", body["definition"]) != body["hash"]:
-        raise Refused("policy_set", "not the one of the hash")
-    for bundle in body["definition"]["bundles"]:
-        if "signed" in bundle:
-            signed = bundle["signed"]
-            digest = hashed_json("policy bundle", signed["policy"])
-            check_signed(signed["issuer_pubkey"], "policy", digest, signed["signature"])
-
-
 class Authority:
     """The checked authority entries of a file."""
 
@@ -86,6 +89,7 @@ class Authority:
         self.state = State()
         self.epochs = []
         self.contracts, self.opened = {}, {}
+        self.incomplete = []
         self.store = self.trajectory = self.last = None
 
     def push(self, entry):
@@ -108,10 +112,11 @@ class Authority:
         signing = self.state
         if entry.kind in OPEN_EPOCHS:
             self.state = copy.copy(self.state)
-            self.state.keys = dict(self.state.keys)
             self.state.apply(entry)
             self.epochs.append(self.state)
-        entry.check_signature((self.state if entry.kind == 64 else signing).keys)
+        entry.check_signature((self.state if entry.kind == 64 else signing).key)
+        if entry.kind not in shapes.KINDS:
+            self.incomplete.append(f"{entry} is of an unknown kind")
         if entry.kind == 70:
             if hashed_json("contract", entry.body["definition"]) != entry.body["hash"]:
                 raise Refused("contract", "not the one of the hash")

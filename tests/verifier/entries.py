@@ -46,6 +46,8 @@ class Entry:
             shapes.KINDS[self.kind][1](self.body, "")
         if len(self.line["blobs"]) != self.header["blobs"]:
             raise Refused("blobs", "more or fewer than the header says")
+        if sum(len(blob.get("text", "").encode()) for blob in self.line["blobs"]) > 32 << 20:
+            raise Refused("blobs", "too large together")
         last = -1
         for blob in self.line["blobs"]:
             commitment = blob.get("erased") or self.commit_to(blob)
@@ -64,13 +66,13 @@ class Entry:
         unseal(data)
         return hashed("blob", bytes.fromhex(blob["salt"]), data)
 
-    def check_signature(self, keys):
-        """`keys` are the runtime's, by key id; none in an unsigned store."""
+    def check_signature(self, key):
+        """`key` is the runtime's in force; none in an unsigned store."""
         signer, signature = self.header["signer"], self.line["signature"]
-        if not keys:
+        if key is None:
             if signer != ZERO or signature is not None:
                 raise Refused("signature", "in an unsigned store")
-        elif signer not in keys:
+        elif signer != hashed("key", bytes.fromhex(key)):
             raise Refused("signature", "by a key that is not the runtime's")
-        elif signature is None or not verifies(keys[signer], "entry", self.id, signature):
+        elif signature is None or not verifies(key, "entry", self.id, signature):
             raise Refused("signature", "does not verify")

@@ -1,7 +1,7 @@
 """The entries of one run: links, authority, proposals, effects and outcomes, and the fold of commits."""
 
 import shapes
-from sealed import ZERO, Refused, hashed_json, verifies
+from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from world import World
 from writs import check_chain
 
@@ -17,7 +17,8 @@ class Run:
         self.writ = None
         self.dispatches, self.in_doubt = set(), set()
         self.turn, self.ended = None, False
-        self.missing, self.incomplete = {}, []
+        self.missing, self.incomplete = {}, list(authority.incomplete)
+        self.chain_length, self.spent = 0, {}
 
     def push(self, entry):
         header = entry.header
@@ -26,7 +27,7 @@ class Run:
         if (entry.seq, header["parent"]) != (self.next_seq, self.head):
             raise Refused("order", f"expected seq {self.next_seq} after {self.head[:12]}")
         entry.check()
-        entry.check_signature(self.epoch(header["authority"]).keys)
+        entry.check_signature(self.epoch(header["authority"]).key)
         if header["base_seq"] != self.base_seq:
             raise Refused("base_seq", f"the last commit was {self.base_seq}")
         for commitment in entry.erased:
@@ -52,33 +53,47 @@ class Run:
         if self.ended and kind not in AFTER_END:
             raise Refused("place", "after the end of the run")
         if kind == 1:
+            if "branch" in body["start"].get("from", {}):
+                raise Refused("place", "a branch begins with an entry of its own kind")
             self.begin(body)
         elif kind == 2:
             self.begin(body["run"])
             self.incomplete.append("the run is a branch, and its parent is not in the file")
         elif kind == 3:
+            if self.turn is not None:
+                raise Refused("turn", "one is open already")
             self.turn = entry.id
         elif kind == 4:
             if self.turn is None or self.turn != body["start"]:
                 raise Refused("turn", "not the one that is open")
             self.turn = None
+            self.spend(body["usage"])
         elif kind == 5:
             self.proposal(body["proposal"], "staged")
+            if body["proposal"]["decision"].get("quote", {}).get("cost") != body["reserved"]:
+                raise Refused("reserved", "not what was quoted")
             self.dispatches.add(entry.id)
         elif kind == 6:
             self.outcome(body["origin"], entry, False)
+            if "proposal" in body["origin"] and body["delta"]:
+                contract = self.authority.contracts[body["origin"]["proposal"]["resolved"]["contract"]]
+                if contract["effect"] == "read":
+                    raise Refused("delta", "of a tool that changes nothing")
             self.world.apply(body["delta"])
             if self.world.root() != body["world_root"]:
                 raise Refused("world_root", f"is {self.world.root()}")
             self.base_seq = entry.seq
+            self.spend(body["cost"])
         elif kind == 7:
             self.outcome(body["origin"], entry, body["effect"] == "unknown")
+            self.spend(body["cost"])
         elif kind == 8 and "refused" in body:
             self.proposal(body["refused"], "rejected")
         elif kind == 9:
             self.proposal(body["proposal"], "suspended")
         elif kind == 15:
             self.settle(body["dispatch"])
+            self.spend(body["cost"])
         elif kind == 18:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)
@@ -86,7 +101,10 @@ class Run:
             if self.turn != body.get("turn"):
                 raise Refused("turn", "not the one that is open")
             self.turn = None
+            self.spend(body["debited"])
         elif kind == 21:
+            if body["spent"] != self.spent:
+                raise Refused("spent", f"the entries cost {self.spent}")
             self.ended = True
 
     def begin(self, body):
@@ -101,12 +119,17 @@ class Run:
         self.authority.epochs[self.at_epoch].need(signed[0]["writ"]["issuer"]["key"], "writ_issuer")
         if self.authority.opened.get(self.trajectory) != ids[-1]:
             raise Refused("start", "the run's opening is not recorded")
-        self.writ = ids[-1]
+        self.writ, self.chain_length = ids[-1], len(ids)
 
     def proposal(self, proposal, status):
         found = proposal["decision"]["status"]
         if (found if isinstance(found, str) else next(iter(found))) != status:
             raise Refused("status", f"is not {status}")
+        decision = proposal["decision"]
+        if decision["policy_set"] != self.authority.epochs[self.at_epoch].policy_set:
+            raise Refused("policy_set", "was not in force")
+        if len(decision["balances"]) != self.chain_length:
+            raise Refused("balances", "not one for each writ")
         if proposal["writ"] != self.writ:
             raise Refused("proposal", "under another writ")
         resolved = proposal.get("resolved")
@@ -135,6 +158,10 @@ class Run:
         self.dispatches.remove(dispatch)
         if in_doubt:
             self.in_doubt.add(dispatch)
+
+    def spend(self, amounts):
+        for dimension, amount in amounts.items():
+            self.spent[dimension] = min(self.spent.get(dimension, 0) + amount, MAX_INTEGER)
 
     def settle(self, dispatch):
         if dispatch not in self.dispatches | self.in_doubt:

@@ -176,9 +176,9 @@ evidence = record(approved=array(hash_), channel=text, denied_=some(hash_), oper
 quote = record(arguments_=record(keyword=text, pointer=text), compensable_=true, cost=amounts, key_=hash_,
                precondition_=record(code=text), probe_=hash_,
                reads_=some(record(resource=resource, value_=hash_, version=count)))
-trace = record(asserted_=some(record(policy=small, verdict=verdict)), fired_=some(small), unknown_=some(small))
+trace = record(asserted_=some(record(policy=small, verdict=verdict)), failed_=some(small), fired_=some(small), unknown_=some(small))
 status = either(words("staged"), suspended=record(channel=text, reason=text), rejected=refusal)
-decision = record(approvals_=some(evidence), balances=array(amounts), clock_ms_=count, compiler=small, now_ms=count,
+decision = record(approvals_=some(evidence), asserted_schema_=true, balances=array(amounts), clock_ms_=count, compiler=small, now_ms=count,
                   policy_set=hash_, quote_=quote, status=status, trace_=trace)
 plan = either(words("call"), delegate=record(task=hash_, writ=hash_))
 proposal = record(decision=decision, intent=intent, resolved_=record(contract=hash_, id=hash_, plan=plan), writ=hash_)
@@ -233,7 +233,7 @@ KINDS = {
     21: ("terminated", record(answer_=hash_, detail_=text, reason=end, spent=amounts)),
     64: ("genesis", record(nonce=nonce, runtime=null_or(named), software=text)),
     65: ("trust_root", record(change=words("added removed"), roles=array(role), root=named)),
-    66: ("key_rotation", record(signature=signature, signed_by=key, statement=record(invalid_from_=count, new=named, old=key,
+    66: ("key_rotation", record(signature=signature, signed_by=key, statement=record(invalid_from_=count, new=named, old=key, store=hash_,
                                                                                      role=role))),
     67: ("revocation", record(signature=signature, statement=record(by=named, reason=text, writ=hash_))),
     68: ("policy_set", record(definition=definition, hash=hash_)),

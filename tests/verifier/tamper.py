@@ -113,6 +113,7 @@ OTHER = "ab" * 32
 CHANGES = [
     (64, 0, at("software", "other"), ""),
     (65, 0, at("roles", ["approver"]), "writ_issuer"),
+    (65, 1, at("roles", ["approver"]), "policy_issuer"),
     (65, 0, at("change", "removed"), "writ_issuer"),
     (68, 0, at("hash", OTHER), "policy_set"),
     (68, 0, at("definition.bundles.0.signed.policy.version", "2"), "policy_set"),
@@ -150,6 +151,11 @@ CHANGES = [
     (9, 0, at("proposal.decision.status", "staged"), "status"),
     (20, 0, at("in_doubt", []), "shape"),
     (20, 0, at("turn", OTHER), "turn"),
+    (5, 0, at("reserved", {"tool_calls": 2}), "reserved"),
+    (5, 0, at("proposal.decision.policy_set", OTHER), "in force"),
+    (5, 0, at("proposal.decision.balances", lambda balances: balances[:1]), "balances"),
+    (6, 0, at("cost", {"tool_calls": 2}), "spent"),
+    (21, 0, at("spent.tokens", 1), "spent"),
     (21, 0, at("reason", "bored"), "shape"),
 ]
 
@@ -197,7 +203,14 @@ def incomplete(data):
     forged.of_kind(20)["header"]["kind"] = 40
     forged.of_kind(40)["body"] = {"anything": True}
     _, run = verify(forged.bytes())
-    if not run.incomplete:
+    of_the_authority = Forged(data)
+    of_the_authority.of_kind(71)["header"]["seq"] = 99
+    known = of_the_authority.of_kind(70)
+    unknown = {**known, "header": {**known["header"], "kind": 900, "seq": 98}, "body": {}, "old": OTHER}
+    of_the_authority.entries.insert(of_the_authority.entries.index(of_the_authority.of_kind(71)), unknown)
+    of_the_authority.of_kind(71)["header"]["parent"] = OTHER
+    _, another = verify(of_the_authority.bytes())
+    if not run.incomplete or not another.incomplete:
         raise SystemExit("an unknown kind was taken for verified")
 
 
