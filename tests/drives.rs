@@ -104,7 +104,11 @@ fn last(fixture: &Fixture, run: &Run) -> Terminated {
     entry.body().unwrap()
 }
 
-fn bodies<T: serde::de::DeserializeOwned>(fixture: &Fixture, run: &TrajectoryId, kind: Kind) -> Vec<(Entry, T)> {
+fn bodies<T: serde::de::DeserializeOwned + serde::Serialize>(
+    fixture: &Fixture,
+    run: &TrajectoryId,
+    kind: Kind,
+) -> Vec<(Entry, T)> {
     let entries = fixture.entries(run).into_iter().filter(|entry| entry.header.known_kind() == Some(kind));
     entries.map(|entry| (entry.clone(), entry.body().unwrap())).collect()
 }

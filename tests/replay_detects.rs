@@ -19,8 +19,8 @@ use openthymos::{
     crypto::Purpose,
     host::SeededEntropy,
     ledger::{
-        Batch, Draft, Entry, HEADER_BYTES, Head, Header, Kind, LedgerStore, MemoryLedger, Position, RegisterKey,
-        StoreError, StoredBlob,
+        Batch, Draft, Entry, EntryError, HEADER_BYTES, Head, Header, Kind, LedgerStore, MemoryLedger, Position,
+        RegisterKey, StoreError, StoredBlob,
         record::{Dispatch, EndReason, Terminated, Turn},
     },
     proposal::{Code, Refusal, Stage, Status},
@@ -674,4 +674,40 @@ fn lines_of_an_export_that_are_dropped_swapped_doubled_or_cut_off() {
     assert!(verify(&file[..file.len() - 1], Pins::default()).is_err());
     assert!(verify(&[&file[..], b"\n"].concat(), Pins::default()).is_err());
     assert!(verify(&[&file[..], lines[1]].concat(), Pins::default()).is_err());
+}
+
+#[test]
+fn a_value_in_the_place_of_another_that_the_record_names_too() {
+    let small = Small::new();
+    let mut entries = small.entries();
+    // The second call is world-only: its entry holds arguments, output and the new value.
+    let commit = &mut entries[3];
+    let held = commit.blobs.clone();
+    assert_eq!(held.len(), 3);
+    for (at, other) in [(0, 1), (1, 0), (1, 2), (2, 1)] {
+        commit.blobs = held.clone();
+        commit.blobs[at] = held[other].clone();
+        assert!(matches!(commit.check(), Err(EntryError::Record)));
+    }
+    commit.blobs = held[..2].to_vec();
+    assert!(matches!(commit.check(), Err(EntryError::BlobCount { .. })));
+}
+
+#[test]
+fn even_with_the_runtimes_key_a_record_has_one_form() {
+    let small = Small::new();
+    for (from, to) in [
+        (r#""status":"staged""#, r#""status":{"staged":null}"#),
+        (r#""cost":{"tool_calls":1}"#, r#""cost":{"tool_calls":1,"tokens":0}"#),
+        (r#"{"cost""#, r#"{ "cost""#),
+        (r#"{"cost""#, r#"{"compensates":null,"cost""#),
+    ] {
+        let fault = resigned(&small, |entries| {
+            let text = String::from_utf8(entries[3].record.to_vec()).unwrap();
+            assert!(text.contains(from), "{text}");
+            entries[3].record = text.replacen(from, to, 1).into_bytes().into();
+            entries[3].header.record = entries[3].record_hash();
+        });
+        assert!(matches!((fault.seq, &fault.reason), (3, FaultKind::Entry(EntryError::Shape { .. }))), "{to}: {fault}");
+    }
 }

@@ -47,9 +47,9 @@ impl Draft {
         Ok(Self { kind, record: record.into(), blobs: placed.into_iter().map(|(_, blob)| blob).collect() })
     }
 
-    /// The hash that the header will carry.
+    /// The hash that the header will carry: of the record and of the commitments that it introduces.
     pub fn hash(&self) -> RecordHash {
-        RecordHash(domain::RECORD.hash(&[&self.record]))
+        record_hash(&self.record, self.blobs.iter().map(Blob::commitment))
     }
 }
 
@@ -95,8 +95,8 @@ pub enum EntryError {
     /// The header cannot be read.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The record is not the one that the header names.
-    #[error("the record does not match the hash in the header")]
+    /// The record, or a value beside it, is not the one that the header names.
+    #[error("the record or a value beside it does not match the hash in the header")]
     Record,
     /// The record is larger than any that is written.
     #[error("the record has {0} bytes, and the limit is {MAX_RECORD_BYTES}")]
@@ -155,15 +155,15 @@ impl Entry {
         if self.record.len() > MAX_RECORD_BYTES {
             return Err(EntryError::TooLarge(self.record.len()));
         }
-        if RecordHash(domain::RECORD.hash(&[&self.record])) != self.header.record {
-            return Err(EntryError::Record);
-        }
         if usize::try_from(self.header.blobs) != Ok(self.blobs.len()) {
             return Err(EntryError::BlobCount { said: self.header.blobs, found: self.blobs.len() });
         }
+        let commitments: Vec<_> = self.blobs.iter().map(StoredBlob::commitment).collect();
+        if record_hash(&self.record, commitments.iter().copied()) != self.header.record {
+            return Err(EntryError::Record);
+        }
         let mut last = None;
-        for (index, blob) in self.blobs.iter().enumerate() {
-            let commitment = blob.commitment();
+        for (index, commitment) in commitments.into_iter().enumerate() {
             let place = place(&self.record, &commitment);
             if place.is_none() || place <= last {
                 return Err(EntryError::Blob { index, commitment });
@@ -171,6 +171,11 @@ impl Entry {
             last = place;
         }
         Ok(())
+    }
+
+    /// The hash that the header has to carry.
+    pub fn record_hash(&self) -> RecordHash {
+        record_hash(&self.record, self.blobs.iter().map(StoredBlob::commitment))
     }
 
     /// Checks that `key` signed the entry.
@@ -188,12 +193,16 @@ impl Entry {
     /// Reads the record as the type of its kind.
     ///
     /// # Errors
-    /// When it is not of that shape, unknown members included.
-    pub fn body<T: DeserializeOwned>(&self) -> Result<T, EntryError> {
-        serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))
+    /// When it is not of that shape, unknown members included, or not in the one form in which that is written.
+    pub fn body<T: DeserializeOwned + Serialize>(&self) -> Result<T, EntryError> {
+        let body = serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))?;
+        match to_canonical(&body) {
+            Ok(form) if form == *self.record => Ok(body),
+            _ => Err(self.shape(&"it is not in canonical form")),
+        }
     }
 
-    fn shape(&self, error: &serde_json::Error) -> EntryError {
+    fn shape(&self, error: &dyn std::fmt::Display) -> EntryError {
         let kind = self.header.known_kind().map_or_else(|| self.header.kind.to_string(), |kind| kind.to_string());
         EntryError::Shape { kind, reason: error.to_string() }
     }
@@ -205,6 +214,14 @@ impl Entry {
             _ => None,
         })
     }
+}
+
+/// The hash of a record and of the commitments that its entry introduces, in order: the header's count says how many.
+fn record_hash(record: &[u8], introduced: impl Iterator<Item = Commitment>) -> RecordHash {
+    let mut hash = domain::RECORD.stream();
+    hash.update(record);
+    introduced.for_each(|commitment| hash.update(commitment.as_bytes()));
+    RecordHash(hash.finish())
 }
 
 /// Where a record first names a value: the offset of its commitment as a JSON string.

@@ -46,7 +46,7 @@ pub struct Header {
     pub authority: EntryId,
     /// The seq of the commit that made the world that it was decided on; 0 for the world at the start.
     pub base_seq: u64,
-    /// The hash of the record's bytes.
+    /// The hash of the record's bytes and of the commitments that the entry introduces.
     pub record: RecordHash,
 }
 

@@ -31,7 +31,7 @@ fn sign(entry: &mut Entry) {
 
 fn rewrite(entry: &mut Entry, body: &impl Serialize) {
     entry.record = to_canonical(body).unwrap().into();
-    entry.header.record = openthymos::canon::RecordHash(openthymos::canon::domain::RECORD.hash(&[&entry.record]));
+    entry.header.record = entry.record_hash();
     sign(entry);
 }
 

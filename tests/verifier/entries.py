@@ -39,8 +39,9 @@ class Entry:
         record = self.line["record"].encode()
         if len(record) > 1 << 20:
             raise Refused("record", "too large")
-        if hashed("record", record) != self.header["record"]:
-            raise Refused("record", "not the one that the header names")
+        names = [blob.get("erased") or self.commit_to(blob) for blob in self.line["blobs"]]
+        if hashed("record", record, *map(bytes.fromhex, names)) != self.header["record"]:
+            raise Refused("record", "it or a value beside it is not the one that the header names")
         self.body = unseal(record)
         if self.kind in shapes.KINDS:
             shapes.KINDS[self.kind][1](self.body, "")
@@ -49,8 +50,7 @@ class Entry:
         if sum(len(blob.get("text", "").encode()) for blob in self.line["blobs"]) > 32 << 20:
             raise Refused("blobs", "too large together")
         last = -1
-        for blob in self.line["blobs"]:
-            commitment = blob.get("erased") or self.commit_to(blob)
+        for blob, commitment in zip(self.line["blobs"], names):
             place = record.find(f'"{commitment}"'.encode())
             if place <= last:
                 raise Refused("blob", f"{commitment} is not named there")

@@ -13,7 +13,7 @@ import sys
 
 import nacl.signing
 
-from entries import FIELDS, read_header
+from entries import FIELDS, Entry, read_header
 from sealed import ZERO, hashed, hashed_json, message, seal
 from verify import Fault, verify
 
@@ -75,7 +75,8 @@ class Forged:
         for entry in self.entries:
             # Whoever was renamed by a change before is called by the new name.
             text = re.sub("[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), seal(entry["body"]).decode())
-            header = dict(entry["header"], record=hashed("record", text.encode()))
+            names = [blob.get("erased") or Entry.commit_to(blob) for blob in entry["blobs"]]
+            header = dict(entry["header"], record=hashed("record", text.encode(), *map(bytes.fromhex, names)))
             for name in ("parent", "authority"):
                 header[name] = renamed.get(header[name], header[name])
             data = b"".join(
