@@ -44,7 +44,8 @@ pub struct Header {
     pub signer: KeyId,
     /// The authority entry that it was decided under: the last one that opened an epoch.
     pub authority: EntryId,
-    /// The seq of the commit that made the world that it was decided on; 0 for the world at the start.
+    /// On a run: the seq of the commit that made the world that it was decided on; 0 for the world at the start. On the
+    /// authority trajectory: the seq of the entry that `authority` names.
     pub base_seq: u64,
     /// The hash of the record's bytes and of the commitments that the entry introduces.
     pub record: RecordHash,

@@ -49,7 +49,8 @@ words!(Stage, "stage", {
     RiskGate = "risk_gate", CompensationGate = "compensation_gate", Approvals = "approvals",
 });
 
-/// Why a stage refused: a code that means the same in every release.
+/// Why a stage refused: a code that means the same in every release. Codes of operations that are yet to come are part of
+/// the format already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

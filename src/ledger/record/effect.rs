@@ -58,7 +58,7 @@ pub enum WhatHappened {
 }
 words!(WhatHappened, "effect outcome", { None = "none", Happened = "happened", Unknown = "unknown" });
 
-/// Why a staged proposal did not commit.
+/// Why a staged proposal did not commit. Causes of operations that are yet to come are part of the format already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -35,6 +35,10 @@ pub fn verify(
     let mut next = loop {
         match lines.entry()? {
             Next::Entry(entry) if entry.header.is_authority() => {
+                let last: Option<&Entry> = authority.last();
+                if let Some(before) = last.map(|last| last.header.seq).filter(|seq| *seq >= entry.header.seq) {
+                    return Err(lines.fault(format!("authority entry {} stands behind {before}", entry.header.seq)));
+                }
                 authority.push(*entry);
             }
             next => break next,
