@@ -19,7 +19,7 @@ use openthymos::{
     policy::{Bundle, PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput, PolicySet, UnsignedBundle},
     predicate::Predicate,
     proposal::{ApprovalEvidence, Code, PreconditionFault, Proposal, Quote, Read, Refusal, Stage, Status, Verdict},
-    runtime::{Run, Runtime, Submitted},
+    runtime::{RevokeError, Run, Runtime, Submitted},
     tool::{ToolContract, ToolError},
     world::World,
     writ::{Amounts, Dimension, Scope, Window, WritBuilder, WritChain},
@@ -555,4 +555,55 @@ fn by_compile_alone_the_same_inputs_give_the_same_bytes() {
     };
     assert_eq!(bytes(), bytes());
     assert_ne!(direct.policies.hash(), PolicySetHash::ZERO);
+}
+
+#[test]
+fn revocation_of_any_link_is_in_force_at_once_and_after_a_restart() {
+    let chain = child(&signed(writ()), |writ| writ);
+    for (index, (id, _)) in chain.links().enumerate() {
+        let case = Case::under(Fixture::default(), poisoned(), &chain, PolicySet::default());
+        let stranger = block_on(case.runtime.revoke(id, "no", "stranger", &key(STRANGER)));
+        assert!(matches!(stranger, Err(RevokeError::NotTrusted { .. })), "{stranger:?}");
+        assert!(matches!(submit(&case.run, "act", json!({"amount": 1})), Submitted::Committed { .. }));
+        block_on(case.runtime.revoke(id, "left the company", "issuer", &key(ISSUER))).unwrap();
+        let expected = refusal(Stage::Revocation, Code::Revoked).at(index).asked(id);
+        case.refuses(expected.clone());
+        assert_eq!(case.calls.get(), 1);
+        let again = poisoned();
+        let calls = again.counter();
+        let case = case.reopened(|fixture| fixture.builder().tool(again));
+        case.refuses(expected);
+        assert_eq!(calls.get(), 0);
+        let refused = block_on(case.runtime.start("again", &chain, &key(CHILD))).err().unwrap();
+        assert!(refused.to_string().contains("revoked"), "{refused}");
+    }
+}
+
+#[test]
+fn revocation_between_decision_and_effect_stops_the_effect() {
+    let fixture = Fixture::default();
+    let chain = signed(writ());
+    // The tool's probe runs after the intent was admitted and before it is dispatched: the writ is revoked right then.
+    let handle: Arc<std::sync::Mutex<Option<Runtime>>> = Arc::default();
+    let (id, seen) = (chain.id(), Arc::clone(&handle));
+    let tool = poisoned().with(|tool| {
+        tool.probe = Some(Box::new(move |()| {
+            let runtime = seen.lock().unwrap().take();
+            async move {
+                if let Some(runtime) = runtime {
+                    runtime.revoke(id, "now", "issuer", &key(ISSUER)).await.unwrap();
+                }
+                Ok(openthymos::tool::Probe::default())
+            }
+            .boxed()
+        }));
+    });
+    let calls = tool.counter();
+    let runtime = block_on(fixture.builder().tool(tool).open()).unwrap();
+    *handle.lock().unwrap() = Some(runtime.clone());
+    let run = start(&runtime, &chain);
+    let submitted = submit(&run, "act", json!({"amount": 1}));
+    let Submitted::Rejected { refusal, .. } = submitted else { panic!("{submitted:?}") };
+    assert_eq!((refusal.code, calls.get()), (Code::Revoked, 0));
+    verified(&runtime, &run.id());
 }

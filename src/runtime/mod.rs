@@ -16,6 +16,7 @@ mod events;
 mod export;
 mod history;
 mod journal;
+mod revoke;
 mod run;
 mod start;
 mod submit;
@@ -26,6 +27,7 @@ pub use drive::Limits;
 pub use error::{RunError, StartError};
 pub use events::{Event, EventKind};
 pub use export::{ExportError, export};
+pub use revoke::RevokeError;
 pub use run::Run;
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
@@ -34,7 +36,7 @@ use std::sync::Arc;
 
 use self::core::Core;
 use crate::{
-    canon::{StoreId, TrajectoryId},
+    canon::{StoreId, TrajectoryId, WritId},
     contract::ContractSet,
     host::Signer,
     ledger::LedgerStore,
@@ -86,6 +88,17 @@ impl Runtime {
     /// When there is no such run, it does not verify, it has ended, or the ledger fails.
     pub async fn resume(&self, run: &TrajectoryId) -> Result<Run, StartError> {
         start::resume(&self.0, run).await
+    }
+
+    /// Revokes a writ, and with it all that were issued below it. `signer` holds the key of a trusted writ issuer, and `name`
+    /// is what audits call it.
+    ///
+    /// When it returns, no effect is dispatched under the writ any more; one that was dispatched before is not called back.
+    ///
+    /// # Errors
+    /// When the key is not trusted as writ issuer, or the ledger or the key fails.
+    pub async fn revoke(&self, writ: WritId, reason: &str, name: &str, signer: &dyn Signer) -> Result<(), RevokeError> {
+        revoke::revoke(&self.0, writ, reason, name, signer).await
     }
 
     /// Replays a run: every hash, link and signature, and the fold of its commits.
