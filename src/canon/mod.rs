@@ -17,6 +17,7 @@ mod key;
 mod normalise;
 mod number;
 mod parse;
+mod text;
 mod words;
 mod write;
 

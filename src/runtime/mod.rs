@@ -21,6 +21,7 @@ mod run;
 mod start;
 mod submit;
 mod summary;
+mod turn;
 
 pub use builder::{BuildError, Builder};
 pub use drive::Limits;
