@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use common::*;
 use futures::{FutureExt, StreamExt, channel::oneshot, executor::block_on};
 use openthymos::{
-    canon::{Bytes, TrajectoryId},
+    canon::{Bytes, TrajectoryId, WritId},
     contract::Effect,
     intent::Intent,
     ledger::{
@@ -235,7 +235,7 @@ impl LedgerStore for Hangs {
 }
 
 #[test]
-fn a_start_that_was_dropped_while_it_was_stored_stops_no_other() {
+fn a_start_that_was_dropped_while_it_was_stored_stops_nothing_else() {
     let fixture = Fixture::default();
     let hang = Arc::new(AtomicBool::new(false));
     let ledger = Hangs(fixture.ledger.clone(), Arc::clone(&hang));
@@ -244,6 +244,7 @@ fn a_start_that_was_dropped_while_it_was_stored_stops_no_other() {
     hang.store(true, Ordering::SeqCst);
     assert!(runtime.start("dropped", &chain, &key(AGENT)).now_or_never().is_none());
     hang.store(false, Ordering::SeqCst);
+    block_on(runtime.revoke(WritId([8; 32]), "lost", "issuer", &key(ISSUER))).unwrap();
     let run = start(&runtime, &chain);
     assert!(matches!(submit(&run, "note", json!({})), Submitted::Committed { .. }));
     verified(&runtime, &run.id());
