@@ -14,7 +14,7 @@ mod memory;
 pub mod record;
 #[cfg(feature = "redb")]
 pub mod redb;
-mod register;
+pub mod register;
 mod store;
 
 pub use authority::{AuthorityError, AuthorityState};

@@ -1,10 +1,12 @@
 //! What the compiler makes of an intent, and why.
 
+mod claim;
 mod decision;
 mod quote;
 mod refusal;
 mod routing;
 
+pub use claim::{Claim, ClaimState};
 pub use decision::{ApprovalEvidence, AssertedVerdict, Decision, PolicyTrace, Status, Verdict};
 pub use quote::{PreconditionFault, Quote, Read};
 pub use refusal::{Code, Refusal, Stage};

@@ -7,6 +7,7 @@ use crate::{
     ledger::{
         AuthorityState, Entry, Kind, LedgerStore, Position, Register, RegisterKey, StoreError,
         record::{ContractRecord, RunOpened},
+        register::{Epoch, seq_of},
     },
 };
 
@@ -221,7 +222,8 @@ pub async fn authority_of(
     let genesis = store.scan(Position(0), 1).await?.into_iter().next().ok_or(ReplayError::Empty)?.1;
     let trajectory = AuthorityState::trajectory(AuthorityState::store_id(&genesis.record));
     let mut entries = vec![genesis];
-    let mut seq = store.register(&RegisterKey::new(Register::Epoch, &[])).await?.and_then(|value| last_seq(&value));
+    let epoch = store.register(&RegisterKey::epoch()).await?;
+    let mut seq = epoch.map(|value| Epoch::from_bytes(&value)).transpose()?.map(|epoch| epoch.seq);
     while let Some(at) = seq.filter(|at| *at > 0) {
         let entry = entry_at(store, &trajectory, at).await?;
         seq = (entry.header.base_seq < at).then_some(entry.header.base_seq);
@@ -229,16 +231,16 @@ pub async fn authority_of(
     }
     let mut wanted = Vec::new();
     if let Some(run) = run {
-        wanted.extend(store.register(&RegisterKey::new(Register::Opened, &[run.as_bytes()])).await?);
+        wanted.extend(store.register(&RegisterKey::opened(run)).await?);
     }
     match contracts {
         Contracts::Of(hashes) => {
             for hash in hashes {
-                wanted.extend(store.register(&RegisterKey::new(Register::Contract, &[hash.as_bytes()])).await?);
+                wanted.extend(store.register(&RegisterKey::contract(hash)).await?);
             }
         }
         Contracts::All => {
-            let (prefix, mut after) = (RegisterKey::new(Register::Contract, &[]), None);
+            let (prefix, mut after) = (RegisterKey::all(Register::Contract), None);
             loop {
                 let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
                 after = page.last().map(|(key, _)| key.clone());
@@ -250,17 +252,12 @@ pub async fn authority_of(
             }
         }
     }
-    for seq in wanted.iter().filter_map(|value| last_seq(value)) {
-        entries.push(entry_at(store, &trajectory, seq).await?);
+    for value in wanted {
+        entries.push(entry_at(store, &trajectory, seq_of(&value)?).await?);
     }
     entries.sort_by_key(|entry| entry.header.seq);
     entries.dedup_by_key(|entry| entry.header.seq);
     AuthorityLog::new(entries)
-}
-
-/// The seq at the end of a register's value.
-fn last_seq(value: &[u8]) -> Option<u64> {
-    value.last_chunk::<8>().map(|seq| u64::from_be_bytes(*seq))
 }
 
 async fn entry_at(store: &dyn LedgerStore, trajectory: &TrajectoryId, seq: u64) -> Result<Entry, ReplayError> {

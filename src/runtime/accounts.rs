@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    canon::{Bytes, TrajectoryId, WritId},
-    ledger::{LedgerStore, Register, RegisterKey, RegisterOp, StoreError},
+    canon::{TrajectoryId, WritId},
+    ledger::{LedgerStore, RegisterKey, RegisterOp, StoreError, register::Account},
     writ::{Amounts, WritChain},
 };
 
@@ -18,13 +18,6 @@ const PAGE: usize = 1_024;
 #[derive(Default)]
 pub(crate) struct Accounts {
     used: Mutex<HashMap<WritId, Amounts>>,
-}
-
-/// What one trajectory spent and holds; the same on every account of its chain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Used {
-    pub(crate) spent: Amounts,
-    pub(crate) held: Amounts,
 }
 
 impl Accounts {
@@ -39,12 +32,12 @@ impl Accounts {
             if self.lock().contains_key(&writ) {
                 continue;
             }
-            let prefix = RegisterKey::new(Register::Account, &[writ.as_bytes()]);
+            let prefix = RegisterKey::accounts(&writ);
             let (mut used, mut after) = (Amounts::ZERO, None);
             loop {
                 let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
                 for (_, value) in &page {
-                    let Used { spent, held } = Used::from_bytes(value)?;
+                    let Account { spent, held } = Account::from_bytes(value)?;
                     used = used.plus(&spent).plus(&held);
                 }
                 match page.into_iter().nth(PAGE - 1) {
@@ -101,36 +94,12 @@ fn change(used: &mut HashMap<WritId, Amounts>, chain: &WritChain, by: impl Fn(&A
     }
 }
 
-impl Used {
-    /// The registers of one trajectory's accounts.
-    pub(crate) fn registers(&self, chain: &WritChain, trajectory: &TrajectoryId) -> Vec<RegisterOp> {
-        let value = Bytes::from(self.to_bytes());
-        let set = |(writ, _): (WritId, _)| {
-            let key = RegisterKey::new(Register::Account, &[writ.as_bytes(), trajectory.as_bytes()]);
-            RegisterOp::Set { key, value: Some(value.clone()) }
-        };
-        chain.links().map(set).collect()
-    }
-
-    fn to_bytes(self) -> Vec<u8> {
-        let amounts = |amounts: Amounts| crate::writ::Dimension::ALL.map(|dimension| amounts.get(dimension));
-        let numbers = amounts(self.spent).into_iter().chain(amounts(self.held));
-        numbers.flat_map(u64::to_be_bytes).collect()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        let damaged = || StoreError::Damaged(format!("an account register has {} bytes", bytes.len()));
-        let numbers: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_be_bytes(*chunk)).collect();
-        let amounts = |numbers: &[u64]| match numbers {
-            [tokens, tool_calls, usd_millicents, wall_clock_ms] => Some(Amounts {
-                tokens: *tokens,
-                tool_calls: *tool_calls,
-                usd_millicents: *usd_millicents,
-                wall_clock_ms: *wall_clock_ms,
-            }),
-            _ => None,
-        };
-        let (spent, held) = numbers.split_at_checked(4).ok_or_else(damaged)?;
-        Ok(Self { spent: amounts(spent).ok_or_else(damaged)?, held: amounts(held).ok_or_else(damaged)? })
-    }
+/// The registers of one trajectory's accounts: the same value for every writ of its chain.
+pub(crate) fn registers(account: &Account, chain: &WritChain, trajectory: &TrajectoryId) -> Vec<RegisterOp> {
+    let value = account.to_bytes();
+    let set = |(writ, _): (WritId, _)| {
+        let key = RegisterKey::account(&writ, trajectory);
+        RegisterOp::Set { key, value: Some(value.clone()) }
+    };
+    chain.links().map(set).collect()
 }

@@ -9,8 +9,8 @@ use super::{
     error::RunError,
 };
 use crate::{
-    canon::{Bytes, EntryId, TrajectoryId},
-    ledger::{AuthorityState, Batch, Draft, Entry, Head, Register, RegisterKey, RegisterOp, StoreError},
+    canon::{Bytes, TrajectoryId},
+    ledger::{AuthorityState, Batch, Draft, Entry, Head, RegisterKey, RegisterOp, StoreError, register::Epoch},
     replay::{Contracts, authority_of},
 };
 
@@ -22,19 +22,14 @@ pub(crate) struct Authority {
     writer: Mutex<Option<Head>>,
 }
 
-/// The register that names the current epoch.
-pub(crate) fn epoch_key() -> RegisterKey {
-    RegisterKey::new(Register::Epoch, &[])
-}
-
-/// What it holds in an epoch.
-pub(crate) fn epoch_value(epoch: EntryId, seq: u64) -> Bytes {
-    [epoch.as_bytes().as_slice(), &seq.to_be_bytes()].concat().into()
+/// What the epoch register holds.
+fn epoch_of(state: &AuthorityState) -> Option<Bytes> {
+    Some(Epoch { entry: state.epoch, seq: state.epoch_seq }.to_bytes())
 }
 
 /// Fails a batch that was decided in another epoch.
 pub(crate) fn expect_epoch(state: &AuthorityState) -> RegisterOp {
-    RegisterOp::Expect { key: epoch_key(), value: Some(epoch_value(state.epoch, state.epoch_seq)) }
+    RegisterOp::Expect { key: RegisterKey::epoch(), value: epoch_of(state) }
 }
 
 impl Authority {
@@ -79,8 +74,7 @@ impl Authority {
         let mut ops = vec![expect_epoch(&before)];
         ops.extend(registers(first));
         if state.epoch != before.epoch {
-            let value = Some(epoch_value(state.epoch, state.epoch_seq));
-            ops.push(RegisterOp::Set { key: epoch_key(), value });
+            ops.push(RegisterOp::Set { key: RegisterKey::epoch(), value: epoch_of(&state) });
         }
         let position = core.store.append(Batch { entries, registers: ops }).await?;
         *writer = Some(Head { seq, id: parent, position });

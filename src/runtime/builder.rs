@@ -3,17 +3,18 @@ use std::sync::{Arc, atomic::AtomicU64};
 use super::{
     Runtime,
     accounts::Accounts,
-    authority::{Authority, epoch_key, epoch_value},
+    authority::Authority,
     core::{Core, Place, seal},
     error::RunError,
 };
 use crate::{
-    canon::{EntryId, Nonce, TrajectoryId},
+    canon::{EntryId, Nonce},
     crypto::{NamedKey, PublicKey, Role},
     host::{Host, Signer},
     ledger::{
-        AuthorityState, Batch, Draft, Kind, LedgerStore, Position, Register, RegisterKey, RegisterOp, StoreError,
+        AuthorityState, Batch, Draft, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoreError,
         record::{ContractRecord, Genesis, PolicySetRecord, TrustChange, TrustRoot},
+        register::{Epoch, seq_bytes},
     },
     policy::PolicySet,
     replay::{Contracts, ReplayError, authority_of},
@@ -213,9 +214,9 @@ async fn create(
         time_ms: host.clock.now_ms(),
     };
     let entry = seal(store_id, signer, place, draft).await?;
-    let value = Some(epoch_value(entry.id(), 0));
-    let registers =
-        vec![RegisterOp::Expect { key: epoch_key(), value: None }, RegisterOp::Set { key: epoch_key(), value }];
+    let value = Some(Epoch { entry: entry.id(), seq: 0 }.to_bytes());
+    let key = RegisterKey::epoch;
+    let registers = vec![RegisterOp::Expect { key: key(), value: None }, RegisterOp::Set { key: key(), value }];
     store.append(Batch { entries: vec![entry], registers }).await?;
     Ok(())
 }
@@ -250,7 +251,7 @@ async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<
     let mut keys = Vec::new();
     for contract in core.tools.contracts().iter() {
         let hash = contract.hash();
-        let key = RegisterKey::new(Register::Contract, &[hash.as_bytes()]);
+        let key = RegisterKey::contract(&hash);
         if core.store.register(&key).await?.is_none() {
             let record = ContractRecord { definition: crate::contract::Contract::clone(contract), hash };
             keys.push((drafts.len() as u64, key));
@@ -261,16 +262,8 @@ async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<
         return Ok(());
     }
     let registers = |first: u64| {
-        let set = |(index, key): (u64, RegisterKey)| RegisterOp::Set {
-            key,
-            value: Some((first + index).to_be_bytes().as_slice().into()),
-        };
+        let set = |(index, key): (u64, RegisterKey)| RegisterOp::Set { key, value: Some(seq_bytes(first + index)) };
         keys.into_iter().map(set).collect()
     };
     core.authority.append(core, drafts, vec![], registers).await
-}
-
-/// The register that says where a run's opening stands.
-pub(super) fn opened_key(trajectory: &TrajectoryId) -> RegisterKey {
-    RegisterKey::new(Register::Opened, &[trajectory.as_bytes()])
 }

@@ -1,13 +1,13 @@
 //! One trajectory's end: where the next entry goes.
 
 use super::{
-    accounts::Used,
+    accounts,
     core::{Core, Place},
     error::RunError,
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
-    ledger::{AuthorityState, Batch, Draft, RegisterOp, StoreError},
+    ledger::{AuthorityState, Batch, Draft, RegisterOp, StoreError, register::Account},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -20,7 +20,7 @@ pub(crate) struct Journal {
     pub(crate) base_seq: u64,
     pub(crate) next_seq: u64,
     pub(crate) head: EntryId,
-    pub(crate) used: Used,
+    pub(crate) used: Account,
     pub(crate) steps: u64,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
@@ -70,6 +70,11 @@ impl Journal {
                 Err(error.into())
             }
         }
+    }
+
+    /// The registers of this trajectory's accounts, as they shall be.
+    pub(crate) fn account(&self) -> Vec<RegisterOp> {
+        accounts::registers(&self.used, &self.chain, &self.trajectory)
     }
 
     /// The seq of the last entry.

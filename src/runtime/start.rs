@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::{
     Run,
-    accounts::Used,
     authority::expect_epoch,
-    builder::opened_key,
     core::{Core, Place},
     error::{RunError, StartError},
     journal::Journal,
@@ -17,8 +15,9 @@ use crate::{
     crypto::Purpose,
     host::Signer,
     ledger::{
-        AuthorityState, Draft, Kind, RegisterOp,
+        AuthorityState, Draft, Kind, RegisterKey, RegisterOp,
         record::{Resumed, RunOpened, RunStart, StartRefused, StartStatement},
+        register::{Account, seq_bytes},
     },
     proposal::{Code, Refusal, Stage},
     replay::{self, Pins, Verdict},
@@ -84,7 +83,7 @@ pub(super) async fn start(
                     base_seq: 0,
                     next_seq: 1,
                     head,
-                    used: Used::default(),
+                    used: Account::default(),
                     steps: 0,
                     open_turn: None,
                     ended: false,
@@ -133,8 +132,8 @@ async fn open(
     let id = root.id();
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
     let registers = |seq: u64| {
-        let value = Some(seq.to_be_bytes().as_slice().into());
-        vec![expect_epoch(authority), RegisterOp::Set { key: opened_key(&trajectory), value }]
+        let (key, value) = (RegisterKey::opened(&trajectory), Some(seq_bytes(seq)));
+        vec![expect_epoch(authority), RegisterOp::Set { key, value }]
     };
     core.authority.append(core, vec![opened], vec![root], registers).await?;
     Ok(id)
@@ -166,7 +165,7 @@ pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, 
         base_seq: folded.base_seq,
         next_seq: folded.head_seq + 1,
         head: folded.head,
-        used: Used { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) },
+        used: Account { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) },
         steps: folded.steps,
         open_turn: None,
         ended: false,
@@ -180,7 +179,7 @@ pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, 
         turn: folded.open_turn.map(|(id, _)| id),
     };
     let draft = Draft::seal(Kind::Resumed, &record, vec![]).map_err(RunError::from)?;
-    let registers = journal.used.registers(&journal.chain, run);
+    let registers = journal.account();
     journal.append(core, &core.authority.state(), draft, registers).await?;
     Ok(Run::new(Arc::clone(core), journal))
 }

@@ -2,20 +2,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{
-    authority::{epoch_key, expect_epoch},
-    error::RunError,
-    events::EventKind,
-    journal::Journal,
-    run::Inner,
-};
+use super::{authority::expect_epoch, error::RunError, events::EventKind, journal::Journal, run::Inner};
 use crate::{
     canon::{EntryId, IntentId, ProposalId},
     compile::{Compiled, Inputs, Staged, Standing, admit},
     execute::{self, Conclusion, Execution},
     intent::SealedIntent,
     ledger::{
-        AuthorityState, Draft, Kind, Register, RegisterKey, RegisterOp, StoreError,
+        AuthorityState, Draft, Kind, RegisterKey, RegisterOp, StoreError,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
     proposal::{Code, Proposal, Refusal, Stage, Status},
@@ -236,7 +230,7 @@ async fn carry_out(
 ) -> Result<Result<Submitted, EpochChanged>, RunError> {
     let core = &inner.core;
     let intent = staged.intent().id();
-    let outcome = RegisterKey::new(Register::Outcome, &[staged.id().as_bytes()]);
+    let outcome = RegisterKey::outcome(&staged.id());
     let proposal = staged.id();
     let execution = Execution::new(staged, tool, &journal.world);
     let held = execution.cost();
@@ -250,7 +244,7 @@ async fn carry_out(
     };
     if let Some(draft) = draft {
         journal.used.held = journal.used.held.plus(&held);
-        let mut registers = journal.used.registers(&journal.chain, &journal.trajectory);
+        let mut registers = journal.account();
         registers.push(expect_epoch(authority));
         registers.push(RegisterOp::Expect { key: outcome.clone(), value: None });
         registers.push(RegisterOp::Set { key: outcome.clone(), value: Some(b"dispatched".as_slice().into()) });
@@ -286,7 +280,7 @@ async fn carry_out(
         }
         None => registers.push(expect_epoch(authority)),
     }
-    registers.extend(journal.used.registers(&journal.chain, &journal.trajectory));
+    registers.extend(journal.account());
     let entry = match (journal.append(core, authority, concluded.draft, registers).await, dispatched) {
         (Ok(entry), _) => entry,
         (Err(error), Some(dispatch)) => return Err(not_recorded(journal, dispatch, error)),
@@ -331,7 +325,7 @@ async fn retry(
         (RunError::Store(StoreError::RegisterChanged { key }), Some((outcome, proposal))) if key == *outcome => {
             Err(RunError::AlreadyCarriedOut(proposal))
         }
-        (RunError::Store(StoreError::RegisterChanged { key }), _) if key == epoch_key() => {
+        (RunError::Store(StoreError::RegisterChanged { key }), _) if key == RegisterKey::epoch() => {
             core.authority.refresh(core).await?;
             Ok(Err(EpochChanged))
         }

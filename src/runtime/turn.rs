@@ -124,7 +124,7 @@ pub(super) async fn open(
     let draft =
         Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), omitted: 0, reserved, step }, vec![])?;
     journal.used.held = journal.used.held.plus(&reserved);
-    let registers = journal.used.registers(&journal.chain, &journal.trajectory);
+    let registers = journal.account();
     let entry = match journal.append(core, &core.authority.state(), draft, registers).await {
         Ok(entry) => entry,
         Err(error) => {
@@ -157,7 +157,7 @@ pub(super) async fn close(
     let before = journal.used;
     journal.used.held = before.held.minus(&held);
     journal.used.spent = before.spent.plus(&cost);
-    let registers = journal.used.registers(&journal.chain, &journal.trajectory);
+    let registers = journal.account();
     match journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await {
         Ok(entry) => {
             journal.open_turn = None;

@@ -11,8 +11,9 @@ use openthymos::{
     crypto::{Purpose, Role},
     host::{FixedClock, Host, SeededEntropy},
     ledger::{
-        AuthorityState, Batch, Entry, Header, Kind, MemoryLedger, Register, RegisterKey, RegisterOp,
+        AuthorityState, Batch, Entry, Header, Kind, MemoryLedger, RegisterKey, RegisterOp,
         record::{EndReason, FailureCause},
+        register::Epoch,
     },
     policy::{PolicySet, SignedBundle},
     replay::{Pins, Verdict, export::verify},
@@ -48,8 +49,8 @@ async fn ledger() -> MemoryLedger {
     let id = header.id();
     let signature = Some(signer.sign(Purpose::Entry, id.as_bytes()));
     let entry = Entry { header, record: draft.record, blobs: vec![], signature };
-    let epoch = [id.as_bytes().as_slice(), &0u64.to_be_bytes()].concat();
-    let set = RegisterOp::Set { key: RegisterKey::new(Register::Epoch, &[]), value: Some(epoch.into()) };
+    let epoch = Epoch { entry: id, seq: 0 };
+    let set = RegisterOp::Set { key: RegisterKey::epoch(), value: Some(epoch.to_bytes()) };
     let ledger = MemoryLedger::new();
     ledger.append(Batch { entries: vec![entry], registers: vec![set] }).await.unwrap();
     ledger

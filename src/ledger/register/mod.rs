@@ -1,0 +1,115 @@
+//! Small values beside the entries, compared and set together with them. All of them can be rebuilt from entries.
+
+mod value;
+
+pub use value::{Account, Epoch, ProposalState, claim_bytes, claim_of, seq_bytes, seq_of};
+
+use crate::canon::{BusinessKeyHash, Bytes, ContractHash, EntryId, ProposalId, TrajectoryId, WritId};
+
+/// The key of a register: a short byte string with a one-byte class in front.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegisterKey(Vec<u8>);
+
+/// What a register is for; the first byte of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Register {
+    /// What became of a proposal. Key: proposal id. Value: [`ProposalState`].
+    Outcome = b'o',
+    /// What one trajectory spent and holds of one writ's budget. Key: writ id ‖ trajectory id. Value: [`Account`].
+    Account = b'a',
+    /// That a commit was undone. Key: entry id.
+    Compensated = b'c',
+    /// The last authority entry that opened an epoch. Key: empty. Value: [`Epoch`].
+    Epoch = b'e',
+    /// The authority entry that opened a run. Key: trajectory id. Value: its seq.
+    Opened = b'r',
+    /// The authority entry that holds a contract. Key: contract hash. Value: its seq.
+    Contract = b't',
+    /// The call that has a business key. Key: the key's hash. Value: a [`Claim`](crate::proposal::Claim).
+    BusinessKey = b'k',
+}
+
+impl RegisterKey {
+    fn new(register: Register, parts: &[&[u8]]) -> Self {
+        let mut key = vec![register as u8];
+        parts.iter().for_each(|part| key.extend_from_slice(part));
+        Self(key)
+    }
+
+    /// All registers of a class: a prefix of their keys.
+    pub fn all(register: Register) -> Self {
+        Self::new(register, &[])
+    }
+
+    /// Where the outcome of a proposal stands.
+    pub fn outcome(proposal: &ProposalId) -> Self {
+        Self::new(Register::Outcome, &[proposal.as_bytes()])
+    }
+
+    /// What a trajectory used of a writ's budget.
+    pub fn account(writ: &WritId, trajectory: &TrajectoryId) -> Self {
+        Self::new(Register::Account, &[writ.as_bytes(), trajectory.as_bytes()])
+    }
+
+    /// What all trajectories used of a writ's budget: a prefix of their accounts' keys.
+    pub fn accounts(writ: &WritId) -> Self {
+        Self::new(Register::Account, &[writ.as_bytes()])
+    }
+
+    /// That a commit was undone.
+    pub fn compensated(commit: &EntryId) -> Self {
+        Self::new(Register::Compensated, &[commit.as_bytes()])
+    }
+
+    /// The epoch of the store's authority.
+    pub fn epoch() -> Self {
+        Self::new(Register::Epoch, &[])
+    }
+
+    /// Where a run was opened.
+    pub fn opened(trajectory: &TrajectoryId) -> Self {
+        Self::new(Register::Opened, &[trajectory.as_bytes()])
+    }
+
+    /// Where a contract is recorded.
+    pub fn contract(hash: &ContractHash) -> Self {
+        Self::new(Register::Contract, &[hash.as_bytes()])
+    }
+
+    /// Which call has a business key.
+    pub fn business_key(key: &BusinessKeyHash) -> Self {
+        Self::new(Register::BusinessKey, &[key.as_bytes()])
+    }
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for RegisterKey {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// What a batch does with one register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterOp {
+    /// The whole batch fails unless the register holds this value, or is absent for `None`.
+    Expect {
+        /// The register.
+        key: RegisterKey,
+        /// What it must hold.
+        value: Option<Bytes>,
+    },
+    /// Sets the register, or removes it for `None`.
+    Set {
+        /// The register.
+        key: RegisterKey,
+        /// What it shall hold.
+        value: Option<Bytes>,
+    },
+}

@@ -1,0 +1,174 @@
+use crate::{
+    canon::{Bytes, EntryId, TrajectoryId},
+    ledger::StoreError,
+    proposal::{Claim, ClaimState},
+    writ::{Amounts, Dimension},
+};
+
+/// What one trajectory spent and holds under one writ. As bytes: eight big-endian numbers, what is spent first, each in the
+/// order tokens, tool calls, thousandths of a US cent, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Account {
+    /// What is spent.
+    pub spent: Amounts,
+    /// What is held for turns and dispatches without an outcome.
+    pub held: Amounts,
+}
+
+impl Account {
+    /// The register's value.
+    pub fn to_bytes(&self) -> Bytes {
+        let amounts = |amounts: Amounts| Dimension::ALL.map(|dimension| amounts.get(dimension));
+        let numbers = amounts(self.spent).into_iter().chain(amounts(self.held));
+        numbers.flat_map(u64::to_be_bytes).collect::<Vec<_>>().into()
+    }
+
+    /// Reads a register's value.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        let damaged = || damaged("account", bytes);
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let numbers: Vec<u64> = numbers.iter().map(|chunk| u64::from_be_bytes(*chunk)).collect();
+        let amounts = |numbers: &[u64]| match numbers {
+            [tokens, tool_calls, usd_millicents, wall_clock_ms] => Some(Amounts {
+                tokens: *tokens,
+                tool_calls: *tool_calls,
+                usd_millicents: *usd_millicents,
+                wall_clock_ms: *wall_clock_ms,
+            }),
+            _ => None,
+        };
+        let (spent, held) = numbers.split_at_checked(4).filter(|_| rest.is_empty()).ok_or_else(damaged)?;
+        Ok(Self { spent: amounts(spent).ok_or_else(damaged)?, held: amounts(held).ok_or_else(damaged)? })
+    }
+}
+
+/// What became of a proposal: the entry that says so, on the proposal's own trajectory. As bytes: `d` or `x`, then the
+/// entry's seq, big-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProposalState {
+    /// It was dispatched, and has no outcome.
+    Dispatched {
+        /// The dispatch.
+        seq: u64,
+    },
+    /// It has an outcome.
+    Concluded {
+        /// The commit, the failure, or the resolution of the doubt.
+        seq: u64,
+    },
+}
+
+impl ProposalState {
+    /// The register's value.
+    pub fn to_bytes(&self) -> Bytes {
+        let (state, seq) = match self {
+            Self::Dispatched { seq } => (b'd', seq),
+            Self::Concluded { seq } => (b'x', seq),
+        };
+        [&[state], seq.to_be_bytes().as_slice()].concat().into()
+    }
+
+    /// Reads a register's value.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        match bytes.split_first() {
+            Some((b'd', seq)) => Ok(Self::Dispatched { seq: seq_of(seq)? }),
+            Some((b'x', seq)) => Ok(Self::Concluded { seq: seq_of(seq)? }),
+            _ => Err(damaged("outcome", bytes)),
+        }
+    }
+}
+
+/// The authority entry that opened the current epoch. As bytes: its id, then its seq, big-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its seq on the authority trajectory.
+    pub seq: u64,
+}
+
+impl Epoch {
+    /// The register's value.
+    pub fn to_bytes(&self) -> Bytes {
+        [self.entry.as_bytes().as_slice(), &self.seq.to_be_bytes()].concat().into()
+    }
+
+    /// Reads a register's value.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        let (entry, seq) = bytes.split_first_chunk::<32>().ok_or_else(|| damaged("epoch", bytes))?;
+        Ok(Self { entry: EntryId(*entry), seq: seq_of(seq)? })
+    }
+}
+
+/// A seq as a register's value: eight bytes, big-endian.
+pub fn seq_bytes(seq: u64) -> Bytes {
+    seq.to_be_bytes().as_slice().into()
+}
+
+/// Reads a seq from a register's value.
+///
+/// # Errors
+/// When it is none.
+pub fn seq_of(bytes: &[u8]) -> Result<u64, StoreError> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged("seq", bytes))
+}
+
+/// A claim as a register's value: `d` or `x`, the entry's trajectory, its seq, big-endian.
+pub fn claim_bytes(claim: &Claim) -> Bytes {
+    let state = match claim.state {
+        ClaimState::InDoubt => b'd',
+        ClaimState::Done => b'x',
+    };
+    [&[state], claim.trajectory.as_bytes().as_slice(), &claim.seq.to_be_bytes()].concat().into()
+}
+
+/// Reads a claim from a register's value.
+///
+/// # Errors
+/// When it is none.
+pub fn claim_of(bytes: &[u8]) -> Result<Claim, StoreError> {
+    let damaged = || damaged("business key", bytes);
+    let (state, place) = bytes.split_first().ok_or_else(damaged)?;
+    let state = match state {
+        b'd' => ClaimState::InDoubt,
+        b'x' => ClaimState::Done,
+        _ => return Err(damaged()),
+    };
+    let (trajectory, seq) = place.split_first_chunk::<32>().ok_or_else(damaged)?;
+    Ok(Claim { seq: seq_of(seq)?, state, trajectory: TrajectoryId(*trajectory) })
+}
+
+fn damaged(what: &str, bytes: &[u8]) -> StoreError {
+    StoreError::Damaged(format!("the {what} register holds {} bytes that are not one", bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_read_back_and_others_are_refused() {
+        let account = Account { spent: Amounts::ONE_CALL, held: Amounts { tokens: 7, ..Amounts::ZERO } };
+        assert_eq!(Account::from_bytes(&account.to_bytes()).ok(), Some(account));
+        for state in [ProposalState::Dispatched { seq: 3 }, ProposalState::Concluded { seq: 4 }] {
+            assert_eq!(ProposalState::from_bytes(&state.to_bytes()).ok(), Some(state));
+        }
+        let epoch = Epoch { entry: EntryId([1; 32]), seq: 2 };
+        assert_eq!(Epoch::from_bytes(&epoch.to_bytes()).ok(), Some(epoch));
+        let claim = Claim { seq: 9, state: ClaimState::Done, trajectory: TrajectoryId([5; 32]) };
+        assert_eq!(claim_of(&claim_bytes(&claim)).ok(), Some(claim));
+        for bytes in [b"".as_slice(), b"d", b"d12345678z", &[b'x'; 42], &[0; 65], &[0; 63], &[7; 39]] {
+            assert!(Account::from_bytes(bytes).is_err() && ProposalState::from_bytes(bytes).is_err());
+            assert!(Epoch::from_bytes(bytes).is_err() && claim_of(bytes).is_err());
+        }
+    }
+}
