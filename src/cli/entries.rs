@@ -10,7 +10,7 @@ use super::{
     time::rfc3339,
     trail::{self, Action, Line, Outcome, What},
 };
-use crate::{proposal::Status, writ::SignedWrit};
+use crate::{ledger::record::HappenedVerdict, proposal::Status, writ::SignedWrit};
 
 /// Columns before the value of a detail.
 const INDENT: usize = 15;
@@ -61,6 +61,34 @@ impl Entries {
                 self.head(line, WARN, &paint(BOLD, plain(tool)));
                 self.out.detail("asked", args.as_ref().map_or("(erased)".into(), |args| brief(args, room)));
                 self.out.detail("because", format_args!("entry {} stopped the turn", after.short()));
+            }
+            What::Abandoned { tool, args } => {
+                self.head(line, WARN, &paint(BOLD, plain(tool)));
+                self.out.detail("asked", args.as_ref().map_or("(erased)".into(), |args| brief(args, room)));
+                self.out.detail("because", "the run was interrupted: nothing came of it");
+            }
+            What::Resumed { in_doubt, turn, debited } => {
+                self.head(line, BOLD, "taken up again");
+                if turn.is_some() {
+                    self.out.detail("debited", format_args!("{} for the turn under way", budget::words(debited)));
+                }
+                for dispatch in in_doubt {
+                    self.out.detail("in doubt", format_args!("dispatch {}", dispatch.short()));
+                }
+            }
+            What::Settled { dispatch, tool, verdict, operator, note, cost } => {
+                let tool = tool.as_deref().map(plain).unwrap_or_default();
+                let style = if *verdict == HappenedVerdict::Happened { GOOD } else { WARN };
+                self.head(line, style, format_args!("{} {verdict}", paint(BOLD, tool)).to_string().trim_start());
+                self.out.detail("dispatch", dispatch.short());
+                let by = operator
+                    .as_ref()
+                    .map_or("the tool itself".into(), |key| format!("{} {}", plain(&key.name), key.key));
+                self.out.detail("says", fit(&by, room));
+                if let Some(note) = note {
+                    self.out.detail("note", fit(&plain(note), room));
+                }
+                self.out.detail("cost", budget::words(cost));
             }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();

@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::{
     canon::{Commitment, EntryId, PolicySetHash},
     commit::{Commit, DeltaOp, Origin},
+    crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            Dispatch, EndReason, Failure, FailureCause, PendingApproval, PolicySetRecord, Rejection, RunStart,
-            Terminated, Turn, TurnStart, WhatHappened,
+            Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution, PendingApproval,
+            PolicySetRecord, Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -60,6 +61,23 @@ pub(super) enum What {
         tool: String,
         args: Option<Value>,
         after: EntryId,
+    },
+    Abandoned {
+        tool: String,
+        args: Option<Value>,
+    },
+    Resumed {
+        in_doubt: Vec<EntryId>,
+        turn: Option<EntryId>,
+        debited: Amounts,
+    },
+    Settled {
+        dispatch: EntryId,
+        tool: Option<String>,
+        verdict: HappenedVerdict,
+        operator: Option<NamedKey>,
+        note: Option<String>,
+        cost: Amounts,
     },
     End {
         reason: EndReason,
@@ -199,12 +217,18 @@ impl Reader {
             Some(Kind::Failure) => {
                 let failure: Failure = entry.body()?;
                 let (message, (proposal, dispatch)) = (text(entry, failure.detail), self.origin(failure.origin));
+                if let (WhatHappened::Unknown, Some(dispatch), Some(proposal)) = (failure.effect, dispatch, &proposal) {
+                    self.dispatched.insert(dispatch, proposal.clone());
+                }
                 let outcome =
                     Outcome::Failed { cause: failure.cause, message, effect: failure.effect, cost: failure.cost };
                 self.outcome(entry, proposal, dispatch, outcome)
             }
             Some(Kind::Rejection) => match entry.body()? {
                 Rejection::Refused(proposal) => What::Action(self.action(entry, &proposal, Outcome::NotCarriedOut)),
+                Rejection::Abandoned { intent, .. } => {
+                    What::Abandoned { tool: intent.target.to_string(), args: self.value(entry, intent.args) }
+                }
                 Rejection::NotAttempted { after, intent } => {
                     let args = self.value(entry, intent.args);
                     What::NotAttempted { tool: intent.target.to_string(), args, after }
@@ -213,6 +237,16 @@ impl Reader {
             Some(Kind::PendingApproval) => {
                 let pending: PendingApproval = entry.body()?;
                 What::Action(self.action(entry, &pending.proposal, Outcome::NotCarriedOut))
+            }
+            Some(Kind::Resumed) => {
+                let Resumed { in_doubt, turn, debited, .. } = entry.body()?;
+                What::Resumed { in_doubt, turn, debited }
+            }
+            Some(Kind::InDoubtResolution) => {
+                let InDoubtResolution { cost, dispatch, note, operator, verdict } = entry.body()?;
+                let tool = self.dispatched.remove(&dispatch).map(|proposal| proposal.intent.target.to_string());
+                let operator = operator.map(|operator| operator.key);
+                What::Settled { dispatch, tool, verdict, operator, note: text(entry, note), cost }
             }
             Some(Kind::Terminated) => {
                 let Terminated { answer, detail, reason, spent } = entry.body()?;

@@ -6,7 +6,7 @@ use crate::{
     crypto::Trust,
     intent::SealedIntent,
     policy::PolicySet,
-    proposal::{ApprovalEvidence, Quote},
+    proposal::{ApprovalEvidence, Claim, Quote},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -32,6 +32,22 @@ pub struct Inputs<'a> {
     pub trajectory: TrajectoryId,
     /// The world.
     pub world: &'a World,
+}
+
+/// What was found out about an admitted intent before it is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The earlier call with the business key that the tool named, as the store has it.
+    pub claim: Option<Claim>,
+    /// What the tool said.
+    pub quote: Quote,
+}
+
+impl From<Quote> for Asked {
+    /// The quote of a call that no other stands in the way of.
+    fn from(quote: Quote) -> Self {
+        Self { claim: None, quote }
+    }
 }
 
 /// The authority that an intent, or the start of a run, stands on.

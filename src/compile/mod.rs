@@ -10,13 +10,13 @@ mod inputs;
 mod stage;
 mod staged;
 
-pub use inputs::{Inputs, Standing};
+pub use inputs::{Asked, Inputs, Standing};
 pub use staged::Staged;
 
 use crate::{
     canon::CanonError,
     contract::SealedContract,
-    proposal::{Decision, Plan, PolicyTrace, Proposal, Quote, Refusal, Resolved, Status},
+    proposal::{Decision, Plan, PolicyTrace, Proposal, Refusal, Resolved, Status},
     writ::Amounts,
 };
 
@@ -43,16 +43,16 @@ pub struct Admitted<'a> {
     resolved: Resolved,
 }
 
-/// Compiles an intent: all stages, with the quote that its tool gave, if it was asked.
+/// Compiles an intent: all stages, with what was found out about it, if its tool was asked.
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed; nothing may be done then.
-pub fn compile(inputs: Inputs<'_>, quote: Option<Quote>) -> Result<Compiled, CanonError> {
+pub fn compile(inputs: Inputs<'_>, asked: Option<Asked>) -> Result<Compiled, CanonError> {
     // With a quote at hand the budget is judged by what was quoted, as it was when the tool was asked: between admission
     // and decision another run may have spent what was left.
-    let cost = if quote.is_some() { Amounts::ZERO } else { Amounts::ONE_CALL };
-    match (admit_at(inputs, &cost)?, quote) {
-        (Ok(admitted), Some(quote)) => Ok(admitted.decide(quote, inputs.balances)),
+    let cost = if asked.is_some() { Amounts::ZERO } else { Amounts::ONE_CALL };
+    match (admit_at(inputs, &cost)?, asked) {
+        (Ok(admitted), Some(asked)) => Ok(admitted.decide(asked, inputs.balances)),
         (Ok(admitted), None) => Ok(Compiled::Rejected(admitted.refuse(stage::quote_unavailable()))),
         (Err(rejected), _) => Ok(Compiled::Rejected(rejected)),
     }
@@ -97,15 +97,15 @@ impl Admitted<'_> {
         &self.contract
     }
 
-    /// Passes the rest of the stages, with the tool's quote and what every writ of the chain has left.
-    pub fn decide(self, quote: Quote, balances: &[Amounts]) -> Compiled {
-        let judged = stage::judgement(&self.inputs, &self.contract, &quote, balances);
+    /// Passes the rest of the stages, with what was found out and what every writ of the chain has left.
+    pub fn decide(self, asked: Asked, balances: &[Amounts]) -> Compiled {
+        let judged = stage::judgement(&self.inputs, &self.contract, &asked, balances);
         let status = match judged.outcome {
             Ok(status) => status,
             Err(refusal) => Status::Rejected(refusal),
         };
         let trace = Some(judged.trace);
-        let proposal = propose(&self.inputs, Some(self.resolved), balances, Some(quote), status, trace);
+        let proposal = propose(&self.inputs, Some(self.resolved), balances, Some(asked), status, trace);
         match &proposal.decision.status {
             Status::Staged => Compiled::Staged(Staged::new(proposal, self.resolved, self.inputs.intent, self.contract)),
             Status::Suspended { .. } => Compiled::Suspended(proposal),
@@ -124,15 +124,17 @@ fn propose(
     inputs: &Inputs<'_>,
     resolved: Option<Resolved>,
     balances: &[Amounts],
-    quote: Option<Quote>,
+    asked: Option<Asked>,
     status: Status,
     trace: Option<PolicyTrace>,
 ) -> Proposal {
+    let (claim, quote) = asked.map_or((None, None), |Asked { claim, quote }| (claim, Some(quote)));
     Proposal {
         decision: Decision {
             approvals: inputs.approvals.to_vec(),
             asserted_schema: cfg!(not(feature = "schema")),
             balances: balances.to_vec(),
+            claim,
             clock_ms: (inputs.standing.clock_ms != inputs.standing.now_ms).then_some(inputs.standing.clock_ms),
             compiler: COMPILER,
             now_ms: inputs.standing.now_ms,

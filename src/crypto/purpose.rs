@@ -21,6 +21,8 @@ pub enum Purpose {
     Vote,
     /// The replacement of a key, by the statement's hash.
     Rotation,
+    /// The settlement of an effect in doubt, by the statement's hash.
+    Resolution,
     /// The head of an export, by the statement's hash.
     ExportHead,
 }
@@ -36,6 +38,7 @@ impl Purpose {
             Self::Revocation => "revocation",
             Self::Vote => "vote",
             Self::Rotation => "rotation",
+            Self::Resolution => "resolution",
             Self::ExportHead => "export head",
         }
     }

@@ -114,7 +114,11 @@ impl Finished {
                     Err(fault) => fault,
                 }
             }
-            Returned::NotDone(message) => Fault { cause: FailureCause::NotDone, message, kept: None },
+            Returned::NotDone(message) => {
+                // The tool vouches that nothing happened: neither money nor tokens are gone.
+                cost = Amounts { wall_clock_ms: self.elapsed_ms, ..quoted.calls() };
+                Fault { cause: FailureCause::NotDone, message, kept: None }
+            }
             Returned::Failed(message) => Fault { cause: FailureCause::ToolFailed, message, kept: None },
             Returned::Panicked(message) => Fault { cause: FailureCause::ToolPanicked, message, kept: None },
             Returned::TimedOut => {

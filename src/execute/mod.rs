@@ -8,7 +8,9 @@ mod conclude;
 mod execution;
 mod guard;
 mod quote;
+mod unstored;
 
 pub use conclude::{ConcludeError, Concluded, Conclusion, Finished};
 pub use execution::Execution;
-pub use quote::{QuoteError, quote};
+pub use quote::{QuoteError, quote, reconcile};
+pub use unstored::commit_failed;

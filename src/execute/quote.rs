@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::guard::{Guarded, guard, guard_sync};
 use crate::{
-    canon::{BusinessKeyHash, domain},
-    contract::SealedContract,
+    canon::{BusinessKeyHash, FileHash, StoreId, domain},
+    contract::{Effect, SealedContract},
     host::Host,
     proposal::{Quote, Read},
     tool::{CancelToken, Reads, ToolContract},
@@ -38,6 +38,7 @@ pub async fn quote(
     args: &Value,
     world: &World,
     time_left_ms: u64,
+    store: &StoreId,
     host: &Host,
 ) -> Result<Quote, QuoteError> {
     let error = |reason: String| QuoteError { tool: contract.name.to_string(), reason };
@@ -50,6 +51,8 @@ pub async fn quote(
         Guarded::Panicked(panic) => return Err(error(panic)),
         Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),
     };
+    // What changes nothing can be done as often as one likes.
+    let keyed = contract.effect > Effect::Read;
     let asked = guard_sync(|| {
         let reads = gather(&tool.reads(args), world);
         let deadline_ms = u64::try_from(tool.deadline().as_millis()).unwrap_or(u64::MAX);
@@ -59,7 +62,7 @@ pub async fn quote(
             arguments: None,
             compensable: probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
-            key: tool.idempotency_key(args).map(|key| business_key(contract, &key)),
+            key: keyed.then(|| tool.idempotency_key(args)).flatten().map(|key| business_key(store, contract, &key)),
             precondition: tool.precondition(args, &reads.1).err(),
             probe: probe.version,
             reads: reads.0,
@@ -68,14 +71,24 @@ pub async fn quote(
     asked.map_err(error)
 }
 
+/// Asks a tool whether an effect in doubt happened. A tool that panics, or takes more than ten seconds, does not know.
+pub async fn reconcile(tool: &dyn ToolContract, args: &Value, probe: Option<FileHash>, host: &Host) -> Option<bool> {
+    let asked = async { tool.reconcile(args, probe, &host.spawn).await };
+    match guard(asked, PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+        Guarded::Returned(known) => known,
+        Guarded::Panicked(_) | Guarded::TimedOut | Guarded::Cancelled => None,
+    }
+}
+
 /// A call is a call, whatever a tool says of its cost.
 pub(super) fn at_least_a_call(cost: Amounts) -> Amounts {
     Amounts { tool_calls: cost.tool_calls.max(1), ..cost }
 }
 
-/// The same key of the same tool gives the same hash, in every run.
-fn business_key(contract: &SealedContract, key: &str) -> BusinessKeyHash {
-    BusinessKeyHash(domain::BUSINESS_KEY.hash(&[contract.name.as_str().as_bytes(), &[0], key.as_bytes()]))
+/// The same key of the same tool gives the same hash in every run of a store.
+fn business_key(store: &StoreId, contract: &SealedContract, key: &str) -> BusinessKeyHash {
+    let name = contract.name.as_str().as_bytes();
+    BusinessKeyHash(domain::BUSINESS_KEY.hash(&[store.as_bytes(), name, &[0], key.as_bytes()]))
 }
 
 /// What a tool asked to see: for the record, and for the tool.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Quote, Refusal};
+use super::{Claim, Quote, Refusal};
 use crate::{
     canon::{CanonError, DecisionHash, KeyId, PolicySetHash, RosterHash, domain, to_canonical},
     writ::Amounts,
@@ -18,6 +18,9 @@ pub struct Decision {
     pub asserted_schema: bool,
     /// What every writ of the chain had left, root first.
     pub balances: Vec<Amounts>,
+    /// The earlier call with the same business key, where there was one when it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
     /// What the clock said, where it was behind `now_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_ms: Option<u64>,

@@ -111,8 +111,10 @@ pub enum Code {
     ClockBehind,
     /// The same tool and arguments were denied before in this run.
     DeniedBefore,
-    /// The same effect is in doubt.
+    /// A call with the same business key is in doubt, or under way.
     InDoubt,
+    /// A call with the same business key was done before.
+    AlreadyDone,
     /// The kernel could not carry out the stage.
     Internal,
 }
@@ -139,7 +141,7 @@ pub struct Refusal {
     pub asked: Option<String>,
     /// Why.
     pub code: Code,
-    /// Where: a JSON pointer into the arguments, a budget's dimension, a link of the chain.
+    /// Where: a JSON pointer into the arguments, a budget's dimension, a link of the chain, an entry as trajectory/seq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Which stage.

@@ -81,6 +81,15 @@ pub enum FaultKind {
     /// An outcome without a dispatch, or with one that has an outcome already.
     #[error("it refers to dispatch {}, which is not there or has an outcome already", .0.short())]
     Dispatch(EntryId),
+    /// An effect in doubt was settled at another cost than what was held for it.
+    #[error("the doubt about dispatch {} is settled at another cost than was held for it", .0.short())]
+    Settlement(EntryId),
+    /// An effect in doubt was settled by a key that may not.
+    #[error("a doubt was settled by {0}, which is not trusted as approver")]
+    NotApprover(crate::crypto::PublicKey),
+    /// An operator's signature does not verify.
+    #[error("the settlement of a doubt: {0}")]
+    Operator(SignatureError),
     /// A tool that declares to change nothing changed the world.
     #[error("a tool that declares to change nothing changed the world")]
     ReadChanged,

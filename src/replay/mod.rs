@@ -15,6 +15,7 @@ mod run;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};
+pub use origin::UnknownEffect;
 pub use pins::Pins;
 pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};

@@ -7,52 +7,61 @@ use crate::{
     canon::{EntryId, TrajectoryId, WritId},
     commit::{Commit, Origin},
     contract::Effect,
-    ledger::EntryError,
+    ledger::{EntryError, record::InDoubtResolution},
     proposal::{Proposal, Resolved, Status},
     replay::AuthorityLog,
     writ::Amounts,
 };
 
-/// Dispatches of one trajectory, by what is known of their outcome.
-#[derive(Debug, Default)]
-pub(super) struct Dispatches {
-    /// No outcome yet, and what is held for it.
-    open: HashMap<EntryId, Amounts>,
-    /// An outcome that says nothing about the effect.
-    in_doubt: Vec<EntryId>,
+/// An effect that was dispatched, and of which the ledger does not say whether it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownEffect {
+    /// The dispatch.
+    pub dispatch: EntryId,
+    /// Its seq.
+    pub seq: u64,
+    /// The seq of the entry that holds the arguments: the dispatch itself, or the turn that asked for it.
+    pub args_seq: u64,
+    /// What is held for it until it is settled; absent when a failure has debited it.
+    pub held: Option<Amounts>,
 }
 
+/// Dispatches of one trajectory of whose effect nothing is known, by their entries.
+#[derive(Debug, Default)]
+pub(super) struct Dispatches(HashMap<EntryId, UnknownEffect>);
+
 impl Dispatches {
-    pub(super) fn dispatched(&mut self, id: EntryId, reserved: Amounts) {
-        self.open.insert(id, reserved);
+    pub(super) fn dispatched(&mut self, effect: UnknownEffect) {
+        self.0.insert(effect.dispatch, effect);
     }
 
-    /// An outcome refers to a dispatch: it has to be open, and is not any more.
+    /// An outcome refers to a dispatch, which has none yet. It says what happened, or leaves it in doubt.
     pub(super) fn concluded(&mut self, id: EntryId, in_doubt: bool) -> Result<(), FaultKind> {
-        self.open.remove(&id).ok_or(FaultKind::Dispatch(id))?;
-        if in_doubt {
-            self.in_doubt.push(id);
+        let effect = self.0.get_mut(&id).filter(|effect| effect.held.is_some()).ok_or(FaultKind::Dispatch(id))?;
+        effect.held = None;
+        if !in_doubt {
+            self.0.remove(&id);
         }
         Ok(())
     }
 
     /// A doubt was settled: of a dispatch without an outcome, or with one that says nothing.
-    pub(super) fn settled(&mut self, id: EntryId) -> Result<(), FaultKind> {
-        if self.open.remove(&id).is_none() {
-            let at = self.in_doubt.iter().position(|doubt| *doubt == id).ok_or(FaultKind::Dispatch(id))?;
-            self.in_doubt.remove(at);
-        }
-        Ok(())
+    pub(super) fn settled(&mut self, resolution: &InDoubtResolution) -> Result<(), FaultKind> {
+        let id = resolution.dispatch;
+        let held = self.0.remove(&id).ok_or(FaultKind::Dispatch(id))?.held;
+        let cost = held.map_or(Amounts::ZERO, |held| resolution.verdict.cost(&held));
+        if resolution.cost == cost { Ok(()) } else { Err(FaultKind::Settlement(id)) }
     }
 
-    pub(super) fn unsettled(&self) -> Vec<EntryId> {
-        let mut ids: Vec<_> = self.open.keys().copied().chain(self.in_doubt.iter().copied()).collect();
-        ids.sort_unstable();
-        ids
+    /// All of which nothing is known, in the order in which they were dispatched.
+    pub(super) fn unknown(&self) -> Vec<UnknownEffect> {
+        let mut effects: Vec<_> = self.0.values().copied().collect();
+        effects.sort_unstable_by_key(|effect| effect.seq);
+        effects
     }
 
     pub(super) fn held(&self) -> Amounts {
-        self.open.values().fold(Amounts::ZERO, |sum, held| sum.plus(held))
+        self.0.values().filter_map(|effect| effect.held).fold(Amounts::ZERO, |sum, held| sum.plus(&held))
     }
 }
 

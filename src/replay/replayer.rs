@@ -7,17 +7,18 @@ use super::{
     Fault, FaultKind, Pins, ReplayError, Report,
     authority::{AuthorityCursor, AuthorityLog, check_signature},
     fault::at,
-    origin::{Dispatches, check_change, check_origin, check_proposal, check_staged},
+    origin::{Dispatches, UnknownEffect, check_change, check_origin, check_proposal, check_staged},
 };
 use crate::{
     canon::{Commitment, EntryId, KeyId, PolicySetHash, TrajectoryId},
     commit::{Commit, DeltaOp, Origin},
     crypto::{NamedKey, Purpose, Role},
+    intent::IntentRecord,
     ledger::{
         Entry, Kind, StoredBlob,
         record::{
-            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, PendingApproval,
-            Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
+            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, Operator,
+            PendingApproval, Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
         },
     },
     proposal::{Code, Proposal, Status},
@@ -42,6 +43,10 @@ pub struct Replayer<'a> {
     base_seq: u64,
     dispatches: Dispatches,
     turn: Option<(EntryId, Amounts)>,
+    /// Intents of the last turn without an outcome, and where their values stand.
+    unanswered: Vec<IntentRecord>,
+    turn_seq: u64,
+    resumed: Option<EntryId>,
     steps: u64,
     ended: Option<EndReason>,
     spent: Amounts,
@@ -78,6 +83,12 @@ pub struct Folded {
     pub head_seq: u64,
     /// What the run spent.
     pub spent: Amounts,
+    /// Effects of which it is not known whether they happened, in the order of their dispatches.
+    pub unknown_effects: Vec<UnknownEffect>,
+    /// Intents of the last turn of which nothing is on record.
+    pub unanswered: Vec<IntentRecord>,
+    /// Why the run ended; `None` when it has not.
+    pub ended: Option<EndReason>,
     /// What is held for dispatches and turns without an outcome.
     pub held: Amounts,
     /// The turn without an outcome, and what is held for it.
@@ -103,6 +114,9 @@ impl<'a> Replayer<'a> {
             base_seq: 0,
             dispatches: Dispatches::default(),
             turn: None,
+            unanswered: Vec::new(),
+            turn_seq: 0,
+            resumed: None,
             steps: 0,
             ended: None,
             spent: Amounts::ZERO,
@@ -215,6 +229,8 @@ impl<'a> Replayer<'a> {
                     Some((start, _)) if start == turn.start => self.spent = self.spent.plus(&turn.usage),
                     _ => return Err(FaultKind::Misplaced),
                 }
+                self.unanswered = turn.intents;
+                self.turn_seq = entry.header.seq;
             }
             Kind::Dispatch => {
                 let dispatch: Dispatch = entry.body()?;
@@ -223,7 +239,11 @@ impl<'a> Replayer<'a> {
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
                 }
-                self.dispatches.dispatched(id, dispatch.reserved);
+                let here = entry.blob(&dispatch.proposal.intent.args).is_some();
+                let seq = entry.header.seq;
+                let args_seq = if here { seq } else { self.turn_seq };
+                let held = Some(dispatch.reserved);
+                self.dispatches.dispatched(UnknownEffect { dispatch: id, seq, args_seq, held });
             }
             Kind::Commit => self.commit(entry)?,
             Kind::Failure => {
@@ -231,14 +251,21 @@ impl<'a> Replayer<'a> {
                 self.outcome(&failure.origin, failure.effect == WhatHappened::Unknown)?;
                 self.spent = self.spent.plus(&failure.cost);
             }
-            Kind::Rejection => {
-                if let Rejection::Refused(proposal) = entry.body()? {
+            Kind::Rejection => match entry.body()? {
+                Rejection::Refused(proposal) => {
                     self.proposal(&proposal)?;
                     if !matches!(proposal.decision.status, Status::Rejected(_)) {
                         return Err(FaultKind::Status { expected: "rejected" });
                     }
                 }
-            }
+                Rejection::Abandoned { by, intent } => {
+                    if self.resumed != Some(by) || !self.unanswered.contains(&intent) {
+                        return Err(FaultKind::Misplaced);
+                    }
+                    self.answered(&intent);
+                }
+                Rejection::NotAttempted { intent, .. } => self.answered(&intent),
+            },
             Kind::PendingApproval => {
                 let proposal = entry.body::<PendingApproval>()?.proposal;
                 self.proposal(&proposal)?;
@@ -248,7 +275,8 @@ impl<'a> Replayer<'a> {
             }
             Kind::InDoubtResolution => {
                 let resolution: InDoubtResolution = entry.body()?;
-                self.dispatches.settled(resolution.dispatch)?;
+                self.dispatches.settled(&resolution)?;
+                self.check_operator(&resolution)?;
                 self.spent = self.spent.plus(&resolution.cost);
             }
             Kind::Erasure => {
@@ -263,6 +291,7 @@ impl<'a> Replayer<'a> {
                     return Err(FaultKind::Misplaced);
                 }
                 self.spent = self.spent.plus(&resumed.debited);
+                self.resumed = Some(id);
             }
             Kind::Terminated => {
                 let Terminated { reason, spent, .. } = entry.body()?;
@@ -296,7 +325,26 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
+    /// An operator's word counts where it is signed by a key that was trusted as approver.
+    fn check_operator(&self, resolution: &InDoubtResolution) -> Result<(), FaultKind> {
+        let (Some(Operator { key, signature }), Some(statement)) = (&resolution.operator, resolution.statement())
+        else {
+            return Ok(());
+        };
+        if !self.cursor.state().trust.has(&key.key, Role::Approver) {
+            return Err(FaultKind::NotApprover(key.key));
+        }
+        let hash = statement.hash().map_err(|_| FaultKind::Misplaced)?;
+        key.key.verify(Purpose::Resolution, hash.as_bytes(), signature).map_err(FaultKind::Operator)
+    }
+
+    /// Something is on record of what became of an intent.
+    fn answered(&mut self, intent: &IntentRecord) {
+        self.unanswered.retain(|unanswered| unanswered != intent);
+    }
+
     fn proposal(&mut self, proposal: &Proposal) -> Result<(), FaultKind> {
+        self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
         let decision = &proposal.decision;
@@ -399,7 +447,7 @@ impl<'a> Replayer<'a> {
             signer_pinned: self.pins.signer.is_some(),
             compilers: self.compilers,
             policy_sets: self.policy_sets,
-            in_doubt: self.dispatches.unsettled(),
+            in_doubt: self.dispatches.unknown().iter().map(|effect| effect.dispatch).collect(),
             erased: self.erased,
             spent: self.spent,
             ended: self.ended,
@@ -413,6 +461,9 @@ impl<'a> Replayer<'a> {
             head: self.head,
             head_seq: self.head_seq,
             spent: self.spent,
+            unknown_effects: self.dispatches.unknown(),
+            unanswered: self.unanswered,
+            ended: self.ended,
             held,
             open_turn: self.turn,
             steps: self.steps,

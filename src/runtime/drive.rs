@@ -174,7 +174,7 @@ impl Drive<'_> {
                     Outcome::NotAttempted
                 }
                 None => {
-                    let submitted = self.run.submit_sealed(intent).await?;
+                    let submitted = self.run.submit_once(intent, false).await?;
                     stop = self.count(&submitted);
                     if stop.is_some() || submitted.stops_the_turn() {
                         stopped = Some(submitted.entry());

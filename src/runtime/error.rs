@@ -61,9 +61,6 @@ pub enum RunError {
         /// Why.
         source: Box<RunError>,
     },
-    /// This proposal was carried out before; its outcome is in the ledger. Nothing was done now.
-    #[error("proposal {} was carried out before", .0.short())]
-    AlreadyCarriedOut(crate::canon::ProposalId),
     /// Another drive of this run is under way.
     #[error("another drive of this run is under way")]
     Driven,

@@ -11,7 +11,10 @@ use crate::{
     commit::{Commit, Origin},
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
-        record::{Dispatch, Failure, PendingApproval, Rejection, RunStart, Turn, TurnStart},
+        record::{
+            Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, PendingApproval, Rejection, Resumed,
+            RunStart, Turn, TurnStart, WhatHappened,
+        },
     },
     proposal::{Proposal, Status},
 };
@@ -49,6 +52,8 @@ struct Reader {
     args: HashMap<Commitment, Value>,
     step: u64,
     dispatched: HashMap<EntryId, Proposal>,
+    /// Which outcomes tell of an effect in doubt.
+    in_doubt: HashMap<EntryId, usize>,
 }
 
 impl Reader {
@@ -82,15 +87,39 @@ impl Reader {
                     message: message.as_str().unwrap_or_default().to_owned(),
                     effect: failure.effect.to_string(),
                 };
+                if let Origin::Dispatch(dispatch) = &failure.origin {
+                    // The outcome of a call that an earlier handle could not record.
+                    if let Some(past) = self.in_doubt.get(dispatch).and_then(|at| self.outcomes.get_mut(*at)) {
+                        past.outcome = outcome;
+                        return Ok(());
+                    }
+                    if failure.effect == WhatHappened::Unknown {
+                        self.in_doubt.insert(*dispatch, self.outcomes.len());
+                    }
+                }
                 if let Some(proposal) = self.proposal(failure.origin) {
                     self.add(&proposal, entry, outcome)?;
                 }
             }
+            Some(Kind::Resumed) => {
+                for dispatch in entry.body::<Resumed>()?.in_doubt {
+                    if let Some(proposal) = self.dispatched.remove(&dispatch) {
+                        self.in_doubt.insert(dispatch, self.outcomes.len());
+                        let outcome = interrupted("the run was interrupted while it was done", WhatHappened::Unknown);
+                        self.add(&proposal, entry, outcome)?;
+                    }
+                }
+            }
+            Some(Kind::InDoubtResolution) => self.settle(&entry.body()?),
             Some(Kind::Rejection) => match entry.body()? {
                 Rejection::Refused(proposal) => {
                     if let Status::Rejected(refusal) = proposal.decision.status.clone() {
                         self.add(&proposal, entry, Outcome::Refused(refusal))?;
                     }
+                }
+                Rejection::Abandoned { intent, .. } => {
+                    let outcome = interrupted("the run was interrupted, and nothing came of it", WhatHappened::None);
+                    self.outcome(intent.id()?, intent.target.to_string(), &intent.args, entry, outcome);
                 }
                 Rejection::NotAttempted { intent, .. } => {
                     let id = intent.id()?;
@@ -106,6 +135,20 @@ impl Reader {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What was in doubt when it was told is told as it turned out.
+    fn settle(&mut self, resolution: &InDoubtResolution) {
+        let at = self.in_doubt.remove(&resolution.dispatch);
+        if let Some(past) = at.and_then(|at| self.outcomes.get_mut(at))
+            && let Outcome::Failed { effect, .. } = &mut past.outcome
+        {
+            *effect = match resolution.verdict {
+                HappenedVerdict::Happened => WhatHappened::Happened,
+                HappenedVerdict::NotDone => WhatHappened::None,
+            }
+            .to_string();
+        }
     }
 
     fn proposal(&mut self, origin: Origin) -> Option<Proposal> {
@@ -124,6 +167,14 @@ impl Reader {
     fn outcome(&mut self, intent: IntentId, tool: String, args: &Commitment, entry: &Entry, outcome: Outcome) {
         let args = self.args.remove(args).unwrap_or_else(|| value(entry, args));
         self.outcomes.push(PastOutcome { step: self.step, intent, tool, args, outcome });
+    }
+}
+
+fn interrupted(message: &str, effect: WhatHappened) -> Outcome {
+    Outcome::Failed {
+        cause: FailureCause::Interrupted.to_string(),
+        message: message.into(),
+        effect: effect.to_string(),
     }
 }
 

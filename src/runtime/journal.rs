@@ -3,7 +3,9 @@
 use super::{
     accounts,
     core::{Core, Place},
+    doubt::Doubt,
     error::RunError,
+    unrecorded::Unrecorded,
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
@@ -22,14 +24,37 @@ pub(crate) struct Journal {
     pub(crate) head: EntryId,
     pub(crate) used: Account,
     pub(crate) steps: u64,
+    /// Effects of this run of which nobody knows whether they happened.
+    pub(crate) doubts: Vec<Doubt>,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
     /// Set when the ledger may hold something that this state does not.
     pub(crate) stale: bool,
+    /// What the ledger would not take, though a tool had returned.
+    pub(crate) unrecorded: Option<Unrecorded>,
 }
 
 impl Journal {
+    /// The journal of a run that has its first entry and no other.
+    pub(crate) fn new(trajectory: TrajectoryId, chain: WritChain, head: EntryId) -> Self {
+        Self {
+            trajectory,
+            chain,
+            world: World::default(),
+            base_seq: 0,
+            next_seq: 1,
+            head,
+            used: Account::default(),
+            steps: 0,
+            doubts: Vec::new(),
+            open_turn: None,
+            ended: false,
+            stale: false,
+            unrecorded: None,
+        }
+    }
+
     /// Whether more may be recorded.
     pub(crate) fn check_open(&self) -> Result<(), RunError> {
         match (self.ended, self.stale) {
@@ -48,6 +73,30 @@ impl Journal {
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
         self.check_open()?;
+        self.push(core, authority, draft, registers).await
+    }
+
+    /// As [`append`](Self::append), also to a run that has ended: a doubt may be settled later.
+    pub(crate) async fn append_even_after_the_end(
+        &mut self,
+        core: &Core,
+        authority: &AuthorityState,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+    ) -> Result<EntryId, RunError> {
+        if self.stale {
+            return Err(RunError::Stale);
+        }
+        self.push(core, authority, draft, registers).await
+    }
+
+    async fn push(
+        &mut self,
+        core: &Core,
+        authority: &AuthorityState,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+    ) -> Result<EntryId, RunError> {
         let place = Place {
             trajectory: self.trajectory,
             seq: self.next_seq,

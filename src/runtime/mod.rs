@@ -9,21 +9,28 @@
 mod accounts;
 mod authority;
 mod builder;
+mod call;
+mod carry_out;
 mod core;
+mod doubt;
 mod drive;
 mod error;
 mod events;
 mod export;
 mod history;
 mod journal;
+mod outcome;
+mod resume;
 mod revoke;
 mod run;
 mod start;
 mod submit;
 mod summary;
 mod turn;
+mod unrecorded;
 
 pub use builder::{BuildError, Builder};
+pub use doubt::{Resolution, ResolveError};
 pub use drive::Limits;
 pub use error::{RunError, StartError};
 pub use events::{Event, EventKind};
@@ -37,7 +44,7 @@ use std::sync::Arc;
 
 use self::core::Core;
 use crate::{
-    canon::{StoreId, TrajectoryId, WritId},
+    canon::{EntryId, StoreId, TrajectoryId, WritId},
     contract::ContractSet,
     host::Signer,
     ledger::LedgerStore,
@@ -85,10 +92,37 @@ impl Runtime {
 
     /// Takes up a run that another process left, or that was suspended. All of it is replayed first.
     ///
+    /// Of every intent without an outcome it is recorded that nothing came of it. Where an effect is in doubt, the tool is
+    /// asked: see [`crate::tool::ToolContract::reconcile`]; what it does not know stays in doubt.
+    ///
     /// # Errors
     /// When there is no such run, it does not verify, it has ended, or the ledger fails.
     pub async fn resume(&self, run: &TrajectoryId) -> Result<Run, StartError> {
-        start::resume(&self.0, run).await
+        resume::resume(&self.0, run, None).await
+    }
+
+    /// Takes up a run whose ledger failed under it, on a runtime that has opened the ledger again: as
+    /// [`resume`](Self::resume), and what the old handle knows of a call that could not be recorded is recorded now.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub async fn take_over(&self, run: &Run) -> Result<Run, StartError> {
+        resume::resume(&self.0, &run.id(), run.unrecorded().await).await
+    }
+
+    /// Settles an effect in doubt on an operator's word. `signer` holds the key of a trusted approver. The run may have ended;
+    /// it must not be under way.
+    ///
+    /// # Errors
+    /// When nothing is in doubt there, the key is not trusted as approver, or the ledger or the key fails.
+    pub async fn resolve(
+        &self,
+        run: &TrajectoryId,
+        resolution: Resolution<'_>,
+        signer: &dyn Signer,
+    ) -> Result<EntryId, ResolveError> {
+        let (mut journal, _) = resume::take_up(&self.0, run).await?;
+        doubt::resolve(&self.0, &mut journal, resolution, signer).await
     }
 
     /// Revokes a writ, and with it all that were issued below it. `signer` holds the key of a trusted writ issuer, and `name`

@@ -15,6 +15,7 @@ use super::{
     events::{Event, Watchers},
     journal::Journal,
     submit::{self, Submitted},
+    unrecorded::Unrecorded,
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
@@ -72,19 +73,33 @@ impl Run {
     /// When the intent cannot be sealed, the run has ended, or the ledger fails. A refusal or a failing tool is an outcome.
     pub async fn submit(&self, intent: Intent) -> Result<Submitted, RunError> {
         let sealed = intent.seal(&*self.inner.core.host.entropy)?;
-        self.submit_sealed(sealed).await
+        self.submit_once(sealed, false).await
     }
 
-    /// Submits an intent that was sealed before. The same sealed intent is the same proposal.
+    /// Submits an intent that was sealed before. The same sealed intent is the same proposal: it is carried out at most once,
+    /// whatever becomes of the process meanwhile, and submitting it again tells what came of it then.
     ///
     /// # Errors
     /// As [`submit`](Self::submit).
     pub async fn submit_sealed(&self, intent: SealedIntent) -> Result<Submitted, RunError> {
-        self.exclusively(|inner| async move {
+        self.submit_once(intent, true).await
+    }
+
+    pub(super) async fn submit_once(&self, intent: SealedIntent, may_come_again: bool) -> Result<Submitted, RunError> {
+        self.exclusively(move |inner| async move {
             let mut journal = inner.journal.lock().await;
-            submit::submit(&inner, &mut journal, intent).await
+            submit::submit(&inner, &mut journal, intent, may_come_again).await
         })
         .await?
+    }
+
+    /// The dispatches of this run of whose effects nobody knows whether they happened.
+    pub async fn in_doubt(&self) -> Vec<EntryId> {
+        self.with_journal(|journal| journal.doubts.iter().map(|doubt| doubt.dispatch).collect()).await
+    }
+
+    pub(super) async fn unrecorded(&self) -> Option<Unrecorded> {
+        self.with_journal(|journal| journal.unrecorded.clone()).await
     }
 
     /// Lets cognition propose, step by step, until it answers, a limit is reached, or something waits for approval.

@@ -16,12 +16,10 @@ use crate::{
     host::Signer,
     ledger::{
         AuthorityState, Draft, Kind, RegisterKey, RegisterOp,
-        record::{Resumed, RunOpened, RunStart, StartRefused, StartStatement},
-        register::{Account, seq_bytes},
+        record::{RunOpened, RunStart, StartRefused, StartStatement},
+        register::seq_bytes,
     },
     proposal::{Code, Refusal, Stage},
-    replay::{self, Pins, Verdict},
-    world::World,
     writ::{UnverifiedChain, WritChain},
 };
 
@@ -76,20 +74,7 @@ pub(super) async fn start(
         }
         match open(core, &chain, &start, &task, trajectory, &authority).await {
             Ok(head) => {
-                let journal = Journal {
-                    trajectory,
-                    chain,
-                    world: World::default(),
-                    base_seq: 0,
-                    next_seq: 1,
-                    head,
-                    used: Account::default(),
-                    steps: 0,
-                    open_turn: None,
-                    ended: false,
-                    stale: false,
-                };
-                return Ok(Run::new(Arc::clone(core), journal));
+                return Ok(Run::new(Arc::clone(core), Journal::new(trajectory, chain, head)));
             }
             Err(RunError::Store(error)) if error.is_conflict() => core.authority.refresh(core).await?,
             Err(error) => return Err(error.into()),
@@ -145,41 +130,4 @@ async fn refuse(core: &Core, refusal: Refusal, task: Blob, writ: Option<WritId>)
     let draft = Draft::seal(Kind::StartRefused, &record, vec![task])?;
     core.authority.append(core, vec![draft], vec![], |_| vec![]).await?;
     Ok(StartError::Refused(refusal))
-}
-
-pub(super) async fn resume(core: &Arc<Core>, run: &TrajectoryId) -> Result<Run, StartError> {
-    let (report, folded) = replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?;
-    if report.ended.is_some() {
-        return Err(StartError::Ended(*run));
-    }
-    if report.verdict() != Verdict::Verified {
-        return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
-    }
-    core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
-    // What the turn under way held counts as spent: it may have been.
-    let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
-    let mut journal = Journal {
-        trajectory: *run,
-        chain: folded.chain,
-        world: folded.world,
-        base_seq: folded.base_seq,
-        next_seq: folded.head_seq + 1,
-        head: folded.head,
-        used: Account { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) },
-        steps: folded.steps,
-        open_turn: None,
-        ended: false,
-        stale: false,
-    };
-    let record = Resumed {
-        contracts: core.tools.contracts().hashes(),
-        debited: turn,
-        in_doubt: report.in_doubt,
-        policy_set: core.policies.hash(),
-        turn: folded.open_turn.map(|(id, _)| id),
-    };
-    let draft = Draft::seal(Kind::Resumed, &record, vec![]).map_err(RunError::from)?;
-    let registers = journal.account();
-    journal.append(core, &core.authority.state(), draft, registers).await?;
-    Ok(Run::new(Arc::clone(core), journal))
 }

@@ -2,17 +2,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{authority::expect_epoch, error::RunError, events::EventKind, journal::Journal, run::Inner};
+use super::{carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner};
 use crate::{
-    canon::{EntryId, IntentId, ProposalId},
-    compile::{Compiled, Inputs, Staged, Standing, admit},
-    execute::{self, Conclusion, Execution},
+    canon::{EntryId, IntentId},
+    compile::{Asked, Compiled, Inputs, Standing, admit},
+    execute,
     intent::SealedIntent,
     ledger::{
-        AuthorityState, Draft, Kind, RegisterKey, RegisterOp, StoreError,
+        AuthorityState, Draft, Kind,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
-    proposal::{Code, Proposal, Refusal, Stage, Status},
+    proposal::{Claim, ClaimState, Code, Proposal, Refusal, Stage, Status},
     writ::Amounts,
 };
 
@@ -83,14 +83,31 @@ impl Submitted {
     }
 }
 
-/// How often an intent is compiled again because the authority changed before its effect.
+/// How often an intent is compiled again because something changed before its effect.
 const ATTEMPTS: usize = 8;
 
-/// The authority changed between compile and append: nothing was done, and it is compiled again.
-struct EpochChanged;
+/// Why an intent is compiled again: nothing was done.
+pub(super) enum Again {
+    /// The authority, or who has the business key, changed between compile and append.
+    Changed,
+    /// The effect that this run dispatched at this seq is in doubt and stands in the way: its tool may know more.
+    InDoubt(u64),
+}
 
-pub(super) async fn submit(inner: &Inner, journal: &mut Journal, intent: SealedIntent) -> Result<Submitted, RunError> {
+/// What an attempt came to.
+pub(super) type Attempt = Result<Submitted, Again>;
+
+/// Submits an intent. With `may_come_again`, its author can submit it once more: it is carried out at most once.
+pub(super) async fn submit(
+    inner: &Inner,
+    journal: &mut Journal,
+    intent: SealedIntent,
+    may_come_again: bool,
+) -> Result<Submitted, RunError> {
     journal.check_open()?;
+    if may_come_again && let Some(earlier) = outcome::earlier(inner, journal, &intent).await? {
+        return Ok(earlier);
+    }
     let record = intent.record();
     inner.watchers.tell(None, || EventKind::Proposed {
         intent: intent.id(),
@@ -98,9 +115,15 @@ pub(super) async fn submit(inner: &Inner, journal: &mut Journal, intent: SealedI
         args: intent.args().clone(),
         rationale: intent.rationale().unwrap_or_default(),
     });
+    let mut asked = None;
     for _ in 0..ATTEMPTS {
-        if let Ok(submitted) = attempt(inner, journal, &intent).await? {
-            return Ok(submitted);
+        match attempt(inner, journal, &intent, may_come_again, asked).await? {
+            Ok(submitted) => return Ok(submitted),
+            Err(Again::Changed) => {}
+            Err(Again::InDoubt(seq)) => {
+                asked = Some(seq);
+                doubt::reconcile(&inner.core, journal, seq).await?;
+            }
         }
     }
     Err(RunError::Stale)
@@ -110,7 +133,9 @@ async fn attempt(
     inner: &Inner,
     journal: &mut Journal,
     intent: &SealedIntent,
-) -> Result<Result<Submitted, EpochChanged>, RunError> {
+    may_come_again: bool,
+    asked: Option<u64>,
+) -> Result<Attempt, RunError> {
     let core = &inner.core;
     let authority = core.authority.state();
     let now = core.now();
@@ -143,20 +168,24 @@ async fn attempt(
         return reject(inner, journal, &authority, intent, proposal).await;
     };
     let time_left_ms = balances.iter().map(|left| left.wall_clock_ms).min().unwrap_or(0);
-    let args = intent.args();
-    let quote = match execute::quote(&*tool, admitted.contract(), args, &journal.world, time_left_ms, &core.host).await
-    {
-        Ok(quote) => quote,
-        Err(_) => {
-            let proposal = admitted.refuse(unavailable());
-            return reject(inner, journal, &authority, intent, proposal).await;
-        }
+    let (args, contract) = (intent.args(), admitted.contract());
+    let quoted = execute::quote(&*tool, contract, args, &journal.world, time_left_ms, &core.store_id, &core.host);
+    let Ok(quote) = quoted.await else {
+        let proposal = admitted.refuse(unavailable());
+        return reject(inner, journal, &authority, intent, proposal).await;
     };
+    let claim = doubt::claim(core, journal, contract, quote.key, args).await?;
+    let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
+    if let Some(claim) = claim.filter(own).filter(|claim| asked != Some(claim.seq)) {
+        return Ok(Err(Again::InDoubt(claim.seq)));
+    }
     let cost = quote.cost;
     let (left, reserved) = core.accounts.reserve(&journal.chain, &cost);
-    let compiled = admitted.decide(quote, &left);
+    let compiled = admitted.decide(Asked { claim, quote }, &left);
     match compiled {
-        Compiled::Staged(staged) if reserved => carry_out(inner, journal, &authority, staged, tool).await,
+        Compiled::Staged(staged) if reserved => {
+            carry_out(inner, journal, &authority, intent, staged, tool, may_come_again).await
+        }
         Compiled::Staged(staged) => {
             // The budget stage judges the same balances, so this cannot be; if it is, nothing may be done.
             let mut proposal = staged.into_proposal();
@@ -184,7 +213,7 @@ async fn reject(
     authority: &AuthorityState,
     intent: &SealedIntent,
     proposal: Proposal,
-) -> Result<Result<Submitted, EpochChanged>, RunError> {
+) -> Result<Attempt, RunError> {
     let refusal = match &proposal.decision.status {
         Status::Rejected(refusal) => refusal.clone(),
         _ => Refusal::new(Stage::IntentKind, Code::Internal),
@@ -203,7 +232,7 @@ async fn suspend(
     authority: &AuthorityState,
     intent: &SealedIntent,
     proposal: Proposal,
-) -> Result<Result<Submitted, EpochChanged>, RunError> {
+) -> Result<Attempt, RunError> {
     let (channel, reason) = match &proposal.decision.status {
         Status::Suspended { channel, reason } => (channel.clone(), reason.clone()),
         _ => Default::default(),
@@ -218,119 +247,6 @@ async fn suspend(
         reason: reason.clone(),
     });
     Ok(Ok(Submitted::Suspended { entry, seq, channel, reason }))
-}
-
-/// Staged → (dispatch) → tool → commit | failure.
-async fn carry_out(
-    inner: &Inner,
-    journal: &mut Journal,
-    authority: &AuthorityState,
-    staged: Staged,
-    tool: Arc<dyn crate::tool::ToolContract>,
-) -> Result<Result<Submitted, EpochChanged>, RunError> {
-    let core = &inner.core;
-    let intent = staged.intent().id();
-    let outcome = RegisterKey::outcome(&staged.id());
-    let proposal = staged.id();
-    let execution = Execution::new(staged, tool, &journal.world);
-    let held = execution.cost();
-    let mut dispatched = None;
-    let draft = match execution.dispatch() {
-        Ok(draft) => draft,
-        Err(error) => {
-            core.accounts.release(&journal.chain, &held);
-            return Err(error.into());
-        }
-    };
-    if let Some(draft) = draft {
-        journal.used.held = journal.used.held.plus(&held);
-        let mut registers = journal.account();
-        registers.push(expect_epoch(authority));
-        registers.push(RegisterOp::Expect { key: outcome.clone(), value: None });
-        registers.push(RegisterOp::Set { key: outcome.clone(), value: Some(b"dispatched".as_slice().into()) });
-        match journal.append(core, authority, draft, registers).await {
-            Ok(entry) => dispatched = Some(entry),
-            Err(error) => {
-                journal.used.held = journal.used.held.minus(&held);
-                core.accounts.release(&journal.chain, &held);
-                return retry(core, error, Some((&outcome, proposal))).await;
-            }
-        }
-        inner.watchers.tell(Some((journal.last_seq(), journal.head)), || EventKind::Dispatched { intent });
-    }
-    let finished = execution.run(dispatched, inner.cancel.clone(), &core.host).await;
-    let concluded = match finished.conclude(&mut journal.world, &*core.host.entropy) {
-        Ok(concluded) => concluded,
-        Err(error) => {
-            if let Some(dispatch) = dispatched {
-                return Err(not_recorded(journal, dispatch, error.into()));
-            }
-            core.accounts.release(&journal.chain, &held);
-            return Err(error.into());
-        }
-    };
-    let before = journal.used;
-    journal.used.spent = before.spent.plus(&concluded.cost);
-    let mut registers = Vec::new();
-    match dispatched {
-        Some(_) => {
-            journal.used.held = before.held.minus(&held);
-            let value = Some(b"concluded".as_slice().into());
-            registers.push(RegisterOp::Set { key: outcome, value });
-        }
-        None => registers.push(expect_epoch(authority)),
-    }
-    registers.extend(journal.account());
-    let entry = match (journal.append(core, authority, concluded.draft, registers).await, dispatched) {
-        (Ok(entry), _) => entry,
-        (Err(error), Some(dispatch)) => return Err(not_recorded(journal, dispatch, error)),
-        (Err(error), None) => {
-            // Nothing but the world was touched, and that is taken back.
-            journal.world.unfold(concluded.unfold);
-            journal.used = before;
-            core.accounts.release(&journal.chain, &held);
-            return retry(core, error, None).await;
-        }
-    };
-    core.accounts.settle(&journal.chain, &held, &concluded.cost);
-    let seq = journal.last_seq();
-    let cost = concluded.cost;
-    Ok(Ok(match concluded.conclusion {
-        Conclusion::Committed { output } => {
-            journal.base_seq = seq;
-            inner.watchers.tell(Some((seq, entry)), || EventKind::Committed { intent, output: output.clone(), cost });
-            Submitted::Committed { entry, seq, output, cost }
-        }
-        Conclusion::Failed { cause, message, effect } => {
-            let told = message.clone();
-            inner.watchers.tell(Some((seq, entry)), || EventKind::Failed { intent, cause, message: told, effect });
-            Submitted::Failed { entry, seq, cause, message, effect }
-        }
-    }))
-}
-
-/// The tool ran, and what came of it is not on record: what was held stays held, and this handle is behind the ledger.
-fn not_recorded(journal: &mut Journal, dispatch: EntryId, error: RunError) -> RunError {
-    journal.stale = true;
-    RunError::OutcomeNotRecorded { dispatch, source: Box::new(error) }
-}
-
-/// An entry that was not stored, before any effect: compile again when it was the authority that changed, else give up.
-async fn retry(
-    core: &super::core::Core,
-    error: RunError,
-    outcome: Option<(&RegisterKey, ProposalId)>,
-) -> Result<Result<Submitted, EpochChanged>, RunError> {
-    match (error, outcome) {
-        (RunError::Store(StoreError::RegisterChanged { key }), Some((outcome, proposal))) if key == *outcome => {
-            Err(RunError::AlreadyCarriedOut(proposal))
-        }
-        (RunError::Store(StoreError::RegisterChanged { key }), _) if key == RegisterKey::epoch() => {
-            core.authority.refresh(core).await?;
-            Ok(Err(EpochChanged))
-        }
-        (error, _) => Err(error),
-    }
 }
 
 /// Records that an intent was not tried, since one before it stopped the turn.

@@ -91,6 +91,12 @@ impl Amounts {
         self.zip(other, u64::saturating_sub)
     }
 
+    /// The calls alone: what a call costs of which nothing came.
+    #[must_use]
+    pub fn calls(&self) -> Self {
+        Self { tool_calls: self.tool_calls, ..Self::ZERO }
+    }
+
     /// The lesser of both in each dimension.
     #[must_use]
     pub fn least(&self, other: &Self) -> Self {

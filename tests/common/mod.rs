@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a helper that goes wrong should stop the test")]
 
+pub mod faulty;
+
 use std::{
     sync::{
         Arc,
@@ -13,7 +15,7 @@ use std::{
 use async_trait::async_trait;
 use futures::{executor::block_on, future::BoxFuture};
 use openthymos::{
-    canon::TrajectoryId,
+    canon::{FileHash, TrajectoryId},
     contract::{ArgumentFault, Contract, Effect, Risk, ToolName, Touches},
     crypto::{NamedKey, Role, SecretKey},
     host::{FixedClock, Host, SeededEntropy, Spawn, ThreadTimer, Timer},
@@ -170,6 +172,7 @@ pub struct TestTool {
     pub deadline: Duration,
     pub call: Hook<Call, BoxFuture<'static, Result<ToolOutput, ToolError>>>,
     pub postcondition: Option<Hook<(), Result<(), String>>>,
+    pub reconcile: Option<Hook<(), Option<bool>>>,
 }
 
 impl TestTool {
@@ -197,6 +200,7 @@ impl TestTool {
             deadline: Duration::from_secs(30),
             call: Box::new(|_| Box::pin(async { Ok(ToolOutput::new("done")) })),
             postcondition: None,
+            reconcile: None,
         }
     }
 
@@ -288,5 +292,9 @@ impl ToolContract for TestTool {
 
     fn postcondition(&self, _: &Value, _: &Reads, _: &ToolOutput) -> Result<(), String> {
         self.postcondition.as_ref().map_or(Ok(()), |hook| hook(()))
+    }
+
+    async fn reconcile(&self, _: &Value, _: Option<FileHash>, _: &Arc<dyn Spawn>) -> Option<bool> {
+        self.reconcile.as_ref().and_then(|hook| hook(()))
     }
 }

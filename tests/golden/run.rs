@@ -13,13 +13,14 @@ use openthymos::{
         record::{
             ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult,
             Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
-            MalformedRequest, Outcome, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
-            StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement, WhatHappened,
+            MalformedRequest, Operator, Outcome, PendingApproval, Rejection, ResolutionStatement, Resumed,
+            RoutingOutcome, RunStart, SkillBound, StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart,
+            Vote, VoteStatement, WhatHappened,
         },
     },
     proposal::{
-        ApprovalEvidence, AssertedVerdict, Code, Decision, Plan, PolicyTrace, Proposal, Quote, Read, Refusal, Resolved,
-        RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
+        ApprovalEvidence, AssertedVerdict, Claim, ClaimState, Code, Decision, Plan, PolicyTrace, Proposal, Quote, Read,
+        Refusal, Resolved, RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
     },
     world::ResourceId,
     writ::{Amounts, Skill},
@@ -96,6 +97,7 @@ pub fn decision(status: Status) -> Decision {
         }],
         asserted_schema: true,
         balances: vec![Amounts { tokens: 1_000, tool_calls: 9, usd_millicents: 500, wall_clock_ms: 60_000 }],
+        claim: Some(Claim { seq: 7, state: ClaimState::InDoubt, trajectory: TrajectoryId([8; 32]) }),
         clock_ms: Some(NOW_MS - 1),
         compiler: 1,
         now_ms: NOW_MS,
@@ -297,13 +299,14 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         }
         Kind::InDoubtResolution => {
             let note = blob("seen on the statement", 20);
-            let (by, commitment) = (Some(OPERATOR.named()), Some(note.commitment()));
-            let verdict = HappenedVerdict::Happened;
-            Draft::seal(
-                kind,
-                &InDoubtResolution { by, cost: amounts(), dispatch: id(3), note: commitment, verdict },
-                vec![note],
-            )
+            let (by, commitment) = (APPROVER.named(), Some(note.commitment()));
+            let (dispatch, verdict) = (id(3), HappenedVerdict::Happened);
+            let statement = ResolutionStatement { by: by.clone(), dispatch, note: commitment, verdict };
+            let hash = statement.hash().unwrap();
+            let signature = APPROVER.secret().sign(Purpose::Resolution, hash.as_bytes());
+            let operator = Some(Operator { key: by, signature });
+            let resolution = InDoubtResolution { cost: amounts(), dispatch, note: commitment, operator, verdict };
+            Draft::seal(kind, &resolution, vec![note])
         }
         Kind::Skill => {
             let definition = skill();

@@ -8,7 +8,7 @@ use crate::{
     fixture::{AGENT, OPERATOR},
 };
 
-const PURPOSES: [(Purpose, &str); 9] = [
+const PURPOSES: [(Purpose, &str); 10] = [
     (Purpose::Entry, "entry"),
     (Purpose::Writ, "writ"),
     (Purpose::Start, "start"),
@@ -17,6 +17,7 @@ const PURPOSES: [(Purpose, &str); 9] = [
     (Purpose::Revocation, "revocation"),
     (Purpose::Vote, "vote"),
     (Purpose::Rotation, "rotation"),
+    (Purpose::Resolution, "resolution"),
     (Purpose::ExportHead, "export head"),
 ];
 

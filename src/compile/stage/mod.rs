@@ -5,6 +5,7 @@ mod arguments;
 mod audience;
 mod budget;
 mod chain;
+mod claim;
 mod effect;
 mod gates;
 mod kind;
@@ -20,9 +21,9 @@ pub(super) use preconditions::quote_unavailable;
 pub(super) use registry::unknown_tool;
 
 use crate::{
-    compile::{Inputs, Standing},
+    compile::{Asked, Inputs, Standing},
     contract::SealedContract,
-    proposal::{PolicyTrace, Quote, Refusal, Status},
+    proposal::{PolicyTrace, Refusal, Status},
     writ::Amounts,
 };
 
@@ -53,21 +54,22 @@ pub(super) struct Judged {
 }
 
 /// The stages after admission. The budget is judged again, now with the quoted cost.
-pub(super) fn judgement(inputs: &Inputs<'_>, contract: &SealedContract, quote: &Quote, balances: &[Amounts]) -> Judged {
+pub(super) fn judgement(inputs: &Inputs<'_>, contract: &SealedContract, asked: &Asked, balances: &[Amounts]) -> Judged {
     let mut trace = PolicyTrace::default();
-    let outcome = judge(inputs, contract, quote, balances, &mut trace);
+    let outcome = judge(inputs, contract, asked, balances, &mut trace);
     Judged { outcome, trace }
 }
 
 fn judge(
     inputs: &Inputs<'_>,
     contract: &SealedContract,
-    quote: &Quote,
+    Asked { claim, quote }: &Asked,
     balances: &[Amounts],
     trace: &mut PolicyTrace,
 ) -> Result<Status, Refusal> {
     budget::check(balances, &quote.cost)?;
     arguments::check_asserted(quote)?;
+    claim::check(claim.as_ref())?;
     preconditions::check(quote)?;
     reads::check(inputs, quote)?;
     let mut asked = Vec::new();

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{Commitment, EntryId, words},
+    canon::{CanonError, Commitment, EntryId, StatementHash, domain, to_canonical, words},
     commit::{Observation, Origin, Undo},
-    crypto::NamedKey,
+    crypto::{NamedKey, Signature},
     intent::IntentRecord,
     proposal::Proposal,
     writ::Amounts,
@@ -106,6 +106,14 @@ impl FailureCause {
 pub enum Rejection {
     /// A compile refused it; the decision says why.
     Refused(Proposal),
+    /// The run was taken up again, and nothing on record says what became of it. Nothing did: no effect was dispatched for
+    /// it, and the world is unchanged.
+    Abandoned {
+        /// The entry that took the run up.
+        by: EntryId,
+        /// What was asked.
+        intent: IntentRecord,
+    },
     /// It was not compiled, since an intent before it in the same turn is suspended, in doubt, or ended the run.
     NotAttempted {
         /// The entry that stopped the turn.
@@ -119,9 +127,6 @@ pub enum Rejection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InDoubtResolution {
-    /// The operator who settled it; absent when the tool's `reconcile` did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<NamedKey>,
     /// What is debited for it now, in place of what was held; nothing when a failure debited it before.
     pub cost: Amounts,
     /// The dispatch.
@@ -129,8 +134,55 @@ pub struct InDoubtResolution {
     /// Commits to a note, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Commitment>,
+    /// The operator who settled it; absent when the tool's `reconcile` did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Operator>,
     /// What was found.
     pub verdict: HappenedVerdict,
+}
+
+/// Who settled an effect in doubt: a trusted approver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// The operator's key.
+    pub key: NamedKey,
+    /// Signature over the statement's hash.
+    pub signature: Signature,
+}
+
+/// What an operator signs to settle an effect in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionStatement {
+    /// Who settles it.
+    pub by: NamedKey,
+    /// The dispatch.
+    pub dispatch: EntryId,
+    /// Commits to a note, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Commitment>,
+    /// What was found.
+    pub verdict: HappenedVerdict,
+}
+
+impl ResolutionStatement {
+    /// The hash that is signed.
+    ///
+    /// # Errors
+    /// Never for ids and names; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<StatementHash, CanonError> {
+        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+    }
+}
+
+impl InDoubtResolution {
+    /// What its operator signed; `None` when no operator settled it.
+    pub fn statement(&self) -> Option<ResolutionStatement> {
+        let Operator { key, .. } = self.operator.as_ref()?;
+        let Self { dispatch, note, verdict, .. } = *self;
+        Some(ResolutionStatement { by: key.clone(), dispatch, note, verdict })
+    }
 }
 
 /// Whether an effect in doubt happened.
@@ -142,6 +194,16 @@ pub enum HappenedVerdict {
     /// It did not.
     NotDone,
 }
+impl HappenedVerdict {
+    /// What is debited for an effect for which `held` was held until then: what was not done costs the call alone.
+    pub fn cost(self, held: &Amounts) -> Amounts {
+        match self {
+            Self::Happened => *held,
+            Self::NotDone => held.calls(),
+        }
+    }
+}
+words!(HappenedVerdict, "verdict on an effect in doubt", { Happened = "happened", NotDone = "not_done" });
 
 /// `compensation_halt`: undoing stopped before it was complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,8 @@ pub use authority::{
 };
 pub use delegation::{Delegated, DelegationResult};
 pub use effect::{
-    CompensationHalt, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Rejection, WhatHappened,
+    CompensationHalt, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Operator, Rejection,
+    ResolutionStatement, WhatHappened,
 };
 pub use run::{
     BranchPoint, BranchStart, EndReason, Link, MalformedRequest, Resumed, RunStart, StartStatement, Terminated,

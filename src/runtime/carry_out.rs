@@ -1,0 +1,192 @@
+//! Staged → (dispatch) → tool → commit | failure, with the registers and accounts beside each.
+
+use std::sync::Arc;
+
+use super::{
+    authority::expect_epoch,
+    call::Called,
+    core::Core,
+    doubt::Doubt,
+    error::RunError,
+    events::EventKind,
+    journal::Journal,
+    outcome,
+    run::Inner,
+    submit::{Again, Attempt, Submitted},
+    unrecorded::Unrecorded,
+};
+use crate::{
+    canon::EntryId,
+    compile::Staged,
+    execute::{Concluded, Conclusion, Execution},
+    intent::SealedIntent,
+    ledger::{AuthorityState, RegisterKey, StoreError, record::WhatHappened},
+    tool::ToolContract,
+    writ::Amounts,
+};
+
+/// A staged call on its way.
+struct Carried<'a> {
+    inner: &'a Inner,
+    authority: &'a AuthorityState,
+    intent: &'a SealedIntent,
+    called: Called,
+    /// Reserved on every account of the chain.
+    held: Amounts,
+    /// What is in doubt from the dispatch on, where the tool touches the host.
+    dispatched: Option<Doubt>,
+}
+
+/// Carries out what was staged, for which its cost is reserved.
+pub(super) async fn carry_out(
+    inner: &Inner,
+    journal: &mut Journal,
+    authority: &AuthorityState,
+    intent: &SealedIntent,
+    staged: Staged,
+    tool: Arc<dyn ToolContract>,
+    may_come_again: bool,
+) -> Result<Attempt, RunError> {
+    let called = Called { proposal: staged.id(), key: staged.quote().key, may_come_again };
+    let execution = Execution::new(staged, tool, &journal.world);
+    let mut carried = Carried { inner, authority, intent, called, held: execution.cost(), dispatched: None };
+    if let Err(error) = carried.dispatch(journal, &execution).await {
+        return carried.again(journal, error).await;
+    }
+    let dispatch = carried.dispatched.as_ref().map(|doubt| doubt.dispatch);
+    let finished = execution.run(dispatch, inner.cancel.clone(), &inner.core.host).await;
+    match (finished.conclude(&mut journal.world, &*inner.core.host.entropy), dispatch) {
+        (Ok(concluded), _) => carried.conclude(journal, concluded).await,
+        (Err(error), Some(dispatch)) => {
+            journal.stale = true;
+            Err(not_recorded(dispatch, error.into()))
+        }
+        (Err(error), None) => carried.again(journal, error.into()).await,
+    }
+}
+
+impl Carried<'_> {
+    fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    /// Makes the dispatch durable, where the tool touches the host.
+    async fn dispatch(&mut self, journal: &mut Journal, execution: &Execution) -> Result<(), RunError> {
+        let Some(draft) = execution.dispatch()? else { return Ok(()) };
+        let before = journal.used;
+        let seq = journal.next_seq;
+        journal.used.held = before.held.plus(&self.held);
+        let mut registers = journal.account();
+        registers.push(expect_epoch(self.authority));
+        registers.extend(self.called.dispatching(journal));
+        match journal.append(self.core(), self.authority, draft, registers).await {
+            Ok(dispatch) => {
+                self.dispatched = Some(Doubt::of(execution.staged(), dispatch, seq));
+                let intent = self.intent.id();
+                self.inner.watchers.tell(Some((seq, dispatch)), || EventKind::Dispatched { intent });
+                Ok(())
+            }
+            Err(error) => {
+                journal.used = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends the outcome, and turns what was held into what was spent.
+    async fn conclude(self, journal: &mut Journal, concluded: Concluded) -> Result<Attempt, RunError> {
+        let Concluded { draft, cost, conclusion, unfold } = concluded;
+        let effect = match (&conclusion, &self.dispatched) {
+            (Conclusion::Failed { effect, .. }, _) => *effect,
+            (Conclusion::Committed { .. }, Some(_)) => WhatHappened::Happened,
+            (Conclusion::Committed { .. }, None) => WhatHappened::None,
+        };
+        let before = journal.used;
+        journal.used.spent = before.spent.plus(&cost);
+        let mut registers = match self.dispatched {
+            Some(_) => {
+                journal.used.held = before.held.minus(&self.held);
+                self.called.concluding(journal, effect)
+            }
+            None => {
+                let mut registers = vec![expect_epoch(self.authority)];
+                let committed = matches!(conclusion, Conclusion::Committed { .. });
+                registers.extend(self.called.done_at_once(journal, committed));
+                registers
+            }
+        };
+        registers.extend(journal.account());
+        let head = journal.head;
+        match journal.append(self.core(), self.authority, draft.clone(), registers).await {
+            Ok(entry) => {
+                self.core().accounts.settle(&journal.chain, &self.held, &cost);
+                if let Some(doubt) = self.dispatched.as_ref().filter(|_| effect == WhatHappened::Unknown) {
+                    journal.doubts.push(Doubt { held: None, ..doubt.clone() });
+                }
+                Ok(Ok(self.tell(journal, entry, conclusion, cost)))
+            }
+            Err(error) => {
+                journal.world.unfold(unfold);
+                journal.used = before;
+                let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
+                if is_unclear(&error) || dispatch.is_some() {
+                    let (called, intent) = (self.called, self.intent.record().clone());
+                    let (held, epoch) = (self.held, self.authority.epoch);
+                    let unrecorded = Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, head };
+                    journal.unrecorded = Some(unrecorded);
+                }
+                let Some(dispatch) = dispatch else { return self.again(journal, error).await };
+                // What was held stays held: the tool ran, and the ledger does not say what came of it.
+                journal.stale = true;
+                Err(not_recorded(dispatch, error))
+            }
+        }
+    }
+
+    fn tell(&self, journal: &mut Journal, entry: EntryId, conclusion: Conclusion, cost: Amounts) -> Submitted {
+        let (intent, seq, watchers) = (self.intent.id(), journal.last_seq(), &self.inner.watchers);
+        match conclusion {
+            Conclusion::Committed { output } => {
+                journal.base_seq = seq;
+                watchers.tell(Some((seq, entry)), || EventKind::Committed { intent, output: output.clone(), cost });
+                Submitted::Committed { entry, seq, output, cost }
+            }
+            Conclusion::Failed { cause, message, effect } => {
+                let told = message.clone();
+                watchers.tell(Some((seq, entry)), || EventKind::Failed { intent, cause, message: told, effect });
+                Submitted::Failed { entry, seq, cause, message, effect }
+            }
+        }
+    }
+
+    /// An entry that was not stored, before any effect: compile again when something changed since the decision, say what
+    /// became of the same proposal before, or give up.
+    async fn again(&self, journal: &mut Journal, error: RunError) -> Result<Attempt, RunError> {
+        let core = self.core();
+        // What may have been stored stays held until the run is taken up again.
+        if !is_unclear(&error) {
+            core.accounts.release(&journal.chain, &self.held);
+        }
+        let RunError::Store(StoreError::RegisterChanged { key }) = &error else { return Err(error) };
+        if *key == RegisterKey::epoch() {
+            core.authority.refresh(core).await?;
+            return Ok(Err(Again::Changed));
+        }
+        if self.called.key.is_some_and(|business| *key == RegisterKey::business_key(&business)) {
+            return Ok(Err(Again::Changed));
+        }
+        match outcome::earlier(self.inner, journal, self.intent).await? {
+            Some(earlier) => Ok(Ok(earlier)),
+            None => Err(error),
+        }
+    }
+}
+
+/// Whether the store may have stored what it failed to acknowledge.
+fn is_unclear(error: &RunError) -> bool {
+    matches!(error, RunError::Store(error) if !error.is_conflict())
+}
+
+fn not_recorded(dispatch: EntryId, error: RunError) -> RunError {
+    RunError::OutcomeNotRecorded { dispatch, source: Box::new(error) }
+}

@@ -1,0 +1,69 @@
+//! What became of a proposal before, read back from the ledger.
+
+use serde_json::Value;
+
+use super::{Submitted, error::RunError, journal::Journal, run::Inner};
+use crate::{
+    canon::Commitment,
+    commit::Commit,
+    intent::SealedIntent,
+    ledger::{
+        Entry, Kind, RegisterKey, StoreError,
+        record::{Failure, FailureCause, HappenedVerdict, InDoubtResolution, WhatHappened},
+        register::ProposalState,
+    },
+    proposal::{Plan, Resolved},
+};
+
+/// What became of the proposal that a sealed intent makes, where it was carried out before.
+pub(super) async fn earlier(
+    inner: &Inner,
+    journal: &Journal,
+    intent: &SealedIntent,
+) -> Result<Option<Submitted>, RunError> {
+    let core = &inner.core;
+    let Some(contract) = core.tools.contracts().get(intent.record().target.as_str()) else { return Ok(None) };
+    let (trajectory, writ) = (journal.trajectory, journal.chain.id());
+    let resolved = Resolved::new(trajectory, intent.id(), writ, contract.hash(), Plan::Call)?;
+    let Some(value) = core.store.register(&RegisterKey::outcome(&resolved.id)).await? else { return Ok(None) };
+    let seq = match ProposalState::from_bytes(&value)? {
+        ProposalState::Dispatched { seq } | ProposalState::Concluded { seq } => seq,
+    };
+    let entry = core.store.read(&trajectory, seq, 1).await?.into_iter().next();
+    let entry = entry.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is not there")))?;
+    read(&entry).map(Some)
+}
+
+fn read(entry: &Entry) -> Result<Submitted, RunError> {
+    let (id, seq) = (entry.id(), entry.header.seq);
+    let failed =
+        |cause, message: &str, effect| Submitted::Failed { entry: id, seq, cause, message: message.into(), effect };
+    Ok(match entry.header.known_kind() {
+        Some(Kind::Commit) => {
+            let Commit { cost, observation, .. } = entry.body()?;
+            Submitted::Committed { entry: id, seq, output: value(entry, &observation.output), cost }
+        }
+        Some(Kind::Failure) => {
+            let Failure { cause, detail, effect, .. } = entry.body()?;
+            let message = detail.map_or(Value::Null, |detail| value(entry, &detail));
+            failed(cause, message.as_str().unwrap_or_default(), effect)
+        }
+        Some(Kind::InDoubtResolution) => {
+            let resolution: InDoubtResolution = entry.body()?;
+            let effect = match resolution.verdict {
+                HappenedVerdict::Happened => WhatHappened::Happened,
+                HappenedVerdict::NotDone => WhatHappened::None,
+            };
+            failed(FailureCause::Interrupted, "its effect was in doubt, and that was settled", effect)
+        }
+        Some(Kind::Dispatch) => {
+            failed(FailureCause::Interrupted, "it was dispatched, and its outcome is not known", WhatHappened::Unknown)
+        }
+        _ => return Err(StoreError::Damaged(format!("entry {seq} is no outcome")).into()),
+    })
+}
+
+/// A value of an entry; null when it was erased.
+fn value(entry: &Entry, commitment: &Commitment) -> Value {
+    entry.blob(commitment).and_then(|blob| blob.value().ok()).unwrap_or(Value::Null)
+}

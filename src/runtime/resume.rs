@@ -1,0 +1,95 @@
+//! Taking up a run that another process, an earlier failure or a suspension left.
+
+use std::sync::Arc;
+
+use super::{
+    Run,
+    core::Core,
+    doubt::{self, Doubt},
+    error::{RunError, StartError},
+    journal::Journal,
+    unrecorded::{self, Unrecorded},
+};
+use crate::{
+    canon::{EntryId, TrajectoryId},
+    intent::IntentRecord,
+    ledger::{
+        Draft, Kind,
+        record::{Rejection, Resumed},
+        register::Account,
+    },
+    replay::{self, Folded, Pins, Verdict},
+    writ::Amounts,
+};
+
+/// Takes up a run: debits the turn that was under way, says which effects are in doubt and asks their tools, and records of
+/// every intent without an outcome that nothing came of it. `unrecorded` is what an earlier handle could not record.
+pub(super) async fn resume(
+    core: &Arc<Core>,
+    run: &TrajectoryId,
+    unrecorded: Option<Unrecorded>,
+) -> Result<Run, StartError> {
+    let (mut journal, folded) = take_up(core, run).await?;
+    if folded.ended.is_some() {
+        return Err(StartError::Ended(*run));
+    }
+    // What the turn under way held counts as spent: it may have been.
+    let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
+    journal.used = Account { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) };
+    let by = record_resumed(core, &mut journal, turn, folded.open_turn.map(|(id, _)| id)).await?;
+    let mut unanswered = folded.unanswered;
+    if let Some(unrecorded) = unrecorded.filter(|unrecorded| unrecorded.head == folded.head) {
+        unrecorded::record(core, &mut journal, unrecorded, &mut unanswered).await?;
+    }
+    for intent in unanswered {
+        abandon(core, &mut journal, by, intent).await?;
+    }
+    doubt::reconcile_all(core, &mut journal).await?;
+    Ok(Run::new(Arc::clone(core), journal))
+}
+
+/// Replays a run up to its end, with what is in doubt. Nothing is recorded.
+pub(super) async fn take_up(core: &Core, run: &TrajectoryId) -> Result<(Journal, Folded), StartError> {
+    let (report, folded) = replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?;
+    if report.verdict() != Verdict::Verified {
+        return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
+    }
+    core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
+    let mut journal = Journal {
+        world: folded.world.clone(),
+        base_seq: folded.base_seq,
+        next_seq: folded.head_seq + 1,
+        used: Account { spent: folded.spent, held: folded.held },
+        steps: folded.steps,
+        ended: folded.ended.is_some(),
+        ..Journal::new(*run, folded.chain.clone(), folded.head)
+    };
+    for effect in &folded.unknown_effects {
+        let doubt = Doubt::read(core, &journal, effect).await?;
+        journal.doubts.push(doubt);
+    }
+    Ok((journal, folded))
+}
+
+async fn record_resumed(
+    core: &Core,
+    journal: &mut Journal,
+    debited: Amounts,
+    turn: Option<EntryId>,
+) -> Result<EntryId, RunError> {
+    let record = Resumed {
+        contracts: core.tools.contracts().hashes(),
+        debited,
+        in_doubt: journal.doubts.iter().map(|doubt| doubt.dispatch).collect(),
+        policy_set: core.policies.hash(),
+        turn,
+    };
+    let draft = Draft::seal(Kind::Resumed, &record, vec![])?;
+    let registers = journal.account();
+    journal.append(core, &core.authority.state(), draft, registers).await
+}
+
+async fn abandon(core: &Core, journal: &mut Journal, by: EntryId, intent: IntentRecord) -> Result<(), RunError> {
+    let draft = Draft::seal(Kind::Rejection, &Rejection::Abandoned { by, intent }, vec![])?;
+    journal.append(core, &core.authority.state(), draft, vec![]).await.map(drop)
+}

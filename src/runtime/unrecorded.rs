@@ -1,0 +1,66 @@
+//! What a tool returned and the ledger would not take: it is recorded when the ledger is opened again.
+
+use super::{call::Called, core::Core, error::RunError, journal::Journal};
+use crate::{
+    canon::EntryId,
+    execute,
+    intent::IntentRecord,
+    ledger::{Draft, Kind, record::WhatHappened},
+    writ::Amounts,
+};
+
+/// The outcome of a call that could not be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Unrecorded {
+    /// The dispatch, where the tool touched the host.
+    pub(crate) dispatch: Option<EntryId>,
+    pub(crate) called: Called,
+    pub(crate) intent: IntentRecord,
+    /// The commit or failure that was to be stored.
+    pub(crate) draft: Draft,
+    pub(crate) effect: WhatHappened,
+    pub(crate) cost: Amounts,
+    /// What is held for the dispatch.
+    pub(crate) held: Amounts,
+    /// The run's last entry when that failed: where the run ends otherwise, it is on record.
+    pub(crate) head: EntryId,
+    /// The authority that it was decided under.
+    pub(crate) epoch: EntryId,
+}
+
+/// Records an outcome that an earlier handle could not. A commit becomes a failure that says so: its world has gone on.
+/// What touched only the world is left out when the authority has changed since; nothing came of it.
+pub(crate) async fn record(
+    core: &Core,
+    journal: &mut Journal,
+    unrecorded: Unrecorded,
+    unanswered: &mut Vec<IntentRecord>,
+) -> Result<(), RunError> {
+    let Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, .. } = unrecorded;
+    let authority = core.authority.state();
+    if dispatch.is_none() && authority.epoch != epoch {
+        return Ok(());
+    }
+    let draft = if draft.kind == Kind::Commit { execute::commit_failed(draft)? } else { draft };
+    let before = journal.used;
+    journal.used.spent = before.spent.plus(&cost);
+    let mut registers = match dispatch {
+        Some(_) => {
+            journal.used.held = before.held.minus(&held);
+            called.concluding(journal, effect)
+        }
+        None => called.done_at_once(journal, false),
+    };
+    registers.extend(journal.account());
+    journal.append(core, &authority, draft, registers).await?;
+    let held = if dispatch.is_some() { held } else { Amounts::ZERO };
+    core.accounts.settle(&journal.chain, &held, &cost);
+    unanswered.retain(|other| *other != intent);
+    for doubt in journal.doubts.iter_mut().filter(|doubt| Some(doubt.dispatch) == dispatch) {
+        doubt.held = None;
+    }
+    if effect != WhatHappened::Unknown {
+        journal.doubts.retain(|doubt| Some(doubt.dispatch) != dispatch);
+    }
+    Ok(())
+}
