@@ -15,8 +15,9 @@ class Run:
         self.next_seq, self.head = 0, ZERO
         self.base_seq, self.world = 0, World()
         self.writ = None
-        self.dispatches, self.in_doubt = set(), set()
+        self.dispatches, self.in_doubt = {}, set()
         self.turn, self.ended = None, False
+        self.unanswered, self.resumed = [], None
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.chain_length, self.spent = 0, {}
 
@@ -67,12 +68,13 @@ class Run:
             if self.turn is None or self.turn != body["start"]:
                 raise Refused("turn", "not the one that is open")
             self.turn = None
+            self.unanswered = list(body.get("intents", []))
             self.spend(body["usage"])
         elif kind == 5:
             self.proposal(body["proposal"], "staged")
             if body["proposal"]["decision"].get("quote", {}).get("cost") != body["reserved"]:
                 raise Refused("reserved", "not what was quoted")
-            self.dispatches.add(entry.id)
+            self.dispatches[entry.id] = body["reserved"]
         elif kind == 6:
             self.outcome(body["origin"], entry, False)
             if "proposal" in body["origin"] and body["delta"]:
@@ -89,10 +91,16 @@ class Run:
             self.spend(body["cost"])
         elif kind == 8 and "refused" in body:
             self.proposal(body["refused"], "rejected")
+        elif kind == 8 and "abandoned" in body:
+            if body["abandoned"]["by"] != self.resumed or body["abandoned"]["intent"] not in self.unanswered:
+                raise Refused("abandoned", "not without an outcome when the run was taken up")
+            self.answered(body["abandoned"]["intent"])
+        elif kind == 8:
+            self.answered(body["not_attempted"]["intent"])
         elif kind == 9:
             self.proposal(body["proposal"], "suspended")
         elif kind == 15:
-            self.settle(body["dispatch"])
+            self.settle(body)
             self.spend(body["cost"])
         elif kind == 18:
             for erased in body["blobs"]:
@@ -101,6 +109,7 @@ class Run:
             if self.turn != body.get("turn"):
                 raise Refused("turn", "not the one that is open")
             self.turn = None
+            self.resumed = entry.id
             self.spend(body["debited"])
         elif kind == 21:
             if body["spent"] != self.spent:
@@ -122,6 +131,7 @@ class Run:
         self.writ, self.chain_length = ids[-1], len(ids)
 
     def proposal(self, proposal, status):
+        self.answered(proposal["intent"])
         found = proposal["decision"]["status"]
         if (found if isinstance(found, str) else next(iter(found))) != status:
             raise Refused("status", f"is not {status}")
@@ -155,7 +165,7 @@ class Run:
         dispatch = origin["dispatch"]
         if dispatch not in self.dispatches:
             raise Refused("dispatch", "not there, or with an outcome already")
-        self.dispatches.remove(dispatch)
+        del self.dispatches[dispatch]
         if in_doubt:
             self.in_doubt.add(dispatch)
 
@@ -163,11 +173,30 @@ class Run:
         for dimension, amount in amounts.items():
             self.spent[dimension] = min(self.spent.get(dimension, 0) + amount, MAX_INTEGER)
 
-    def settle(self, dispatch):
-        if dispatch not in self.dispatches | self.in_doubt:
+    def answered(self, intent):
+        if intent in self.unanswered:
+            self.unanswered.remove(intent)
+
+    def settle(self, body):
+        dispatch = body["dispatch"]
+        if dispatch in self.dispatches:
+            held = self.dispatches.pop(dispatch)
+            if body["verdict"] == "not_done":
+                held = {name: amount for name, amount in held.items() if name == "tool_calls"}
+        elif dispatch in self.in_doubt:
+            self.in_doubt.remove(dispatch)
+            held = {}
+        else:
             raise Refused("dispatch", "not in doubt")
-        self.dispatches.discard(dispatch)
-        self.in_doubt.discard(dispatch)
+        if body["cost"] != held:
+            raise Refused("cost", "not what was held for it")
+        if "operator" in body:
+            key = body["operator"]["key"]["key"]
+            self.authority.epochs[self.at_epoch].need(key, "approver")
+            statement = {"by": body["operator"]["key"], "dispatch": dispatch, "verdict": body["verdict"]}
+            statement |= {"note": body["note"]} if "note" in body else {}
+            if not verifies(key, "resolution", hashed_json("statement", statement), body["operator"]["signature"]):
+                raise Refused("operator", "the signature does not verify")
 
     def finish(self):
         if self.writ is None:

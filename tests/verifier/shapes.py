@@ -178,7 +178,8 @@ quote = record(arguments_=record(keyword=text, pointer=text), compensable_=true,
                reads_=some(record(resource=resource, value_=hash_, version=count)))
 trace = record(asserted_=some(record(policy=small, verdict=verdict)), failed_=some(small), fired_=some(small), unknown_=some(small))
 status = either(words("staged"), suspended=record(channel=text, reason=text), rejected=refusal)
-decision = record(approvals_=some(evidence), asserted_schema_=true, balances=array(amounts), clock_ms_=count, compiler=small, now_ms=count,
+claim = record(seq=count, state=words("in_doubt done"), trajectory=hash_)
+decision = record(approvals_=some(evidence), asserted_schema_=true, balances=array(amounts), claim_=claim, clock_ms_=count, compiler=small, now_ms=count,
                   policy_set=hash_, quote_=quote, status=status, trace_=trace)
 plan = either(words("call"), delegate=record(task=hash_, writ=hash_))
 proposal = record(decision=decision, intent=intent, resolved_=record(contract=hash_, id=hash_, plan=plan), writ=hash_)
@@ -211,7 +212,8 @@ KINDS = {
                                       "bad_result cost_overrun commit_failed interrupted"),
                           cost=amounts, detail_=hash_, effect=words("none happened unknown"), observation_=observation,
                           origin=origin, undo_=undo)),
-    8: ("rejection", either(refused=proposal, not_attempted=record(after=hash_, intent=intent))),
+    8: ("rejection", either(refused=proposal, abandoned=record(by=hash_, intent=intent),
+                            not_attempted=record(after=hash_, intent=intent))),
     9: ("pending_approval", record(expires_at_ms_=count, proposal=proposal)),
     10: ("vote", record(note_=hash_, pending=hash_, signature_=signature, statement=record(
         approve=boolean, approver_=named, decision=hash_, expires_at_ms=count, nonce=nonce, policy_set=hash_, proposal=hash_,
@@ -221,7 +223,8 @@ KINDS = {
     12: ("delegation", record(child=hash_, origin=origin)),
     13: ("delegation_result", record(answer_=hash_, delegation=hash_, head=hash_, reason=end, seq=count, spent=amounts)),
     14: ("compensation_halt", record(at=hash_, cause=text, detail_=hash_, to=hash_)),
-    15: ("in_doubt_resolution", record(by_=named, cost=amounts, dispatch=hash_, note_=hash_, verdict=words("happened not_done"))),
+    15: ("in_doubt_resolution", record(cost=amounts, dispatch=hash_, note_=hash_, operator_=record(key=named, signature=signature),
+                                       verdict=words("happened not_done"))),
     16: ("skill", record(definition=record(budget=amounts, effect_ceiling=effect, instructions=text, name=text,
                                            parameters=anything, tools=array(pattern), version=text), hash=hash_)),
     17: ("routing", record(evidence=record(alternatives=array(route), confidence_bp=small, decision_hash=hash_,
