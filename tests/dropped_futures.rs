@@ -110,7 +110,7 @@ fn cancel_stops_the_call_under_way_and_all_that_would_follow() {
     let Submitted::Failed { cause: FailureCause::Cancelled, effect: WhatHappened::Unknown, .. } = stopped else {
         panic!("{stopped:?}")
     };
-    let next = submit(&run, "slow", json!({}));
+    let next = submit(&run, "slow", json!({"amount": 2}));
     assert!(
         matches!(next, Submitted::Failed { cause: FailureCause::NotDone, effect: WhatHappened::None, .. }),
         "{next:?}"
