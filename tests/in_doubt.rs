@@ -72,7 +72,7 @@ fn in_doubt(submitted: &Submitted) -> EntryId {
 }
 
 fn resolution(run: &Run, verdict: HappenedVerdict) -> Resolution<'static> {
-    let dispatch = *block_on(run.in_doubt()).first().unwrap();
+    let (_, dispatch) = *block_on(run.in_doubt()).first().unwrap();
     Resolution { dispatch, verdict, note: Some("seen on the statement"), name: "olga" }
 }
 

@@ -20,8 +20,10 @@ mod locate;
 mod out;
 mod policy;
 mod replay;
+mod resume;
 mod run;
 mod runs;
+mod session;
 mod stream;
 mod style;
 mod time;
@@ -55,6 +57,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Resume(resume::Args),
     Runs(runs::Args),
     Audit(audit::Args),
     Replay(replay::Args),
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         None => front::run(),
         Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Resume(args)) => resume::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),

@@ -24,7 +24,7 @@ use crate::{
     ledger::record::EndReason,
     tool::CancelToken,
     world::World,
-    writ::Amounts,
+    writ::{Amounts, WritChain},
 };
 
 /// One agent's run: the handle through which intents are submitted.
@@ -93,9 +93,14 @@ impl Run {
         .await?
     }
 
-    /// The dispatches of this run of whose effects nobody knows whether they happened.
-    pub async fn in_doubt(&self) -> Vec<EntryId> {
-        self.with_journal(|journal| journal.doubts.iter().map(|doubt| doubt.dispatch).collect()).await
+    /// The writ chain that the run stands under.
+    pub async fn writ(&self) -> WritChain {
+        self.with_journal(|journal| journal.chain.clone()).await
+    }
+
+    /// The dispatches of this run of whose effects nobody knows whether they happened: their seqs and ids.
+    pub async fn in_doubt(&self) -> Vec<(u64, EntryId)> {
+        self.with_journal(|journal| journal.doubts.iter().map(|doubt| (doubt.seq, doubt.dispatch)).collect()).await
     }
 
     pub(super) async fn unrecorded(&self) -> Option<Unrecorded> {

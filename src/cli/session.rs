@@ -1,0 +1,275 @@
+//! A runtime on a workspace's ledger, and a drive of a run on it, shown as it happens.
+
+use std::{
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anstream::eprintln;
+use futures::{
+    StreamExt,
+    executor::block_on,
+    future::{Either, FutureExt, select},
+};
+use serde_json::json;
+
+use super::{
+    budget,
+    failure::{Done, Failure},
+    home::{Home, RUNTIME},
+    locate::Place,
+    out::Out,
+    policy,
+    stream::{self, Stream},
+    style::{BAD, BOLD, DIM, GOOD, HINT, WARN, paint, plain},
+    tools,
+};
+use crate::{
+    canon::EntryId,
+    cognition::{Cognition, Explorer, Mock},
+    contract::ContractSet,
+    crypto::{NamedKey, Trust},
+    ledger::record::EndReason,
+    policy::PolicySet,
+    proposal::Refusal,
+    runtime::{BuildError, Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
+    tool::ToolContract,
+    writ::{Amounts, WritChain},
+};
+
+/// How a run is driven.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
+    #[command(flatten)]
+    pub(super) place: Place,
+    /// Play the steps of this JSON file instead of exploring
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Rules that narrow the writ: a signed bundle; may be given several times
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Take bundles that nobody signed
+    #[arg(long, requires = "policy")]
+    allow_unsigned_policy: bool,
+    /// Print a JSON object per event, and the summary as the last one
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a session needs, found to be in order before a key or a ledger is made.
+pub(super) struct Prepared {
+    workspace: PathBuf,
+    cognition: Box<dyn Cognition>,
+    tools: Vec<Arc<dyn ToolContract>>,
+    policies: PolicySet,
+    pub(super) contracts: ContractSet,
+}
+
+impl Prepared {
+    pub(super) fn new(how: &How, home: &Home) -> Done<Self> {
+        let workspace = how.place.workspace(home)?;
+        let cognition = cognition(how)?;
+        let tools = tools::of(&workspace)?;
+        let contracts = tools::contracts(&tools)?;
+        let roots = if home.exists() { home.roots()? } else { Trust::default() };
+        let policies = policy::set(&how.policy, how.allow_unsigned_policy, &roots, &contracts)?;
+        Ok(Self { workspace, cognition, tools, policies, contracts })
+    }
+
+    /// Opens the ledger, making one where there is none.
+    pub(super) fn open(self, how: &How, home: &Home) -> Done<Session> {
+        let Self { workspace, cognition, tools, policies, .. } = self;
+        let mut builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools).policies(policies);
+        for trusted in home.trust()? {
+            builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
+        }
+        let interrupt = Interrupt::install()?;
+        let ledger = how.place.open(&workspace)?;
+        let runtime = block_on(builder.ledger(ledger).open()).map_err(|error| wrong_home(&error))?;
+        Ok(Session { runtime, cognition, interrupt })
+    }
+}
+
+fn cognition(how: &How) -> Done<Box<dyn Cognition>> {
+    let Some(path) = &how.script else {
+        return Ok(Box::new(Explorer::new()));
+    };
+    let script =
+        std::fs::read(path).map_err(|error| Failure::usage(format!("script `{}`: {error}", path.display())))?;
+    let mock = Mock::from_json(&script).map_err(|error| {
+        Failure::usage(format!("script `{}`: {error}", path.display()))
+            .hint("a script is a list of steps: [[{\"tool\":\"list_files\",\"args\":{}}],{\"answer\":\"done\"}]")
+    })?;
+    Ok(Box::new(mock))
+}
+
+/// An open ledger, and a cognition to drive a run with.
+pub(super) struct Session {
+    pub(super) runtime: Runtime,
+    cognition: Box<dyn Cognition>,
+    interrupt: Interrupt,
+}
+
+impl Session {
+    /// Drives a run under `chain`, shows what happens, and tells how it ended. Returns whether it completed, and what was
+    /// refused.
+    pub(super) async fn drive(&mut self, run: &Run, chain: &WritChain, how: &How) -> Done<(bool, Vec<Refusal>)> {
+        self.interrupt.watch(run);
+        if how.script.is_none() {
+            eprintln!("no model is configured: the offline explorer looks at the workspace");
+        }
+        let mut out = Out::new();
+        if !how.json {
+            let title = format!("run {}", run.id().short());
+            let what = format!("{} · {}", self.cognition.name(), super::trail::authority(chain.signed()));
+            out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&what))));
+        }
+        let (summary, refusals) = drive(run, &mut *self.cognition, &mut out, how.json).await.map_err(|failure| {
+            let again = format!("thymos resume {}{}", run.id().short(), place_arguments(&how.place));
+            failure.hint(format_args!("`{again}` goes on from what is on record, once that is put right"))
+        })?;
+        let doubts = run.in_doubt().await;
+        let ledger = std::path::absolute(how.place.ledger()).unwrap_or_else(|_| how.place.ledger());
+        let completed = summary.why == WhyStopped::Ended(EndReason::Completed);
+        if how.json {
+            out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &ledger));
+        } else {
+            tell(&mut out, &summary, &chain.leaf().budget, &ledger, &how.place);
+            in_doubt(&doubts, run, &how.place);
+        }
+        out.finish()?;
+        Ok((completed, refusals))
+    }
+}
+
+/// Drives the run, and shows what happens as it happens.
+async fn drive(run: &Run, cognition: &mut dyn Cognition, out: &mut Out, json: bool) -> Done<(Summary, Vec<Refusal>)> {
+    let (mut events, mut stream) = (run.events(), Stream::new(json));
+    let mut refusals = Vec::new();
+    let mut drive = Box::pin(run.drive(cognition, Limits::default()));
+    let summary = loop {
+        match select(events.next(), &mut drive).await {
+            Either::Left((Some(event), _)) => show(&mut stream, out, &event, &mut refusals),
+            Either::Left((None, _)) => break drive.await,
+            Either::Right((summary, _)) => break summary,
+        }
+    };
+    while let Some(Some(event)) = events.next().now_or_never() {
+        show(&mut stream, out, &event, &mut refusals);
+    }
+    summary.map(|summary| (summary, refusals)).map_err(Failure::failed)
+}
+
+fn show(stream: &mut Stream, out: &mut Out, event: &Event, refusals: &mut Vec<Refusal>) {
+    stream.show(out, event);
+    if let EventKind::Rejected { refusal, .. } = &event.kind {
+        refusals.push(refusal.clone());
+    }
+}
+
+fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place: &Place) {
+    if let Some(answer) = &summary.answer {
+        stream::answer(out, answer);
+    }
+    out.line("");
+    let (style, ended) = match summary.why {
+        WhyStopped::Ended(EndReason::Completed) => (GOOD, "completed".to_owned()),
+        WhyStopped::Ended(reason) => (BAD, reason.to_string()),
+        WhyStopped::Suspended => (WARN, "waits for approval".to_owned()),
+    };
+    let detail = summary.detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
+    let Summary { committed, rejected, failed, suspended, .. } = summary;
+    let mut counts = format!("{committed} committed, {rejected} rejected, {failed} failed");
+    if *suspended > 0 {
+        counts += &format!(", {suspended} suspended");
+    }
+    out.line(format_args!("{}{detail} · {counts}", paint(style, ended)));
+    out.field("spent", budget::spent_of(&summary.spent, budget));
+    out.field("head", format_args!("#{} {}", summary.head_seq, summary.head));
+    out.field("ledger", ledger.display());
+    out.line("");
+    let place = place_arguments(place);
+    for next in ["audit last", "replay last --verify", "export last -o run.ndjson"] {
+        out.line(format_args!("  thymos {next}{place}"));
+    }
+}
+
+/// Says which effects nobody knows of, and how to settle them.
+fn in_doubt(doubts: &[(u64, EntryId)], run: &Run, place: &Place) {
+    for (seq, _) in doubts {
+        let settle = format!("thymos resolve {} {seq} --happened | --not-done", run.id().short());
+        eprintln!("{} whether dispatch #{seq} took effect is not known: find out, then", paint(WARN, "in doubt:"));
+        eprintln!("{} {settle}{}", paint(HINT, "hint:"), place_arguments(place));
+    }
+}
+
+/// What the next commands need to find the same ledger.
+fn place_arguments(place: &Place) -> String {
+    let (default, path) = (Place::default().ledger(), place.ledger());
+    if path == default || path == Path::new(".thymos/ledger.redb") {
+        return String::new();
+    }
+    format!(" --ledger '{}'", path.display())
+}
+
+fn summary_json(summary: &Summary, budget: &Amounts, doubts: &[(u64, EntryId)], ledger: &Path) -> serde_json::Value {
+    let why = match summary.why {
+        WhyStopped::Ended(reason) => reason.as_str(),
+        WhyStopped::Suspended => "suspended",
+    };
+    let doubts: Vec<_> = doubts.iter().map(|(seq, entry)| json!({"seq": seq, "entry": entry})).collect();
+    json!({
+        "event": "summary", "run": summary.run, "ended": why, "detail": summary.detail, "answer": summary.answer,
+        "steps": summary.steps, "committed": summary.committed, "rejected": summary.rejected,
+        "failed": summary.failed, "suspended": summary.suspended, "in_doubt": doubts, "spent": summary.spent,
+        "budget": budget, "head": summary.head, "head_seq": summary.head_seq,
+        "ledger": ledger.display().to_string(),
+    })
+}
+
+fn wrong_home(error: &BuildError) -> Failure {
+    match error {
+        BuildError::WrongKey { .. } => Failure::failed(error)
+            .hint("set THYMOS_HOME to the folder with this ledger's keys, or choose another ledger"),
+        error => Failure::failed(error),
+    }
+}
+
+/// Ctrl-C: the first one cancels the run, which is recorded; the second one ends the process.
+struct Interrupt {
+    run: Arc<std::sync::Mutex<Option<Run>>>,
+}
+
+impl Interrupt {
+    fn install() -> Done<Self> {
+        let run: Arc<std::sync::Mutex<Option<Run>>> = Arc::default();
+        let (watched, again) = (Arc::clone(&run), AtomicBool::new(false));
+        let handler = move || {
+            let run = watched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match &*run {
+                Some(run) if !again.swap(true, Ordering::SeqCst) => {
+                    eprintln!("cancelling; once more to leave at once");
+                    run.cancel();
+                }
+                _ => process::exit(130),
+            }
+        };
+        ctrlc::set_handler(handler).map_err(Failure::failed)?;
+        Ok(Self { run })
+    }
+
+    fn watch(&self, run: &Run) {
+        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(run.clone());
+    }
+}
+
+impl Drop for Interrupt {
+    /// Lets go of the run: the handler lives as long as the process, and an open run keeps its ledger open.
+    fn drop(&mut self) {
+        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}
