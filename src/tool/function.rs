@@ -1,6 +1,6 @@
 //! Tools from functions: a name, an effect, a risk, and a struct for the arguments.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -8,7 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Call, ToolContract, ToolError, ToolOutput, blocking};
-use crate::contract::{ArgumentFault, Contract, Effect, NameError, Risk, ToolName, Touches};
+use crate::{
+    canon::FileHash,
+    contract::{ArgumentFault, Contract, Effect, NameError, Risk, ToolName, Touches},
+    host::Spawn,
+    writ::Amounts,
+};
 
 /// Starts a tool from a function.
 ///
@@ -98,7 +103,7 @@ impl FnToolBuilder {
         F: Fn(A, &Call) -> Result<ToolOutput, ToolError> + Send + Sync + 'static,
     {
         let inline = self.inline;
-        FnTool { contract: self.contract::<A>(), inline, function: Arc::new(function), args: PhantomData }
+        FnTool { contract: self.contract::<A>(), inline, function: Arc::new(function), says: Says::default() }
     }
 
     /// The contract alone, for a tool that implements [`ToolContract`] itself. The arguments' schema comes from `A`.
@@ -116,7 +121,45 @@ pub struct FnTool<A, F> {
     contract: Contract,
     inline: bool,
     function: Arc<F>,
-    args: PhantomData<fn(A)>,
+    says: Says<A>,
+}
+
+/// What else a tool says of a call from its arguments.
+struct Says<A> {
+    cost: Option<Box<Say<A, Amounts>>>,
+    key: Option<Box<Say<A, String>>>,
+    known: Option<Arc<Say<A, Option<bool>>>>,
+}
+
+type Say<A, T> = dyn Fn(&A) -> T + Send + Sync;
+
+impl<A> Default for Says<A> {
+    fn default() -> Self {
+        Self { cost: None, key: None, known: None }
+    }
+}
+
+impl<A, F> FnTool<A, F> {
+    /// Says what a call costs at most; without it, one call. See [`ToolContract::cost`].
+    #[must_use]
+    pub fn costing(mut self, cost: impl Fn(&A) -> Amounts + Send + Sync + 'static) -> Self {
+        self.says.cost = Some(Box::new(cost));
+        self
+    }
+
+    /// Names the business key under which the effect may happen once. See [`ToolContract::idempotency_key`].
+    #[must_use]
+    pub fn once_per(mut self, key: impl Fn(&A) -> String + Send + Sync + 'static) -> Self {
+        self.says.key = Some(Box::new(key));
+        self
+    }
+
+    /// Finds out whether an effect in doubt happened; it may block. See [`ToolContract::reconcile`].
+    #[must_use]
+    pub fn reconciled_by(mut self, known: impl Fn(&A) -> Option<bool> + Send + Sync + 'static) -> Self {
+        self.says.known = Some(Arc::new(known));
+        self
+    }
 }
 
 /// Reads arguments into the tool's own type.
@@ -127,7 +170,7 @@ pub(super) fn arguments<A: DeserializeOwned>(args: &Value) -> Result<A, Argument
 #[async_trait]
 impl<A, F> ToolContract for FnTool<A, F>
 where
-    A: DeserializeOwned + JsonSchema + 'static,
+    A: DeserializeOwned + JsonSchema + Send + 'static,
     F: Fn(A, &Call) -> Result<ToolOutput, ToolError> + Send + Sync + 'static,
 {
     fn contract(&self) -> Contract {
@@ -140,6 +183,20 @@ where
 
     fn check_arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
         arguments::<A>(args).map(drop)
+    }
+
+    fn cost(&self, args: &Value) -> Amounts {
+        let cost = self.says.cost.as_ref().and_then(|cost| Some(cost(&arguments(args).ok()?)));
+        cost.unwrap_or(Amounts::ONE_CALL)
+    }
+
+    fn idempotency_key(&self, args: &Value) -> Option<String> {
+        self.says.key.as_ref().and_then(|key| Some(key(&arguments(args).ok()?)))
+    }
+
+    async fn reconcile(&self, args: &Value, _: Option<FileHash>, spawn: &Arc<dyn Spawn>) -> Option<bool> {
+        let (known, args) = (Arc::clone(self.says.known.as_ref()?), arguments::<A>(args).ok()?);
+        blocking(spawn, move || Ok(known(&args))).await.ok()?
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {

@@ -92,7 +92,11 @@ pub trait ToolContract: Send + Sync {
         self.contract().compensable
     }
 
-    /// The business key under which the effect may happen only once, such as an invoice number.
+    /// The business key under which the effect may happen only once in a store, such as an invoice number.
+    ///
+    /// A call whose key was used is refused, in every run; so is one whose key is in doubt, until
+    /// [`reconcile`](Self::reconcile) or an operator says what happened. Without a key, calls with the same arguments are
+    /// refused while one is in doubt, in the same run. The ledger shows a hash of the key: whoever can guess it can confirm it.
     fn idempotency_key(&self, _args: &Value) -> Option<String> {
         None
     }
@@ -118,6 +122,10 @@ pub trait ToolContract: Send + Sync {
 
     /// Finds out whether an effect in doubt happened; `None` when that cannot be told. `probe` is the version that
     /// [`probe`](Self::probe) found when the call was decided.
+    ///
+    /// It is asked when the run is taken up again, and when the effect stands in the way of another call. `Some(false)` promises
+    /// that the effect did not happen *and will not*: a call that timed out may be under way still. A panic, or more than ten
+    /// seconds, count as `None`.
     async fn reconcile(&self, _args: &Value, _probe: Option<FileHash>, _spawn: &Arc<dyn Spawn>) -> Option<bool> {
         None
     }
