@@ -1,5 +1,9 @@
 //! What cognition asks for: a request without authority.
 
+mod handle;
+
+pub use handle::{HandleFault, MAX_SECRET_NAME, handle};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -160,6 +164,8 @@ pub struct SealedIntent {
     record: IntentRecord,
     id: IntentId,
     args: Value,
+    /// The arguments without handles, where they have some.
+    masked: Result<Option<Value>, HandleFault>,
     args_blob: Blob,
     rationale_blob: Option<Blob>,
     recorded: bool,
@@ -179,9 +185,11 @@ impl SealedIntent {
         {
             return Err(IntentError::Commitment(commitment));
         }
+        let value = args.value()?;
         Ok(Self {
             id: record.id()?,
-            args: args.value()?,
+            masked: handle::masked(&value),
+            args: value,
             args_blob: args,
             rationale_blob: rationale,
             record,
@@ -202,6 +210,14 @@ impl SealedIntent {
     /// The arguments, as sealing read them back.
     pub fn args(&self) -> &Value {
         &self.args
+    }
+
+    /// The arguments as schemas and a tool's hooks see them: `[secret:name]` in place of every handle to a secret.
+    ///
+    /// # Errors
+    /// Where an object with a member `$secret` is no handle.
+    pub fn masked_args(&self) -> Result<&Value, &HandleFault> {
+        self.masked.as_ref().map(|masked| masked.as_ref().unwrap_or(&self.args))
     }
 
     /// Why, in the author's words, where that was said.

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod policy;
 pub mod predicate;
 pub mod proposal;
+pub mod redact;
 pub mod replay;
 pub mod runtime;
 pub mod tool;

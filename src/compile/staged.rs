@@ -62,6 +62,12 @@ impl Staged {
         self.intent.args()
     }
 
+    /// The arguments as the tool's hooks see them: see [`SealedIntent::masked_args`].
+    pub fn masked_args(&self) -> &Value {
+        // What has malformed handles is not staged.
+        self.intent.masked_args().unwrap_or(&Value::Null)
+    }
+
     /// The contract that it was decided under.
     pub fn contract(&self) -> &SealedContract {
         &self.contract

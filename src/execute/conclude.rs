@@ -13,6 +13,7 @@ use crate::{
         Draft, Kind,
         record::{Failure, FailureCause, WhatHappened},
     },
+    redact::Veil,
     tool::{Reads, ToolContract, ToolOutput},
     world::{FoldOp, Unfold, World},
     writ::Amounts,
@@ -26,10 +27,13 @@ pub struct Finished {
     pub(super) dispatch: Option<EntryId>,
     pub(super) returned: Returned,
     pub(super) elapsed_ms: u64,
+    pub(super) veil: Veil,
 }
 
 pub(super) enum Returned {
     Output(ToolOutput),
+    /// An output that may not be recorded.
+    Unfit(String),
     NotDone(String),
     Failed(String),
     Panicked(String),
@@ -114,6 +118,7 @@ impl Finished {
                     Err(fault) => fault,
                 }
             }
+            Returned::Unfit(message) => Fault { cause: FailureCause::BadResult, message, kept: None },
             Returned::NotDone(message) => {
                 // The tool vouches that nothing happened: neither money nor tokens are gone.
                 cost = Amounts { wall_clock_ms: self.elapsed_ms, ..quoted.calls() };
@@ -140,7 +145,7 @@ impl Finished {
         world: &mut World,
         entropy: &dyn Entropy,
     ) -> Result<Result<Concluded, Fault>, ConcludeError> {
-        let postcondition = guard_sync(|| self.tool.postcondition(self.staged.args(), &self.reads, &output));
+        let postcondition = guard_sync(|| self.tool.postcondition(self.staged.masked_args(), &self.reads, &output));
         let ToolOutput { output, delta, undo, .. } = output;
         let mut kept = match keep(output, undo, entropy)? {
             Ok(kept) => kept,
@@ -199,7 +204,7 @@ impl Finished {
             (Some(_), cause) if cause.follows_an_output() => WhatHappened::Happened,
             (Some(_), _) => WhatHappened::Unknown,
         };
-        let message: String = message.chars().take(MAX_MESSAGE).collect();
+        let message: String = self.veil.text(&message).chars().take(MAX_MESSAGE).collect();
         let detail = Blob::seal(&Value::from(message.clone()), salt(entropy)?)?;
         // What a tool without a host effect observed does not count once its delta was refused.
         let kept = kept.filter(|_| self.dispatch.is_some());

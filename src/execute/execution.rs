@@ -4,6 +4,7 @@ use super::{
     conclude::{Finished, Returned},
     guard::{Guarded, guard},
     quote::gather,
+    secrets::{Filled, hide},
 };
 use crate::{
     canon::{CanonError, EntryId, MAX_INTEGER},
@@ -20,14 +21,15 @@ pub struct Execution {
     staged: Staged,
     tool: Arc<dyn ToolContract>,
     reads: Reads,
+    filled: Filled,
 }
 
 impl Execution {
-    /// Prepares a staged proposal.
-    pub fn new(staged: Staged, tool: Arc<dyn ToolContract>, world: &World) -> Self {
+    /// Prepares a staged proposal. `filled` has the arguments of its intent.
+    pub fn new(staged: Staged, tool: Arc<dyn ToolContract>, world: &World, filled: Filled) -> Self {
         let ids: Vec<_> = staged.quote().reads.iter().map(|read| read.resource.clone()).collect();
         let (_, reads) = gather(&ids, world);
-        Self { staged, tool, reads }
+        Self { staged, tool, reads, filled }
     }
 
     /// The proposal.
@@ -56,12 +58,12 @@ impl Execution {
     /// Calls the tool, until it returns, panics, has used up its time, or `cancel` is told. `dispatch` is the entry that
     /// [`dispatch`](Self::dispatch) became.
     pub async fn run(self, dispatch: Option<EntryId>, cancel: CancelToken, host: &Host) -> Finished {
-        let Self { staged, tool, reads } = self;
+        let Self { staged, tool, reads, filled: Filled { args, veil } } = self;
         let deadline = Duration::from_millis(staged.quote().cost.wall_clock_ms);
         // The call's own token: a deadline stops this call, not the run.
         let stop = cancel.child();
         let call = Call {
-            args: staged.args().clone(),
+            args,
             reads: reads.clone(),
             probe: staged.quote().probe,
             proposal: staged.id(),
@@ -85,6 +87,7 @@ impl Execution {
         stop.cancel();
         let elapsed = host.clock.monotonic().saturating_sub(started);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER);
-        Finished { staged, tool, reads, dispatch, returned, elapsed_ms }
+        let returned = hide(&veil, returned);
+        Finished { staged, tool, reads, dispatch, returned, elapsed_ms, veil }
     }
 }

@@ -66,6 +66,7 @@ pub async fn quote(
             precondition: tool.precondition(args, &reads.1).err(),
             probe: probe.version,
             reads: reads.0,
+            secret: None,
         }
     });
     asked.map_err(error)

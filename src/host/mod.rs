@@ -1,10 +1,11 @@
-//! Ports to the machine: clock, timer, threads, entropy and signing keys, with defaults on the standard library.
+//! Ports to the machine: clock, timer, threads, entropy, secrets and signing keys, with defaults on the standard library.
 //!
 //! The kernel names no executor and reads no clock but through these. A host replaces them to plug in its own
 //! executor, an attested clock, a key service, or fixed values in tests.
 
 mod clock;
 mod entropy;
+mod secrets;
 mod signer;
 mod spawn;
 mod timer;
@@ -14,6 +15,7 @@ pub use futures::executor::block_on;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};
+pub use secrets::{EnvSecrets, MapSecrets, NoSecrets, SecretError, SecretStore};
 pub use signer::{SignError, Signer};
 pub use spawn::{Spawn, ThreadSpawn};
 pub use timer::{ThreadTimer, Timer};
@@ -27,6 +29,8 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Draws salts and nonces.
     pub entropy: Arc<dyn Entropy>,
+    /// Has the secrets that arguments name by handle.
+    pub secrets: Arc<dyn SecretStore>,
     /// Runs what may block.
     pub spawn: Arc<dyn Spawn>,
     /// Wakes after a time.
@@ -38,6 +42,7 @@ impl Default for Host {
         Self {
             clock: Arc::new(SystemClock::default()),
             entropy: Arc::new(SystemEntropy),
+            secrets: Arc::new(NoSecrets),
             spawn: Arc::new(ThreadSpawn::default()),
             timer: Arc::new(ThreadTimer),
         }

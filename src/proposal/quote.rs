@@ -31,6 +31,9 @@ pub struct Quote {
     /// The resources that the tool will be given, at the versions that they had.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Read>,
+    /// The argument whose secret could not be had when the call was about to be made. Asserted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretFault>,
 }
 
 /// A resource as it was when a call was decided.
@@ -52,4 +55,12 @@ pub struct Read {
 pub struct PreconditionFault {
     /// A short stable code, such as `not_found`; never a value.
     pub code: String,
+}
+
+/// An argument that needs a secret which cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFault {
+    /// JSON pointer (RFC 6901) into the arguments.
+    pub pointer: String,
 }

@@ -95,6 +95,8 @@ pub enum Code {
     PreconditionFailed,
     /// The tool could not be asked, or panicked when it was.
     QuoteUnavailable,
+    /// A secret that the arguments name cannot be had, or a placeholder in them stands for none of this intent's.
+    SecretUnavailable,
     /// A resource has changed since the first compile.
     ReadChanged,
     /// The host state has changed since the first compile.

@@ -11,7 +11,10 @@ use crate::{
 };
 
 pub(super) fn check_schema(inputs: &Inputs<'_>, contract: &SealedContract) -> Result<(), Refusal> {
-    contract.check_arguments(inputs.intent.args()).map_err(|fault| refuse(Code::SchemaViolation, &fault))
+    let malformed = |pointer: &str| ArgumentFault { keyword: "$secret".into(), pointer: pointer.into() };
+    let args = inputs.intent.masked_args();
+    let args = args.map_err(|fault| refuse(Code::ArgumentsMalformed, &malformed(&fault.pointer)))?;
+    contract.check_arguments(args).map_err(|fault| refuse(Code::SchemaViolation, &fault))
 }
 
 /// What the tool's own types said, where it was asked.

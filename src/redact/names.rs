@@ -1,0 +1,110 @@
+/// Names whose values are secret, written together.
+const SENSITIVE: &[&str] = &[
+    "accesstoken",
+    "accountkey",
+    "apikey",
+    "apisecret",
+    "apitoken",
+    "appsecret",
+    "authorization",
+    "authtoken",
+    "bearertoken",
+    "bottoken",
+    "clientsecret",
+    "consumersecret",
+    "encryptionkey",
+    "idtoken",
+    "masterkey",
+    "passphrase",
+    "passwd",
+    "password",
+    "personalaccesstoken",
+    "privatekey",
+    "pwd",
+    "refreshtoken",
+    "secret",
+    "secretaccesskey",
+    "secretkey",
+    "sessiontoken",
+    "sharedaccesskey",
+    "signingkey",
+    "signingsecret",
+    "webhooksecret",
+];
+
+/// What a name says about the value that it is given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// The whole name is that of a secret, such as `clientSecret`.
+    Whole,
+    /// Its last words are, such as `db_password`.
+    Ending,
+}
+
+/// Judges a name word by word, whether it is written as `snake_case`, `kebab-case` or `camelCase`.
+pub(super) fn naming(name: &str) -> Option<Naming> {
+    // No longer name ends in a sensitive one by anything but chance.
+    if name.len() > 256 {
+        return None;
+    }
+    let words = words(name);
+    let mut tail = String::new();
+    let mut found = None;
+    for (index, word) in words.iter().enumerate().rev() {
+        tail.insert_str(0, word);
+        if SENSITIVE.binary_search(&tail.as_str()).is_ok() {
+            found = Some(if index == 0 { Naming::Whole } else { Naming::Ending });
+        }
+    }
+    found
+}
+
+/// The words of a name, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut within = false;
+    let chars: Vec<char> = name.chars().collect();
+    for (index, char) in chars.iter().enumerate() {
+        if !char.is_alphanumeric() {
+            within = false;
+            continue;
+        }
+        let before = index.checked_sub(1).and_then(|before| chars.get(before));
+        let after = chars.get(index + 1);
+        // A word begins where small letters end, and at the last capital before small letters: `HTTPServer`.
+        let begins = char.is_uppercase()
+            && before.is_some_and(|before| {
+                before.is_lowercase()
+                    || before.is_numeric()
+                    || before.is_uppercase() && after.is_some_and(|after| after.is_lowercase())
+            });
+        match words.last_mut() {
+            Some(word) if within && !begins => word.extend(char.to_lowercase()),
+            _ => words.push(char.to_lowercase().collect()),
+        }
+        within = true;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_count_whole_and_word_by_word() {
+        assert!(SENSITIVE.is_sorted());
+        for name in ["password", "clientSecret", "client-secret", "API_KEY", "apiKey", "APIKey", "X", "apikey"] {
+            assert_eq!(naming(name), (name != "X").then_some(Naming::Whole), "{name}");
+        }
+        for name in ["db_password", "awsSecretAccessKey", "x-api-key", "STRIPE_SECRET_KEY", "userPassword"] {
+            assert_eq!(naming(name), Some(Naming::Ending), "{name}");
+        }
+        for name in [
+            "author", "authorizations", "max_tokens", "token_count", "secretary", "keyboard", "password_hash",
+            "secretName", "compassword", "nosecret", "tokens", "monkey", "", "é", "password_",
+        ] {
+            assert_eq!(naming(name), (name == "password_").then_some(Naming::Whole), "{name}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use serde_json::{Map, Value};
+
+use super::{
+    finding::Findings,
+    names::{Naming, naming},
+    placeholder,
+    redactor::Redactor,
+    strength::{is_stand_in, is_strong},
+};
+
+/// The rule's name for JSON members that are secret by name.
+const MEMBER: &str = "member";
+
+/// The least entropy of a member whose name only ends as that of a secret.
+const ENTROPY: f64 = 2.3;
+
+pub(super) fn redact(redactor: &Redactor, value: &mut Value, findings: &mut Findings) {
+    match value {
+        Value::String(text) => {
+            let (redacted, found) = redactor.text(text);
+            if !found.is_empty() {
+                *text = redacted.into_owned();
+                findings.extend(found);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(redactor, item, findings)),
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if let (false, Some(naming)) = (redactor.is_empty(), naming(name)) {
+                    hide_named(redactor, naming, member, findings);
+                }
+                redact(redactor, member, findings);
+            }
+            rename(members, |name| {
+                let (redacted, found) = redactor.text(name);
+                let redacted = (!found.is_empty()).then(|| redacted.into_owned());
+                findings.extend(found);
+                redacted
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Hides the texts of a member, and of the array that it may be. An object has names of its own.
+fn hide_named(redactor: &Redactor, naming: Naming, member: &mut Value, findings: &mut Findings) {
+    match member {
+        Value::String(text) => {
+            let secret = naming == Naming::Whole || is_strong(text, ENTROPY);
+            if secret && !is_stand_in(text) && !placeholder::is_all(text) {
+                *text = redactor.hide(MEMBER, text, findings);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_named(redactor, naming, item, findings)),
+        _ => {}
+    }
+}
+
+/// Gives members new names, in their order; no member is lost when two names become one.
+pub(super) fn rename(members: &mut Map<String, Value>, mut new_name: impl FnMut(&str) -> Option<String>) {
+    let names: Vec<_> = members.keys().map(|name| new_name(name)).collect();
+    if names.iter().all(Option::is_none) {
+        return;
+    }
+    let mut renamed = Map::new();
+    for ((old, member), new) in std::mem::take(members).into_iter().zip(names) {
+        let mut name = new.unwrap_or(old);
+        while renamed.contains_key(&name) {
+            name.push('_');
+        }
+        renamed.insert(name, member);
+    }
+    *members = renamed;
+}

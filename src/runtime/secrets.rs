@@ -1,0 +1,129 @@
+//! What is sealed, shown or told to a model passes the redactor here; and the secrets of intents that are under way.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::{core::Core, error::RunError};
+use crate::{
+    canon::{CanonError, IntentId, TrajectoryId},
+    cognition::{CognitionError, Turn},
+    compile::{Compiled, Inputs, compile},
+    execute::{self, Filled},
+    intent::{Intent, SealedIntent},
+    proposal::Quote,
+    redact::{Findings, Redactor},
+};
+
+/// For how many intents with secrets a runtime remembers them; the oldest is forgotten first, and then refused.
+const MAX_KEPT: usize = 1_024;
+
+/// Secrets that stood in intents, in memory only: until the outcome, or as long as an approval may take.
+#[derive(Default)]
+pub(crate) struct Plaintexts(Mutex<VecDeque<Kept>>);
+
+struct Kept {
+    run: TrajectoryId,
+    intent: IntentId,
+    found: Arc<Findings>,
+}
+
+impl Plaintexts {
+    /// Remembers the secrets of an intent.
+    pub(super) fn keep(&self, run: TrajectoryId, intent: IntentId, found: Findings) {
+        if found.is_empty() {
+            return;
+        }
+        let mut kept = self.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(Kept { run, intent, found: Arc::new(found) });
+    }
+
+    /// Forgets the secrets of an intent.
+    pub(super) fn forget(&self, intent: IntentId) {
+        self.lock().retain(|kept| kept.intent != intent);
+    }
+
+    /// Forgets the secrets of a run's intents.
+    pub(super) fn forget_run(&self, run: TrajectoryId) {
+        self.lock().retain(|kept| kept.run != run);
+    }
+
+    fn of(&self, intent: IntentId) -> Arc<Findings> {
+        self.lock().iter().find(|kept| kept.intent == intent).map(|kept| Arc::clone(&kept.found)).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Redacts a text for good: what it held is not needed again.
+pub(super) fn text(redactor: &Redactor, text: &str) -> String {
+    redactor.text(text).0.into_owned()
+}
+
+/// Redacts an intent, and gives what its arguments held.
+pub(super) fn intent(redactor: &Redactor, mut intent: Intent) -> (Intent, Findings) {
+    intent.author = text(redactor, &intent.author);
+    intent.target = text(redactor, &intent.target);
+    intent.rationale = text(redactor, &intent.rationale);
+    let found = redactor.value(&mut intent.args);
+    (intent, found)
+}
+
+/// Redacts what cognition said. Its requests are redacted when they are sealed.
+pub(super) fn turn(redactor: &Redactor, asked: Result<Turn, CognitionError>) -> Result<Turn, CognitionError> {
+    let redact = |said: String| text(redactor, &said);
+    match asked {
+        Ok(turn) => Ok(Turn { text: turn.text.map(redact), answer: turn.answer.map(redact), ..turn }),
+        Err(error) => Err(CognitionError { code: redact(error.code), message: redact(error.message), ..error }),
+    }
+}
+
+/// Redacts what a tool said before its call.
+pub(super) fn quote(redactor: &Redactor, mut quote: Quote) -> Quote {
+    if let Some(fault) = &mut quote.precondition {
+        fault.code = text(redactor, &fault.code);
+    }
+    quote
+}
+
+/// Refuses an intent that was sealed with a secret in it: its plaintext is bound into its id.
+pub(super) fn check(redactor: &Redactor, intent: &SealedIntent) -> Result<(), RunError> {
+    let found = |value: Value| redactor.value(&mut { value }).iter().next().map(|finding| finding.rule.to_string());
+    let in_clear = |place, rule| RunError::SecretInClear { place, rule };
+    if let Some(rule) = found(intent.args().clone()) {
+        return Err(in_clear("arguments", rule));
+    }
+    if let Some(rule) = intent.rationale().map(Value::from).and_then(found) {
+        return Err(in_clear("rationale", rule));
+    }
+    let record = intent.record();
+    match found(Value::from(vec![record.author.as_str(), record.target.as_str()])) {
+        Some(rule) => Err(in_clear("author or target", rule)),
+        None => Ok(()),
+    }
+}
+
+/// Puts secrets into the arguments of a staged proposal. What cannot be had is decided upon once more, and refused.
+pub(super) async fn fill(
+    core: &Core,
+    compiled: Compiled,
+    inputs: Inputs<'_>,
+) -> Result<(Compiled, Option<Filled>), CanonError> {
+    let Compiled::Staged(staged) = compiled else { return Ok((compiled, None)) };
+    let found = core.plaintexts.of(staged.intent().id());
+    match execute::fill(staged.intent(), &found, &core.redactor, &core.host).await {
+        Ok(filled) => Ok((Compiled::Staged(staged), Some(filled))),
+        Err(fault) => {
+            let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
+            Ok((compile(inputs, Some(quote))?, None))
+        }
+    }
+}
