@@ -2,7 +2,7 @@
 
 mod handle;
 
-pub use handle::{HandleFault, MAX_SECRET_NAME, handle};
+pub use handle::{HandleFault, MAX_SECRET_NAME, handle, masked};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -7,6 +7,7 @@ use crate::{
     canon::{BusinessKeyHash, FileHash, StoreId, domain},
     contract::{Effect, SealedContract},
     host::Host,
+    intent::masked,
     proposal::{Quote, Read},
     tool::{CancelToken, Reads, ToolContract},
     world::{ResourceId, World},
@@ -74,6 +75,9 @@ pub async fn quote(
 
 /// Asks a tool whether an effect in doubt happened. A tool that panics, or takes more than ten seconds, does not know.
 pub async fn reconcile(tool: &dyn ToolContract, args: &Value, probe: Option<FileHash>, host: &Host) -> Option<bool> {
+    // The tool sees what it saw before: names in place of secrets.
+    let masked = masked(args).ok()?;
+    let args = masked.as_ref().unwrap_or(args);
     let asked = async { tool.reconcile(args, probe, &host.spawn).await };
     match guard(asked, PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
         Guarded::Returned(known) => known,

@@ -135,12 +135,9 @@ fn restored(text: &str, found: &Findings) -> Option<Option<String>> {
         return Some(None);
     }
     whole.push_str(text.get(end..)?);
-    // A secret that was found around another one holds its placeholder.
-    match placeholders(&whole).next() {
-        Some(_) if whole != text => restored(&whole, found).map(|more| more.or(Some(whole))),
-        Some(_) => None,
-        None => Some(Some(whole)),
-    }
+    // A secret that was found around a placeholder of somebody else's brings it back.
+    let foreign = placeholders(&whole).next().is_some();
+    (!foreign).then_some(Some(whole))
 }
 
 fn below<T>(at: &mut String, step: &str, work: impl FnOnce(&mut String) -> T) -> T {
@@ -169,7 +166,7 @@ pub(super) fn hide(veil: &Veil, returned: Returned) -> Returned {
 /// `Err` names what cannot hold a placeholder.
 fn hide_output(veil: &Veil, output: ToolOutput) -> Result<ToolOutput, &'static str> {
     let ToolOutput { output, delta, cost, undo } = output;
-    let change = |change: Change| {
+    let change = |change: Change| -> Result<Change, &'static str> {
         Ok(match change {
             Change::Create { resource, value } => {
                 Change::Create { resource: hide_id(veil, resource)?, value: veil.value(value) }

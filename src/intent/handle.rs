@@ -30,7 +30,10 @@ fn name(members: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Arguments with `[secret:name]` in place of every handle; `None` when there are no handles.
-pub(super) fn masked(args: &Value) -> Result<Option<Value>, HandleFault> {
+///
+/// # Errors
+/// Where an object with a member `$secret` is no handle.
+pub fn masked(args: &Value) -> Result<Option<Value>, HandleFault> {
     if !has_handles(args) {
         return Ok(None);
     }

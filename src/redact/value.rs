@@ -11,6 +11,9 @@ use super::{
 /// The rule's name for JSON members that are secret by name.
 const MEMBER: &str = "member";
 
+/// The member of a handle to a secret: its value is a name.
+const HANDLE: &str = "$secret";
+
 /// The least entropy of a member whose name only ends as that of a secret.
 const ENTROPY: f64 = 2.3;
 
@@ -25,18 +28,18 @@ pub(super) fn redact(redactor: &Redactor, value: &mut Value, findings: &mut Find
         }
         Value::Array(items) => items.iter_mut().for_each(|item| redact(redactor, item, findings)),
         Value::Object(members) => {
-            for (name, member) in members.iter_mut() {
-                if let (false, Some(naming)) = (redactor.is_empty(), naming(name)) {
-                    hide_named(redactor, naming, member, findings);
-                }
-                redact(redactor, member, findings);
-            }
             rename(members, |name| {
                 let (redacted, found) = redactor.text(name);
                 let redacted = (!found.is_empty()).then(|| redacted.into_owned());
                 findings.extend(found);
                 redacted
             });
+            for (name, member) in members.iter_mut() {
+                if let (false, Some(naming)) = (redactor.is_empty() || name == HANDLE, naming(name)) {
+                    hide_named(redactor, naming, member, findings);
+                }
+                redact(redactor, member, findings);
+            }
         }
         _ => {}
     }

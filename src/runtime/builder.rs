@@ -6,17 +6,19 @@ use super::{
     authority::Authority,
     core::{Core, Place, seal},
     error::RunError,
+    secrets::Plaintexts,
 };
 use crate::{
     canon::{EntryId, Nonce},
     crypto::{NamedKey, PublicKey, Role},
-    host::{Host, Signer},
+    host::{Host, SecretStore, Signer},
     ledger::{
         AuthorityState, Batch, Draft, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoreError,
         record::{ContractRecord, Genesis, PolicySetRecord, TrustChange, TrustRoot},
         register::{Epoch, seq_bytes},
     },
     policy::PolicySet,
+    redact::Redactor,
     replay::{Contracts, ReplayError, authority_of},
     tool::{RegisterError, ToolContract, ToolRegistry},
 };
@@ -33,6 +35,7 @@ pub struct Builder {
     trust: Vec<(NamedKey, Vec<Role>)>,
     tools: Vec<Arc<dyn ToolContract>>,
     policies: PolicySet,
+    redactor: Redactor,
     host: Host,
 }
 
@@ -138,6 +141,20 @@ impl Builder {
         self
     }
 
+    /// Sets where the secrets are that arguments name by handle; of the [`host`](Self::host) that is set so far.
+    #[must_use]
+    pub fn secrets(mut self, secrets: impl SecretStore + 'static) -> Self {
+        self.host.secrets = Arc::new(secrets);
+        self
+    }
+
+    /// Sets what finds secrets before anything is sealed or shown; without it, all built-in rules do.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// Opens the ledger, creating its authority trajectory when it is new, and records what has changed in trust, policies
     /// and contracts.
     ///
@@ -182,7 +199,9 @@ impl Builder {
             authority: Authority::new(trajectory, state, head),
             high_water_ms: AtomicU64::new(last.first().map_or(0, |(_, entry)| entry.header.time_ms)),
             host: self.host,
+            plaintexts: Plaintexts::default(),
             policies: self.policies,
+            redactor: self.redactor,
             signer,
             store,
             store_id: log.store(),

@@ -1,7 +1,5 @@
 //! Staged → (dispatch) → tool → commit | failure, with the registers and accounts beside each.
 
-use std::sync::Arc;
-
 use super::{
     authority::expect_epoch,
     call::Called,
@@ -17,11 +15,9 @@ use super::{
 };
 use crate::{
     canon::EntryId,
-    compile::Staged,
     execute::{Concluded, Conclusion, Execution},
     intent::SealedIntent,
     ledger::{AuthorityState, RegisterKey, StoreError, record::WhatHappened},
-    tool::ToolContract,
     writ::Amounts,
 };
 
@@ -43,12 +39,11 @@ pub(super) async fn carry_out(
     journal: &mut Journal,
     authority: &AuthorityState,
     intent: &SealedIntent,
-    staged: Staged,
-    tool: Arc<dyn ToolContract>,
+    execution: Execution,
     may_come_again: bool,
 ) -> Result<Attempt, RunError> {
+    let staged = execution.staged();
     let called = Called { proposal: staged.id(), key: staged.quote().key, may_come_again };
-    let execution = Execution::new(staged, tool, &journal.world);
     let mut carried = Carried { inner, authority, intent, called, held: execution.cost(), dispatched: None };
     if let Err(error) = carried.dispatch(journal, &execution).await {
         return carried.again(journal, error).await;

@@ -3,13 +3,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::{accounts::Accounts, authority::Authority};
+use super::{accounts::Accounts, authority::Authority, secrets::Plaintexts};
 use crate::{
     canon::{KeyId, StoreId, TrajectoryId},
     crypto::Purpose,
     host::{Host, SignError, Signer},
     ledger::{Draft, Entry, Header, LedgerStore, StoredBlob},
     policy::PolicySet,
+    redact::Redactor,
     tool::ToolRegistry,
 };
 
@@ -19,7 +20,9 @@ pub(crate) struct Core {
     pub(crate) authority: Authority,
     pub(crate) high_water_ms: AtomicU64,
     pub(crate) host: Host,
+    pub(crate) plaintexts: Plaintexts,
     pub(crate) policies: PolicySet,
+    pub(crate) redactor: Redactor,
     pub(crate) signer: Option<Arc<dyn Signer>>,
     pub(crate) store: Arc<dyn LedgerStore>,
     pub(crate) store_id: StoreId,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{core::Core, error::RunError, journal::Journal};
+use super::{core::Core, error::RunError, journal::Journal, secrets};
 use crate::{
     canon::{Blob, BusinessKeyHash, EntryId, FileHash, ProposalId, Salt},
     compile::Staged,
@@ -188,7 +188,7 @@ pub(crate) async fn resolve(
 fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0)?;
-    Ok(Blob::seal(&Value::from(note), salt)?)
+    Ok(Blob::seal(&Value::from(secrets::text(&core.redactor, note)), salt)?)
 }
 
 /// Records what became of an effect in doubt, debits it, and frees or takes its business key.

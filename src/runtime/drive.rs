@@ -17,6 +17,8 @@ use super::{
     history::{self, History},
     journal::Journal,
     run::Inner,
+    secrets,
+    sieve::Sieve,
     submit,
     turn::{self, MAX_TEXT, Proposed},
 };
@@ -130,6 +132,7 @@ impl Drive<'_> {
         };
         let mut context = self.context(step).await;
         let asked = self.ask(cognition, &context, estimate).await;
+        let asked = secrets::turn(&self.run.inner().core.redactor, asked);
         self.history = std::mem::take(&mut context.history);
         let (mut turn, failure) = match asked {
             Ok(turn) => (turn, None),
@@ -255,18 +258,22 @@ impl Drive<'_> {
         estimate: Amounts,
     ) -> Result<Turn, CognitionError> {
         let inner = self.run.inner();
-        let show = |piece: TurnPiece| inner.watchers.tell(None, || EventKind::Piece(piece));
+        let (sieve, redactor) = (Sieve::default(), &inner.core.redactor);
+        let tell = |piece: TurnPiece| inner.watchers.tell(None, || EventKind::Piece(piece));
+        let show = |piece: TurnPiece| sieve.take(redactor, piece).into_iter().for_each(tell);
         let asked = AssertUnwindSafe(async { cognition.step(context, &show).await }).catch_unwind();
         let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
         let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: estimate };
-        match select(Box::pin(asked), stop).await {
+        let turn = match select(Box::pin(asked), stop).await {
             Either::Left((Ok(turn), _)) => turn,
             Either::Left((Err(_), _)) => Err(error("panicked", "cognition panicked".into())),
             Either::Right((Either::Left(_), _)) => {
                 Err(error("timed_out", format!("no turn within {} ms", self.limits.step_deadline.as_millis())))
             }
             Either::Right((Either::Right(_), _)) => Err(error("cancelled", "the run was cancelled".into())),
-        }
+        };
+        sieve.rest(redactor).into_iter().for_each(tell);
+        turn
     }
 
     /// Holds the estimate and records the start of a turn. `Err` names the dimension that does not suffice.
@@ -285,8 +292,7 @@ impl Drive<'_> {
         turn: &Turn,
         failure: Option<&CognitionError>,
     ) -> Result<Vec<Proposed>, RunError> {
-        let entropy = &*self.run.inner().core.host.entropy;
-        let (draft, proposed) = turn::seal(entropy, self.limits.requests_per_turn, start, turn, failure)?;
+        let (draft, proposed) = turn::seal(self.run.inner(), self.limits.requests_per_turn, start, turn, failure)?;
         let (usage, text, requests) = (turn.usage, turn.text.clone(), turn.requests.len());
         let work = move |inner: Arc<Inner>| async move {
             let mut journal = inner.journal.lock().await;
@@ -339,6 +345,7 @@ pub(super) async fn terminate(
     let draft = Draft::seal(Kind::Terminated, &record, blobs)?;
     let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?;
     journal.ended = true;
+    inner.core.plaintexts.forget_run(journal.trajectory);
     inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::Ended { reason, answer });
     Ok(entry)
 }

@@ -61,6 +61,17 @@ pub enum RunError {
         /// Why.
         source: Box<RunError>,
     },
+    /// The intent was sealed with a secret in it, so nothing of it is recorded.
+    #[error(
+        "rule `{rule}` finds a secret in clear in the sealed intent's {place}: submit the intent unsealed, with \
+         `Run::submit`"
+    )]
+    SecretInClear {
+        /// The part of the intent.
+        place: &'static str,
+        /// The rule.
+        rule: String,
+    },
     /// Another drive of this run is under way.
     #[error("another drive of this run is under way")]
     Driven,

@@ -23,6 +23,8 @@ mod outcome;
 mod resume;
 mod revoke;
 mod run;
+mod secrets;
+mod sieve;
 mod start;
 mod submit;
 mod summary;

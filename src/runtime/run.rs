@@ -14,6 +14,7 @@ use super::{
     error::RunError,
     events::{Event, Watchers},
     journal::Journal,
+    secrets,
     submit::{self, Submitted},
     unrecorded::Unrecorded,
 };
@@ -69,10 +70,15 @@ impl Run {
 
     /// Submits an intent: compile, then refuse, suspend or carry out, and record which.
     ///
+    /// Secrets in it are redacted before it is sealed; the tool alone gets them, in this call.
+    ///
     /// # Errors
     /// When the intent cannot be sealed, the run has ended, or the ledger fails. A refusal or a failing tool is an outcome.
     pub async fn submit(&self, intent: Intent) -> Result<Submitted, RunError> {
-        let sealed = intent.seal(&*self.inner.core.host.entropy)?;
+        let core = &self.inner.core;
+        let (intent, found) = secrets::intent(&core.redactor, intent);
+        let sealed = intent.seal(&*core.host.entropy)?;
+        core.plaintexts.keep(self.id(), sealed.id(), found);
         self.submit_once(sealed, false).await
     }
 
@@ -80,8 +86,9 @@ impl Run {
     /// whatever becomes of the process meanwhile, and submitting it again tells what came of it then.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit).
+    /// As [`submit`](Self::submit), and when the intent was sealed with a secret in it.
     pub async fn submit_sealed(&self, intent: SealedIntent) -> Result<Submitted, RunError> {
+        secrets::check(&self.inner.core.redactor, &intent)?;
         self.submit_once(intent, true).await
     }
 

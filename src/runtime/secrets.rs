@@ -11,10 +11,10 @@ use super::{core::Core, error::RunError};
 use crate::{
     canon::{CanonError, IntentId, TrajectoryId},
     cognition::{CognitionError, Turn},
-    compile::{Compiled, Inputs, compile},
+    compile::{Asked, Compiled, Inputs, compile},
     execute::{self, Filled},
     intent::{Intent, SealedIntent},
-    proposal::Quote,
+    proposal::{Claim, Quote},
     redact::{Findings, Redactor},
 };
 
@@ -116,6 +116,7 @@ pub(super) async fn fill(
     core: &Core,
     compiled: Compiled,
     inputs: Inputs<'_>,
+    claim: Option<Claim>,
 ) -> Result<(Compiled, Option<Filled>), CanonError> {
     let Compiled::Staged(staged) = compiled else { return Ok((compiled, None)) };
     let found = core.plaintexts.of(staged.intent().id());
@@ -123,7 +124,7 @@ pub(super) async fn fill(
         Ok(filled) => Ok((Compiled::Staged(staged), Some(filled))),
         Err(fault) => {
             let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
-            Ok((compile(inputs, Some(quote))?, None))
+            Ok((compile(inputs, Some(Asked { claim, quote }))?, None))
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     core::{Core, Place},
     error::{RunError, StartError},
     journal::Journal,
+    secrets,
 };
 use crate::{
     canon::{Blob, EntryId, Nonce, Salt, TrajectoryId, WritId},
@@ -34,7 +35,7 @@ pub(super) async fn start(
 ) -> Result<Run, StartError> {
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0).map_err(RunError::from)?;
-    let task = Blob::seal(&Value::from(task), salt).map_err(RunError::from)?;
+    let task = Blob::seal(&Value::from(secrets::text(&core.redactor, task)), salt).map_err(RunError::from)?;
     let presented = chain.chain.last().and_then(|signed| signed.writ.id().ok());
     let chain = match chain.verify() {
         Ok(chain) => chain,

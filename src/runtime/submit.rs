@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner};
+use super::{carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner, secrets};
 use crate::{
     canon::{EntryId, IntentId},
     compile::{Asked, Compiled, Inputs, Standing, admit},
-    execute,
+    execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
         AuthorityState, Draft, Kind,
@@ -104,6 +104,20 @@ pub(super) async fn submit(
     intent: SealedIntent,
     may_come_again: bool,
 ) -> Result<Submitted, RunError> {
+    let id = intent.id();
+    let submitted = decide(inner, journal, intent, may_come_again).await;
+    if !matches!(submitted, Ok(Submitted::Suspended { .. })) {
+        inner.core.plaintexts.forget(id);
+    }
+    submitted
+}
+
+async fn decide(
+    inner: &Inner,
+    journal: &mut Journal,
+    intent: SealedIntent,
+    may_come_again: bool,
+) -> Result<Submitted, RunError> {
     journal.check_open()?;
     if may_come_again && let Some(earlier) = outcome::earlier(inner, journal, &intent).await? {
         return Ok(earlier);
@@ -168,13 +182,17 @@ async fn attempt(
         return reject(inner, journal, &authority, intent, proposal).await;
     };
     let time_left_ms = balances.iter().map(|left| left.wall_clock_ms).min().unwrap_or(0);
-    let (args, contract) = (intent.args(), admitted.contract());
+    let (Ok(args), contract) = (intent.masked_args(), admitted.contract()) else {
+        let proposal = admitted.refuse(unavailable());
+        return reject(inner, journal, &authority, intent, proposal).await;
+    };
     let quoted = execute::quote(&*tool, contract, args, &journal.world, time_left_ms, &core.store_id, &core.host);
     let Ok(quote) = quoted.await else {
         let proposal = admitted.refuse(unavailable());
         return reject(inner, journal, &authority, intent, proposal).await;
     };
-    let claim = doubt::claim(core, journal, contract, quote.key, args).await?;
+    let quote = secrets::quote(&core.redactor, quote);
+    let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| asked != Some(claim.seq)) {
         return Ok(Err(Again::InDoubt(claim.seq)));
@@ -182,23 +200,28 @@ async fn attempt(
     let cost = quote.cost;
     let (left, reserved) = core.accounts.reserve(&journal.chain, &cost);
     let compiled = admitted.decide(Asked { claim, quote }, &left);
-    match compiled {
-        Compiled::Staged(staged) if reserved => {
-            carry_out(inner, journal, &authority, intent, staged, tool, may_come_again).await
+    let filled = secrets::fill(core, compiled, Inputs { balances: &left, ..inputs }, claim).await;
+    if let (Err(_), true) = (&filled, reserved) {
+        core.accounts.release(&journal.chain, &cost);
+    }
+    match filled? {
+        (Compiled::Staged(staged), Some(filled)) if reserved => {
+            let execution = Execution::new(staged, tool, &journal.world, filled);
+            carry_out(inner, journal, &authority, intent, execution, may_come_again).await
         }
-        Compiled::Staged(staged) => {
+        (Compiled::Staged(staged), _) => {
             // The budget stage judges the same balances, so this cannot be; if it is, nothing may be done.
             let mut proposal = staged.into_proposal();
             proposal.decision.status = Status::Rejected(Refusal::new(Stage::Budget, Code::Internal));
             reject(inner, journal, &authority, intent, proposal).await
         }
-        Compiled::Suspended(proposal) => {
+        (Compiled::Suspended(proposal), _) => {
             if reserved {
                 core.accounts.release(&journal.chain, &cost);
             }
             suspend(inner, journal, &authority, intent, proposal).await
         }
-        Compiled::Rejected(proposal) => {
+        (Compiled::Rejected(proposal), _) => {
             if reserved {
                 core.accounts.release(&journal.chain, &cost);
             }
@@ -260,6 +283,7 @@ pub(super) async fn not_attempted(
     let draft = Draft::seal(Kind::Rejection, &record, intent.blobs().cloned().collect())?;
     let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?;
     let seq = journal.last_seq();
+    inner.core.plaintexts.forget(intent.id());
     inner.watchers.tell(Some((seq, entry)), || EventKind::NotAttempted { intent: intent.id() });
     Ok(intent.id())
 }

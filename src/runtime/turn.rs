@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::{error::RunError, events::EventKind, journal::Journal, run::Inner};
+use super::{error::RunError, events::EventKind, journal::Journal, run::Inner, secrets};
 use crate::{
     canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, Salt},
     cognition::{CognitionError, Turn},
-    host::Entropy,
     intent::{Intent, SealedIntent},
     ledger::{
         Draft, Kind,
@@ -27,14 +26,15 @@ pub(super) enum Proposed {
     Malformed { tool: String, args: Value, message: String },
 }
 
-/// Seals a turn: its record, and what of it is to be submitted.
+/// Seals a turn: its record, and what of it is to be submitted. Its texts have passed the redactor.
 pub(super) fn seal(
-    entropy: &dyn Entropy,
+    inner: &Inner,
     requests_per_turn: usize,
     start: EntryId,
     turn: &Turn,
     failure: Option<&CognitionError>,
 ) -> Result<(Draft, Vec<Proposed>), RunError> {
+    let (entropy, redactor) = (&*inner.core.host.entropy, &inner.core.redactor);
     let mut blobs = Vec::new();
     let seal = |text: &str, blobs: &mut Vec<Blob>| {
         let mut salt = Salt([0; 16]);
@@ -55,6 +55,8 @@ pub(super) fn seal(
             args: request.args.clone(),
             rationale: request.rationale.clone(),
         };
+        let (intent, found) = secrets::intent(redactor, intent);
+        let tool = intent.target.clone();
         let bytes: usize = blobs.iter().map(|blob: &Blob| blob.bytes.len()).sum();
         let sealed = if bytes > MAX_TURN_BYTES {
             Err(format!("more than {MAX_TURN_BYTES} bytes of arguments in one turn"))
@@ -65,6 +67,7 @@ pub(super) fn seal(
         };
         match sealed {
             Ok(sealed) => {
+                inner.core.plaintexts.keep(inner.trajectory, sealed.id(), found);
                 blobs.extend(sealed.blobs().cloned());
                 intents.push(sealed.record().clone());
                 proposed.push(Proposed::Intent(Box::new(sealed.recorded())));
@@ -72,8 +75,7 @@ pub(super) fn seal(
             Err(message) => {
                 let reason = seal(&message, &mut blobs)?;
                 malformed.push(MalformedRequest { index: index as u64, reason });
-                let (tool, args) = (request.tool.clone(), Value::Null);
-                proposed.push(Proposed::Malformed { tool, args, message });
+                proposed.push(Proposed::Malformed { tool, args: Value::Null, message });
             }
         }
     }
@@ -120,7 +122,7 @@ pub(super) async fn open(
         return Ok(Err(short.map_or("budget", |dimension| dimension.as_str()).to_owned()));
     }
     let step = journal.steps;
-    let cognition: String = cognition.chars().take(128).collect();
+    let cognition: String = secrets::text(&core.redactor, &cognition).chars().take(128).collect();
     let draft =
         Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), omitted: 0, reserved, step }, vec![])?;
     journal.used.held = journal.used.held.plus(&reserved);
