@@ -110,9 +110,11 @@ fn put<'a>(
         Value::Object(members) => {
             let mut filled = Map::new();
             for (key, mut member) in std::mem::take(members) {
-                below(at, &key, |at| put(&mut member, at, secret, found))?;
-                let name = restored(&key, found).ok_or_else(|| missing(at))?.unwrap_or(key);
-                if filled.insert(name, member).is_some() {
+                let name = below(at, &key, |at| {
+                    put(&mut member, at, secret, found)?;
+                    restored(&key, found).ok_or_else(|| missing(at))
+                })?;
+                if filled.insert(name.unwrap_or(key), member).is_some() {
                     return Err(missing(at));
                 }
             }

@@ -49,8 +49,16 @@ pub(super) fn redact(redactor: &Redactor, value: &mut Value, findings: &mut Find
 fn hide_named(redactor: &Redactor, naming: Naming, member: &mut Value, findings: &mut Findings) {
     match member {
         Value::String(text) => {
-            let secret = naming == Naming::Whole || is_strong(text, ENTROPY);
-            if secret && !is_stand_in(text) && !placeholder::is_all(text) {
+            let secret = match naming {
+                // What only stands for a secret stays, unless a rule says that it is one.
+                Naming::Whole => {
+                    !placeholder::is_all(text) && (!is_stand_in(text) || !redactor.text(text).1.is_empty())
+                }
+                Naming::Ending => {
+                    is_strong(text, ENTROPY) && !is_stand_in(text) && placeholder::placeholders(text).next().is_none()
+                }
+            };
+            if secret {
                 *text = redactor.hide(MEMBER, text, findings);
             }
         }
