@@ -23,6 +23,7 @@ mod replay;
 mod resume;
 mod run;
 mod runs;
+mod secrets;
 mod session;
 mod stream;
 mod style;

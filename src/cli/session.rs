@@ -24,6 +24,7 @@ use super::{
     locate::Place,
     out::Out,
     policy,
+    secrets::Secrets,
     stream::{self, Stream},
     style::{BAD, BOLD, DIM, GOOD, HINT, WARN, paint, plain},
     tools,
@@ -33,6 +34,7 @@ use crate::{
     cognition::{Cognition, Explorer, Mock},
     contract::ContractSet,
     crypto::{NamedKey, Trust},
+    host::EnvSecrets,
     ledger::record::EndReason,
     policy::PolicySet,
     proposal::Refusal,
@@ -55,6 +57,8 @@ pub(super) struct How {
     /// Take bundles that nobody signed
     #[arg(long, requires = "policy")]
     allow_unsigned_policy: bool,
+    #[command(flatten)]
+    secrets: Secrets,
     /// Print a JSON object per event, and the summary as the last one
     #[arg(long)]
     pub(super) json: bool,
@@ -66,6 +70,7 @@ pub(super) struct Prepared {
     cognition: Box<dyn Cognition>,
     tools: Vec<Arc<dyn ToolContract>>,
     policies: PolicySet,
+    secrets: EnvSecrets,
     pub(super) contracts: ContractSet,
 }
 
@@ -73,17 +78,19 @@ impl Prepared {
     pub(super) fn new(how: &How, home: &Home) -> Done<Self> {
         let workspace = how.place.workspace(home)?;
         let cognition = cognition(how)?;
+        let secrets = how.secrets.store()?;
         let tools = tools::of(&workspace)?;
         let contracts = tools::contracts(&tools)?;
         let roots = if home.exists() { home.roots()? } else { Trust::default() };
         let policies = policy::set(&how.policy, how.allow_unsigned_policy, &roots, &contracts)?;
-        Ok(Self { workspace, cognition, tools, policies, contracts })
+        Ok(Self { workspace, cognition, tools, policies, secrets, contracts })
     }
 
     /// Opens the ledger, making one where there is none.
     pub(super) fn open(self, how: &How, home: &Home) -> Done<Session> {
-        let Self { workspace, cognition, tools, policies, .. } = self;
-        let mut builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools).policies(policies);
+        let Self { workspace, cognition, tools, policies, secrets, .. } = self;
+        let builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools);
+        let mut builder = builder.policies(policies).secrets(secrets);
         for trusted in home.trust()? {
             builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
         }

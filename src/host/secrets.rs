@@ -27,6 +27,27 @@ pub enum SecretError {
 /// - It is asked only for calls that were allowed, at the moment of the call; what it answers is not kept.
 /// - Names come from whoever proposes. They are keys to look up, not paths or commands.
 /// - It answers within ten seconds, or the call is refused.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use openthymos::{crypto::Secret, host::{SecretError, SecretStore}};
+///
+/// /// Files of one folder, by name.
+/// struct Folder(std::path::PathBuf);
+///
+/// #[async_trait]
+/// impl SecretStore for Folder {
+///     async fn secret(&self, name: &str) -> Result<Secret, SecretError> {
+///         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+///             return Err(SecretError::NotFound(name.into()));
+///         }
+///         std::fs::read_to_string(self.0.join(name)).map(Secret::new).map_err(|error| match error.kind() {
+///             std::io::ErrorKind::NotFound => SecretError::NotFound(name.into()),
+///             _ => SecretError::Unavailable { name: name.into(), reason: error.to_string() },
+///         })
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait SecretStore: Send + Sync {
     /// The secret of that name.

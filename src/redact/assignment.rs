@@ -10,7 +10,10 @@ use super::{
 };
 
 /// How much of an unquoted value is looked at to judge it.
-const JUDGED: usize = 256;
+const JUDGED: usize = 64;
+
+/// The most characters of a quoted value.
+const MAX_QUOTED: usize = 16_384;
 
 /// `regex` has to find the name, as group `name`, and all up to the value.
 pub(super) fn find(regex: &Regex, text: &str, entropy: f64, found: &mut Vec<Range<usize>>) {
@@ -35,10 +38,13 @@ fn value(text: &str, name: usize, at: usize, naming: Naming, entropy: f64) -> Op
         let end = |text: &str| text.find(ends_unquoted).unwrap_or(text.len());
         let judged = rest.char_indices().nth(JUDGED).map_or(rest, |(end, _)| rest.get(..end).unwrap_or_default());
         let judged = judged.get(..end(judged))?;
-        let secret = is_strong(judged, entropy) && !is_stand_in(judged) && !is_code(judged);
+        if !is_strong(judged, entropy) || is_stand_in(judged) || is_code(judged) {
+            return None;
+        }
+        let length = end(rest);
         // What goes on as a call or an index is code.
-        let code = rest.get(end(rest)..).is_some_and(|after| after.starts_with(['(', '[', '{']));
-        return (secret && !code).then(|| at..at + end(rest));
+        let code = rest.get(length..).is_some_and(|after| after.starts_with(['(', '[', '{']));
+        return (!code).then_some(at..at + length);
     };
     let start = at + opening + 1;
     let length = closing(text.get(start..)?, quote, opening)?;
@@ -51,7 +57,11 @@ fn value(text: &str, name: usize, at: usize, naming: Naming, entropy: f64) -> Op
 
 /// What ends a value without quotes.
 fn ends_unquoted(char: char) -> bool {
-    char.is_whitespace() || matches!(char, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '&' | '|' | '\\')
+    char.is_whitespace()
+        || matches!(
+            char,
+            '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '&' | '|' | '\\'
+        )
 }
 
 /// How long a quoted value is whose opening quote is escaped by `escapes` backslashes.
@@ -59,7 +69,7 @@ fn ends_unquoted(char: char) -> bool {
 /// Each level of escaping doubles the backslashes and adds one, so that quotes of the value itself have more of them.
 fn closing(text: &str, quote: char, escapes: usize) -> Option<usize> {
     let mut backslashes = 0;
-    for (at, char) in text.char_indices() {
+    for (at, char) in text.char_indices().take(MAX_QUOTED) {
         match char {
             '\\' => backslashes += 1,
             '\n' if escapes == 0 => return None,

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::crypto::Secret;
 
@@ -15,7 +15,7 @@ pub struct Finding {
 
 /// The secrets that were found in one text or value: held in memory only.
 #[derive(Debug, Clone, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings(BTreeMap<String, Finding>);
 
 impl Findings {
     /// Whether nothing was found.
@@ -23,14 +23,19 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// What was found, in the order in which it was found.
+    /// How many different secrets were found.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What was found, each secret once, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter()
+        self.0.values()
     }
 
     /// The secret behind a placeholder.
     pub fn plaintext(&self, placeholder: &str) -> Option<&Secret> {
-        self.0.iter().find(|finding| finding.placeholder == placeholder).map(|finding| &finding.plaintext)
+        self.0.get(placeholder).map(|finding| &finding.plaintext)
     }
 
     /// Adds what was found elsewhere.
@@ -39,8 +44,6 @@ impl Findings {
     }
 
     pub(super) fn push(&mut self, finding: Finding) {
-        if self.plaintext(&finding.placeholder).is_none() {
-            self.0.push(finding);
-        }
+        self.0.entry(finding.placeholder.clone()).or_insert(finding);
     }
 }

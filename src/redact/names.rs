@@ -101,8 +101,21 @@ mod tests {
             assert_eq!(naming(name), Some(Naming::Ending), "{name}");
         }
         for name in [
-            "author", "authorizations", "max_tokens", "token_count", "secretary", "keyboard", "password_hash",
-            "secretName", "compassword", "nosecret", "tokens", "monkey", "", "é", "password_",
+            "author",
+            "authorizations",
+            "max_tokens",
+            "token_count",
+            "secretary",
+            "keyboard",
+            "password_hash",
+            "secretName",
+            "compassword",
+            "nosecret",
+            "tokens",
+            "monkey",
+            "",
+            "é",
+            "password_",
         ] {
             assert_eq!(naming(name), (name == "password_").then_some(Naming::Whole), "{name}");
         }

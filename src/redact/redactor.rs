@@ -81,7 +81,8 @@ impl Redactor {
         for gap in gaps(text) {
             let Some(part) = text.get(gap.clone()) else { continue };
             let from = found.len();
-            for (index, rule) in self.rules.list.iter().enumerate().filter(|(index, _)| hits.get(*index) == Some(&true)) {
+            for (index, rule) in self.rules.list.iter().enumerate().filter(|(index, _)| hits.get(*index) == Some(&true))
+            {
                 let mut ranges = Vec::new();
                 rule.find(part, &mut ranges);
                 found.extend(ranges.into_iter().map(|range| (gap.start + range.start..gap.start + range.end, index)));

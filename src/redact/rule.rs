@@ -53,8 +53,7 @@ impl Rule {
         pattern: &str,
     ) -> Result<Self, RuleError> {
         let error = |reason: String| RuleError { rule: name.chars().take(80).collect(), reason };
-        let keywords: Vec<Cow<'static, str>> =
-            keywords.into_iter().map(|keyword| Cow::Owned(keyword.into())).collect();
+        let keywords: Vec<Cow<'static, str>> = keywords.into_iter().map(|keyword| Cow::Owned(keyword.into())).collect();
         if !is_rule_name(name) {
             return Err(error(format!("expected 1 to {MAX_NAME} of a-z 0-9 - as its name")));
         }

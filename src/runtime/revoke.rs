@@ -39,7 +39,8 @@ pub(super) async fn revoke(
     if !core.authority.state().trust.has(&key, Role::WritIssuer) {
         return Err(RevokeError::NotTrusted { key });
     }
-    let statement = RevocationStatement { by: NamedKey::new(name, key), reason: secrets::text(&core.redactor, reason), writ };
+    let statement =
+        RevocationStatement { by: NamedKey::new(name, key), reason: secrets::text(&core.redactor, reason), writ };
     let hash = statement.hash().map_err(RunError::from)?;
     let signature = signer.sign(Purpose::Revocation, hash.as_bytes()).await.map_err(RunError::from)?;
     key.verify(Purpose::Revocation, hash.as_bytes(), &signature)?;

@@ -21,6 +21,9 @@ use crate::{
 /// For how many intents with secrets a runtime remembers them; the oldest is forgotten first, and then refused.
 const MAX_KEPT: usize = 1_024;
 
+/// How many secrets one intent may hold.
+const MAX_SECRETS: usize = 256;
+
 /// Secrets that stood in intents, in memory only: until the outcome, or as long as an approval may take.
 #[derive(Default)]
 pub(crate) struct Plaintexts(Mutex<VecDeque<Kept>>);
@@ -34,7 +37,8 @@ struct Kept {
 impl Plaintexts {
     /// Remembers the secrets of an intent.
     pub(super) fn keep(&self, run: TrajectoryId, intent: IntentId, found: Findings) {
-        if found.is_empty() {
+        // What is not kept cannot be filled in: the call is refused.
+        if found.is_empty() || found.len() > MAX_SECRETS {
             return;
         }
         let mut kept = self.lock();

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner, secrets};
+use super::{
+    carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner, secrets,
+};
 use crate::{
     canon::{EntryId, IntentId},
     compile::{Asked, Compiled, Inputs, Standing, admit},

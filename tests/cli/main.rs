@@ -7,4 +7,5 @@ mod host;
 mod job;
 mod keys;
 mod processes;
+mod secrets;
 mod usage;

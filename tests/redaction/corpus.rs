@@ -90,10 +90,24 @@ fn what_is_secret_goes_from_inside_json_and_the_json_stays_whole() {
 fn members_whose_whole_name_is_secret_go_whatever_they_hold() {
     let redactor = Redactor::default();
     for name in [
-        "password", "passphrase", "secret", "client_secret", "clientSecret", "client-secret", "api_key", "apiKey",
-        "access_token", "refreshToken", "auth-token", "private_key", "SECRET_KEY", "session_token", "Authorization",
+        "password",
+        "passphrase",
+        "secret",
+        "client_secret",
+        "clientSecret",
+        "client-secret",
+        "api_key",
+        "apiKey",
+        "access_token",
+        "refreshToken",
+        "auth-token",
+        "private_key",
+        "SECRET_KEY",
+        "session_token",
+        "Authorization",
     ] {
-        let mut value = serde_json::json!({ name: "plain words", "beside": "plain words", "list": [{ name: ["a b"] }] });
+        let mut value =
+            serde_json::json!({ name: "plain words", "beside": "plain words", "list": [{ name: ["a b"] }] });
         let found = redactor.value(&mut value);
         assert_eq!(found.iter().count(), 2, "{name}");
         assert_eq!(value["beside"], "plain words");
@@ -140,7 +154,10 @@ fn texts() -> impl Strategy<Value = String> {
         .iter()
         .flat_map(|case| [case.text(), case.secret.clone(), case.before.clone()])
         .chain(stays().map(str::to_owned))
-        .chain(["password=", "\"secret\":\"", "\\\"", "\\", "\"", "é", "🔑", "\n", " ", "=", "[redacted:", "]"].map(String::from))
+        .chain(
+            ["password=", "\"secret\":\"", "\\\"", "\\", "\"", "é", "🔑", "\n", " ", "=", "[redacted:", "]"]
+                .map(String::from),
+        )
         .collect();
     let piece = prop_oneof![3 => prop::sample::select(pieces), 1 => "\\PC{0,6}"];
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())

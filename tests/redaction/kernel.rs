@@ -481,3 +481,17 @@ fn the_environment_gives_only_the_variables_that_were_named() {
     assert!(matches!(unset, SecretError::Unavailable { .. }), "{unset}");
     assert_eq!(format!("{:?}", Secret::new("sesame")), "Secret(not shown)");
 }
+
+#[test]
+fn a_writ_says_which_secrets_a_tool_gets() {
+    let when = serde_json::from_value(json!({ "field": "args.password[\"$secret\"]", "op": "eq", "value": "door" }));
+    let fixture = Fixture::default();
+    let runtime = block_on(fixture.builder().secrets(secrets()).tool(echo()).open()).unwrap();
+    let run =
+        start(&runtime, &signed(writ().scopes([openthymos::writ::Scope { when: Some(when.unwrap()), ..scope("*") }])));
+    let submitted = submit(&run, "act", json!({ "password": { "$secret": "short" } }));
+    let Submitted::Rejected { refusal, .. } = submitted else { panic!("{submitted:?}") };
+    assert_eq!(refusal.code, Code::ConditionNotMet);
+    let submitted = submit(&run, "act", json!({ "password": { "$secret": "door" } }));
+    assert!(matches!(submitted, Submitted::Committed { .. }), "{submitted:?}");
+}

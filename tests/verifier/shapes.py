@@ -157,7 +157,7 @@ stage = words("intent_kind chain audience revocation window scope registry effec
 code = words("unsupported_kind query_with_effect untrusted_root invalid_chain wrong_subject wrong_audience wrong_tenant "
              "revoked not_yet_valid expired out_of_scope contract_not_pinned unknown_tool effect_above_ceiling "
              "budget_exceeded schema_violation arguments_malformed condition_not_met precondition_failed "
-             "quote_unavailable read_changed probe_changed policy_denied policy_failed approval_denied unknown_channel "
+             "quote_unavailable secret_unavailable read_changed probe_changed policy_denied policy_failed approval_denied unknown_channel "
              "clock_behind denied_before in_doubt internal")
 refusal = record(allowed_=text, asked_=text, code=code, pointer_=text, stage=stage)
 scope = record(contracts_=array(hash_), tool=pattern, when_=condition)
@@ -175,7 +175,7 @@ evidence = record(approved=array(hash_), channel=text, denied_=some(hash_), oper
                   roster_=hash_)
 quote = record(arguments_=record(keyword=text, pointer=text), compensable_=true, cost=amounts, key_=hash_,
                precondition_=record(code=text), probe_=hash_,
-               reads_=some(record(resource=resource, value_=hash_, version=count)))
+               reads_=some(record(resource=resource, value_=hash_, version=count)), secret_=record(pointer=text))
 trace = record(asserted_=some(record(policy=small, verdict=verdict)), failed_=some(small), fired_=some(small), unknown_=some(small))
 status = either(words("staged"), suspended=record(channel=text, reason=text), rejected=refusal)
 claim = record(seq=count, state=words("in_doubt done"), trajectory=hash_)
