@@ -109,6 +109,7 @@ pub fn decision(status: Status) -> Decision {
             key: Some(BusinessKeyHash([5; 32])),
             precondition: None,
             probe: Some(FileHash([6; 32])),
+            secret: None,
             reads: vec![
                 Read { resource: resource("bob"), value: Some(blob(10, 7).commitment()), version: 2 },
                 Read { resource: resource("eve"), value: None, version: 0 },
