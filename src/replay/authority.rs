@@ -22,6 +22,8 @@ pub struct AuthorityLog {
     contracts: HashMap<ContractHash, Contract>,
     opened: HashMap<TrajectoryId, RunOpened>,
     unknown: Vec<String>,
+    /// Whether entries that opened no epoch are kept too.
+    whole: bool,
 }
 
 impl AuthorityLog {
@@ -32,21 +34,8 @@ impl AuthorityLog {
     /// The first entry that does not hold.
     pub fn new(mut entries: Vec<Entry>) -> Result<Self, ReplayError> {
         entries.sort_by_key(|entry| entry.header.seq);
-        let Some(genesis) = entries.first() else { return Err(ReplayError::Empty) };
-        if genesis.header.known_kind() != Some(Kind::Genesis) || genesis.header.seq != 0 {
-            return Err(at(genesis, FaultKind::Force(crate::ledger::AuthorityError::Genesis)).into());
-        }
-        let store = AuthorityState::store_id(&genesis.record);
-        let mut log = Self {
-            store,
-            trajectory: AuthorityState::trajectory(store),
-            epochs: Vec::new(),
-            others: Vec::new(),
-            state: AuthorityState::default(),
-            contracts: HashMap::new(),
-            opened: HashMap::new(),
-            unknown: Vec::new(),
-        };
+        let genesis = entries.first().ok_or(ReplayError::Empty)?;
+        let mut log = Self { whole: true, ..Self::beginning(genesis)? };
         let mut before = None;
         for entry in entries {
             if let Err(reason) = follows(&entry, before).and_then(|()| log.push(&entry)) {
@@ -57,7 +46,27 @@ impl AuthorityLog {
         Ok(log)
     }
 
-    fn push(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+    /// A log without entries, of the store that `genesis` begins. It keeps what opens epochs, and of others what they say.
+    pub(super) fn beginning(genesis: &Entry) -> Result<Self, ReplayError> {
+        if genesis.header.known_kind() != Some(Kind::Genesis) || genesis.header.seq != 0 {
+            return Err(at(genesis, FaultKind::Force(crate::ledger::AuthorityError::Genesis)).into());
+        }
+        let store = AuthorityState::store_id(&genesis.record);
+        Ok(Self {
+            store,
+            trajectory: AuthorityState::trajectory(store),
+            epochs: Vec::new(),
+            others: Vec::new(),
+            state: AuthorityState::default(),
+            contracts: HashMap::new(),
+            opened: HashMap::new(),
+            unknown: Vec::new(),
+            whole: false,
+        })
+    }
+
+    /// Checks the next entry, but not how it is linked.
+    pub(super) fn push(&mut self, entry: &Entry) -> Result<(), FaultKind> {
         let header = &entry.header;
         if header.store != self.store {
             return Err(FaultKind::Store);
@@ -75,7 +84,7 @@ impl AuthorityLog {
         let Some(kind) = header.known_kind() else {
             check_signature(entry, &self.state)?;
             self.unknown.push(format!("authority entry {} is of unknown kind {}", header.seq, header.kind));
-            self.others.push(entry.clone());
+            self.keep(entry);
             return Ok(());
         };
         if kind == Kind::Genesis {
@@ -101,12 +110,20 @@ impl AuthorityLog {
             }
             Kind::RunOpened => {
                 let opened: RunOpened = entry.body()?;
-                self.opened.insert(opened.trajectory, opened);
+                if self.opened.insert(opened.trajectory, opened).is_some() {
+                    return Err(FaultKind::Misplaced);
+                }
             }
             _ => {}
         }
-        self.others.push(entry.clone());
+        self.keep(entry);
         Ok(())
+    }
+
+    fn keep(&mut self, entry: &Entry) {
+        if self.whole {
+            self.others.push(entry.clone());
+        }
     }
 
     /// The store.

@@ -1,5 +1,6 @@
+use super::StoreFault;
 use crate::{
-    canon::{ContractHash, EntryId, ParseError, PolicySetHash, ProposalId, WorldRoot},
+    canon::{ContractHash, EntryId, ParseError, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::SignatureError,
     ledger::{AuthorityError, EntryError, StoreError},
     world::FoldError,
@@ -188,6 +189,17 @@ pub enum ReplayError {
     /// The export ends before its signed head, or does not match it.
     #[error("the export is cut short or changed: {0}")]
     Head(String),
+    /// A run of a store does not hold.
+    #[error("run {}: {source}", run.short())]
+    Run {
+        /// The run.
+        run: TrajectoryId,
+        /// What does not hold.
+        source: Box<ReplayError>,
+    },
+    /// Something does not hold of a store as a whole.
+    #[error(transparent)]
+    Whole(#[from] Box<StoreFault>),
     /// The result is not what was pinned.
     #[error("{what} is {found}, required {required}")]
     Pin {

@@ -1,7 +1,7 @@
 //! Ledger → World: checks entries and folds their commits. It sees entries and nothing else.
 //!
 //! [`Replayer`] takes the entries of one trajectory in order and stops at the first [`Fault`]. [`run`] feeds it from a
-//! store, [`export`] from a file. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
+//! store, [`export`] from a file, [`store`] all of a store with its accounts and registers. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
 //! makes it *incomplete*, which is not success.
 
 mod authority;
@@ -12,6 +12,7 @@ mod pins;
 mod replayer;
 mod report;
 mod run;
+mod store;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};
@@ -20,3 +21,4 @@ pub use pins::Pins;
 pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
+pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};

@@ -18,10 +18,21 @@ pub async fn run(
     store: &dyn LedgerStore,
     trajectory: &TrajectoryId,
     pins: Pins,
-    mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
+    visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
 ) -> Result<(Report, Folded), ReplayError> {
     let log = authority_of(store, Some(trajectory), Contracts::All).await?;
-    let mut replayer = Replayer::new(&log, *trajectory, pins);
+    run_under(&log, store, trajectory, pins, visit).await
+}
+
+/// Replays one run of a store whose authority entries are at hand.
+pub(super) async fn run_under(
+    log: &AuthorityLog,
+    store: &dyn LedgerStore,
+    trajectory: &TrajectoryId,
+    pins: Pins,
+    mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
+) -> Result<(Report, Folded), ReplayError> {
+    let mut replayer = Replayer::new(log, *trajectory, pins);
     let mut from = 0;
     loop {
         let page = store.read(trajectory, from, PAGE).await?;

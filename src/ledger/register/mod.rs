@@ -31,6 +31,18 @@ pub enum Register {
     BusinessKey = b'k',
 }
 
+impl Register {
+    /// Every class.
+    pub const ALL: [Self; 7] =
+        [Self::Outcome, Self::Account, Self::Compensated, Self::Epoch, Self::Opened, Self::Contract, Self::BusinessKey];
+
+    /// The class of a register, by its key.
+    pub fn of(key: &RegisterKey) -> Option<Self> {
+        let class = key.0.first()?;
+        Self::ALL.into_iter().find(|register| *register as u8 == *class)
+    }
+}
+
 impl RegisterKey {
     fn new(register: Register, parts: &[&[u8]]) -> Self {
         let mut key = vec![register as u8];

@@ -1,0 +1,230 @@
+use std::collections::HashMap;
+
+use super::wide::Wide;
+use crate::{
+    canon::{BusinessKeyHash, EntryId, ProposalId, TrajectoryId},
+    commit::{Commit, Origin},
+    ledger::{
+        Entry, EntryError, Head, Kind, Position,
+        record::{
+            Dispatch, Failure, HappenedVerdict, InDoubtResolution, PendingApproval, Rejection, Resumed, Turn,
+            TurnStart, WhatHappened,
+        },
+        register::{Account, ProposalState},
+    },
+    proposal::{Claim, ClaimState, Proposal},
+    replay::FaultKind,
+    writ::Amounts,
+};
+
+/// One trajectory as it goes by in the log of the whole store. What its entries say was checked when it was replayed by
+/// itself; here counts what they do to what all trajectories share.
+pub(super) struct Lane {
+    trajectory: TrajectoryId,
+    /// The accounts of its writs, the root's first.
+    pub(super) chain: Vec<usize>,
+    /// How many entries went by.
+    pub(super) entries: u64,
+    /// The last of them, and its position.
+    pub(super) last: (EntryId, Position),
+    /// What it spent and holds.
+    pub(super) used: Account,
+    /// What its last entry cost beyond what was held for it.
+    pub(super) exceeded: Wide,
+    /// For every account, what had been reserved under it by the last entry, or was spent beyond that: no later decision
+    /// can have overlooked it.
+    pub(super) known: Vec<Wide>,
+    turn: Amounts,
+    open: HashMap<EntryId, Open>,
+}
+
+/// A dispatch that nothing is known of yet.
+struct Open {
+    seq: u64,
+    /// The failure that left it in doubt.
+    failed: Option<u64>,
+    held: Amounts,
+    proposal: ProposalId,
+    key: Option<BusinessKeyHash>,
+}
+
+/// What an entry does to what all trajectories share.
+#[derive(Default)]
+pub(super) struct Step {
+    /// The balances that a decision in it was made on.
+    pub(super) balances: Option<Vec<Amounts>>,
+    /// What it does to the accounts of the chain.
+    pub(super) movement: Movement,
+    /// What it makes of a proposal and of a business key, for good.
+    pub(super) settled: Settled,
+}
+
+/// What an entry does to the accounts of its chain.
+#[derive(Default)]
+pub(super) struct Movement {
+    /// It is held from now on.
+    pub(super) reserved: Amounts,
+    /// It is held no more.
+    pub(super) returned: Amounts,
+    /// It is spent.
+    pub(super) cost: Amounts,
+}
+
+/// What became of a proposal, and of the business key that it has.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) outcome: Option<(ProposalId, ProposalState)>,
+    pub(super) claim: Option<(BusinessKeyHash, Claim)>,
+}
+
+impl Lane {
+    pub(super) fn new(trajectory: TrajectoryId, chain: Vec<usize>) -> Self {
+        let known = vec![Wide::default(); chain.len()];
+        Self {
+            trajectory,
+            chain,
+            entries: 0,
+            last: (EntryId::ZERO, Position::default()),
+            used: Account::default(),
+            exceeded: Wide::default(),
+            known,
+            turn: Amounts::ZERO,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Checks that an entry is whole and follows, and says what it does.
+    pub(super) fn push(&mut self, position: Position, entry: &Entry) -> Result<Step, FaultKind> {
+        let header = &entry.header;
+        if header.seq != self.entries {
+            return Err(FaultKind::Seq { expected: self.entries });
+        }
+        if header.parent != self.last.0 {
+            return Err(FaultKind::Parent);
+        }
+        entry.check()?;
+        let id = entry.id();
+        let step = self.step(entry, id)?;
+        let Movement { reserved, returned, cost } = step.movement;
+        self.used.held = self.used.held.plus(&reserved).minus(&returned);
+        self.used.spent = self.used.spent.plus(&cost);
+        self.entries += 1;
+        self.last = (id, position);
+        Ok(step)
+    }
+
+    /// Its last entry.
+    pub(super) fn head(&self) -> Head {
+        let (id, position) = self.last;
+        Head { seq: self.entries.saturating_sub(1), id, position }
+    }
+
+    fn step(&mut self, entry: &Entry, id: EntryId) -> Result<Step, EntryError> {
+        let mut step = Step::default();
+        match entry.header.known_kind() {
+            Some(Kind::TurnStart) => {
+                self.turn = entry.body::<TurnStart>()?.reserved;
+                step.movement.reserved = self.turn;
+            }
+            Some(Kind::Turn) => {
+                step.movement.returned = std::mem::take(&mut self.turn);
+                step.movement.cost = entry.body::<Turn>()?.usage;
+            }
+            Some(Kind::Resumed) => {
+                step.movement.returned = std::mem::take(&mut self.turn);
+                step.movement.cost = entry.body::<Resumed>()?.debited;
+            }
+            Some(Kind::Rejection) => {
+                if let Rejection::Refused(proposal) = entry.body()? {
+                    step.balances = Some(proposal.decision.balances);
+                }
+            }
+            Some(Kind::PendingApproval) => {
+                step.balances = Some(entry.body::<PendingApproval>()?.proposal.decision.balances);
+            }
+            Some(Kind::Dispatch) => {
+                let Dispatch { proposal, reserved, .. } = entry.body()?;
+                let open = Open {
+                    seq: entry.header.seq,
+                    failed: None,
+                    held: reserved,
+                    proposal: proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id),
+                    key: proposal.decision.quote.and_then(|quote| quote.key),
+                };
+                self.open.insert(id, open);
+                step.balances = Some(proposal.decision.balances);
+                step.movement.reserved = reserved;
+            }
+            Some(Kind::Commit) => {
+                let Commit { cost, origin, .. } = entry.body()?;
+                self.outcome(&mut step, entry.header.seq, cost, origin, WhatHappened::Happened);
+            }
+            Some(Kind::Failure) => {
+                let Failure { cost, origin, effect, .. } = entry.body()?;
+                self.outcome(&mut step, entry.header.seq, cost, origin, effect);
+            }
+            Some(Kind::InDoubtResolution) => {
+                let InDoubtResolution { cost, dispatch, verdict, .. } = entry.body()?;
+                let happened = verdict == HappenedVerdict::Happened;
+                step.movement.cost = cost;
+                if let Some(open) = self.open.remove(&dispatch) {
+                    step.movement.returned = open.held;
+                    step.settled = self.settled(&open, entry.header.seq, happened);
+                }
+            }
+            _ => {}
+        }
+        Ok(step)
+    }
+
+    fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: Origin, effect: WhatHappened) {
+        step.movement.cost = cost;
+        match origin {
+            Origin::Proposal(Proposal { decision, .. }) => {
+                let held = decision.quote.as_ref().map_or(Amounts::ZERO, |quote| quote.cost);
+                step.movement.reserved = held;
+                step.movement.returned = held;
+                step.balances = Some(decision.balances);
+                let key = decision.quote.and_then(|quote| quote.key).filter(|_| effect == WhatHappened::Happened);
+                step.settled.claim = key.map(|key| (key, self.claim(ClaimState::Done, seq)));
+            }
+            Origin::Dispatch(dispatch) => {
+                let Some(mut open) = self.open.remove(&dispatch) else { return };
+                step.movement.returned = std::mem::take(&mut open.held);
+                match effect {
+                    WhatHappened::Unknown => {
+                        open.failed = Some(seq);
+                        self.open.insert(dispatch, open);
+                    }
+                    effect => step.settled = self.settled(&open, seq, effect == WhatHappened::Happened),
+                }
+            }
+        }
+    }
+
+    fn settled(&self, open: &Open, seq: u64, happened: bool) -> Settled {
+        let key = open.key.filter(|_| happened);
+        Settled {
+            outcome: Some((open.proposal, ProposalState::Concluded { seq })),
+            claim: key.map(|key| (key, self.claim(ClaimState::Done, seq))),
+        }
+    }
+
+    fn claim(&self, state: ClaimState, seq: u64) -> Claim {
+        Claim { seq, state, trajectory: self.trajectory }
+    }
+
+    /// What there is to be of the effects that are still in doubt when all entries went by.
+    pub(super) fn in_doubt(&self) -> impl Iterator<Item = Settled> {
+        self.open.values().map(|open| {
+            let state = match open.failed {
+                Some(seq) => ProposalState::Concluded { seq },
+                None => ProposalState::Dispatched { seq: open.seq },
+            };
+            Settled {
+                outcome: Some((open.proposal, state)),
+                claim: open.key.map(|key| (key, self.claim(ClaimState::InDoubt, open.seq))),
+            }
+        })
+    }
+}

@@ -1,0 +1,138 @@
+use std::collections::HashMap;
+
+use super::{
+    Authority, Kept, PAGE, Progress, StoreFault, StorePins, accounts::Accounts, lane::Lane, registers::Lookups,
+    runs::Runs,
+};
+use crate::{
+    canon::{EntryId, TrajectoryId},
+    ledger::{Entry, Head, LedgerStore, Position},
+    replay::{ReplayError, fault::at},
+};
+
+/// All entries of a store in the order in which they were stored, gone through to the end.
+pub(super) struct Log {
+    pub(super) lanes: HashMap<TrajectoryId, Lane>,
+    pub(super) accounts: Accounts,
+    pub(super) lookups: Lookups,
+    pub(super) entries: u64,
+    pub(super) head: Kept,
+    pub(super) as_of_ms: u64,
+    /// Whether accounts and registers can be judged.
+    judged: bool,
+}
+
+impl Log {
+    /// Reads the whole log: every entry whole and in its place, each trajectory as it was replayed by itself, the budgets
+    /// kept at every position.
+    pub(super) async fn read(
+        store: &dyn LedgerStore,
+        authority: &Authority,
+        runs: &Runs,
+        pins: &StorePins,
+        progress: &mut (impl FnMut(Progress<'_>) + Send),
+    ) -> Result<Self, ReplayError> {
+        let mut accounts = Accounts::default();
+        let mut lanes = HashMap::from([(authority.trajectory, Lane::new(authority.trajectory, vec![]))]);
+        for (run, _) in &authority.openings {
+            let chain = runs.by_id.get(run).map(|replayed| accounts.open(&replayed.chain)).unwrap_or_default();
+            lanes.insert(*run, Lane::new(*run, chain));
+        }
+        let head = Kept { position: Position::default(), entry: EntryId::ZERO };
+        let lookups = Lookups::default();
+        let mut log = Self { lanes, accounts, lookups, entries: 0, head, as_of_ms: 0, judged: !runs.unknown };
+        loop {
+            let page = store.scan(Position(log.entries), PAGE).await?;
+            for (position, entry) in &page {
+                if position.0 != log.entries {
+                    return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
+                }
+                log.push(store, *position, entry).await?;
+                check_kept(pins, *position, Some(log.head.entry))?;
+            }
+            progress(Progress::Entries(log.entries));
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        if let Some(kept) = pins.kept.iter().find(|kept| kept.position.0 >= log.entries) {
+            check_kept(pins, kept.position, None)?;
+        }
+        log.check_lengths(authority, runs)?;
+        if log.judged {
+            for settled in log.lanes.values().flat_map(Lane::in_doubt) {
+                log.lookups.settled(store, &settled).await?;
+            }
+        }
+        Ok(log)
+    }
+
+    async fn push(&mut self, store: &dyn LedgerStore, position: Position, entry: &Entry) -> Result<(), ReplayError> {
+        let trajectory = entry.header.trajectory;
+        let lane = self.lanes.get_mut(&trajectory).ok_or(StoreFault::Unopened(trajectory))?;
+        let step = lane.push(position, entry).map_err(|reason| {
+            let fault = Box::new(at(entry, reason));
+            StoreFault::Entry { position: position.0, trajectory, fault }
+        })?;
+        if self.judged {
+            if let Some(balances) = &step.balances {
+                self.accounts.check_balances(lane, trajectory, position.0, balances)?;
+            }
+            self.accounts.add(lane, trajectory, position.0, &step.movement)?;
+            self.lookups.settled(store, &step.settled).await?;
+        }
+        self.entries += 1;
+        self.head = Kept { position, entry: lane.last.0 };
+        self.as_of_ms = entry.header.time_ms;
+        Ok(())
+    }
+
+    /// Checks that the log has of each trajectory what was replayed of it.
+    fn check_lengths(&self, authority: &Authority, runs: &Runs) -> Result<(), StoreFault> {
+        let replayed = runs.by_id.iter().map(|(run, replayed)| (run, (replayed.entries, replayed.head)));
+        let (seq, head) = authority.head;
+        for (trajectory, (entries, head)) in replayed.chain([(&authority.trajectory, (seq + 1, head))]) {
+            let logged = self.lanes.get(trajectory).map(|lane| (lane.entries, lane.last.0));
+            if logged != Some((entries, head)) {
+                let logged = logged.map_or(0, |(entries, _)| entries);
+                return Err(StoreFault::Log { trajectory: *trajectory, entries, logged });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the store's heads are the last entries, and that there are no others.
+    pub(super) async fn check_heads(&self, store: &dyn LedgerStore) -> Result<(), ReplayError> {
+        let check = |trajectory: TrajectoryId, stored: Option<Head>| {
+            let last = self.lanes.get(&trajectory).map(Lane::head);
+            if last == stored { Ok(()) } else { Err(StoreFault::Head { trajectory, last, stored }) }
+        };
+        for trajectory in self.lanes.keys() {
+            check(*trajectory, store.head(trajectory).await?)?;
+        }
+        let (mut listed, mut after) = (0, None);
+        loop {
+            let page = store.trajectories(after.as_ref(), PAGE).await?;
+            for (trajectory, head) in &page {
+                check(*trajectory, Some(*head))?;
+                // One that is listed twice would make up for one that is not.
+                listed += usize::from(after < Some(*trajectory));
+                after = Some(*trajectory);
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        if listed != self.lanes.len() {
+            return Err(StoreFault::List { listed, trajectories: self.lanes.len() }.into());
+        }
+        Ok(())
+    }
+}
+
+fn check_kept(pins: &StorePins, position: Position, found: Option<EntryId>) -> Result<(), StoreFault> {
+    match pins.kept.iter().find(|kept| kept.position == position && Some(kept.entry) != found) {
+        Some(kept) => Err(StoreFault::Kept { position: position.0, found, kept: kept.entry }),
+        None => Ok(()),
+    }
+}
