@@ -4,7 +4,7 @@ use crate::{
     crypto::SignatureError,
     ledger::{AuthorityError, EntryError, StoreError},
     world::FoldError,
-    writ::ChainError,
+    writ::{ChainError, Dimension},
 };
 
 /// The first thing that does not hold, and the entry where it was found.
@@ -91,6 +91,25 @@ pub enum FaultKind {
     /// An operator's signature does not verify.
     #[error("the settlement of a doubt: {0}")]
     Operator(SignatureError),
+    /// A proposal that was dispatched before in this run.
+    #[error("proposal {} was dispatched before", .0.short())]
+    DispatchedTwice(ProposalId),
+    /// The run was taken up with another account of what it left open than its entries give.
+    #[error("what it says of the abandoned turn or of effects in doubt is not what the entries before it say")]
+    Untold,
+    /// A decision on a balance that there cannot have been.
+    #[error("decided with {said} {} left, and no more than {most} can have been left", dimension.as_str())]
+    Balance {
+        /// The dimension.
+        dimension: Dimension,
+        /// The balance in the decision.
+        said: u64,
+        /// The most that there can have been.
+        most: u64,
+    },
+    /// A cost above what was left or quoted.
+    #[error("it costs more {} than was left or quoted", .0.as_str())]
+    Cost(Dimension),
     /// A tool that declares to change nothing changed the world.
     #[error("a tool that declares to change nothing changed the world")]
     ReadChanged,

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use super::FaultKind;
 use crate::{
-    canon::{EntryId, TrajectoryId, WritId},
+    canon::{EntryId, MAX_INTEGER, TrajectoryId, WritId},
     commit::{Commit, Origin},
     contract::Effect,
     ledger::{EntryError, record::InDoubtResolution},
-    proposal::{Proposal, Resolved, Status},
+    proposal::{Decision, Proposal, Resolved, Status},
     replay::AuthorityLog,
-    writ::Amounts,
+    writ::{Amounts, Dimension},
 };
 
 /// An effect that was dispatched, and of which the ledger does not say whether it happened.
@@ -60,6 +60,16 @@ impl Dispatches {
         effects
     }
 
+    /// Their dispatches, in that order.
+    pub(super) fn ids(&self) -> Vec<EntryId> {
+        self.unknown().iter().map(|effect| effect.dispatch).collect()
+    }
+
+    /// What is held for a dispatch that has no outcome.
+    pub(super) fn held_for(&self, id: &EntryId) -> Option<Amounts> {
+        self.0.get(id)?.held
+    }
+
     pub(super) fn held(&self) -> Amounts {
         self.0.values().filter_map(|effect| effect.held).fold(Amounts::ZERO, |sum, held| sum.plus(&held))
     }
@@ -84,6 +94,31 @@ pub(super) fn check_proposal(
     let again = Resolved::new(trajectory, intent, writ, resolved.contract, resolved.plan).map_err(seal)?;
     if again.id != resolved.id || contract.name != proposal.intent.target {
         return Err(FaultKind::Proposal);
+    }
+    Ok(())
+}
+
+/// Checks that no writ had more left than its budget but for what the run itself used, and that what was staged fits.
+pub(super) fn check_balances(
+    decision: &Decision,
+    budgets: impl ExactSizeIterator<Item = Amounts>,
+    used: &Amounts,
+) -> Result<(), FaultKind> {
+    if decision.balances.len() != budgets.len() {
+        return Err(FaultKind::Proposal);
+    }
+    let cost = decision.quote.as_ref().filter(|_| decision.status == Status::Staged).map(|quote| quote.cost);
+    for (budget, left) in budgets.zip(&decision.balances) {
+        let most = budget.minus(used);
+        // A sum that is held at the largest amount says no more of what is left.
+        let exact = |dimension: &Dimension| used.get(*dimension) < MAX_INTEGER;
+        let above = Dimension::ALL.into_iter().filter(exact).find(|of| left.get(*of) > most.get(*of));
+        if let Some(dimension) = above.or_else(|| left.exceeds(&budget)) {
+            return Err(FaultKind::Balance { dimension, said: left.get(dimension), most: most.get(dimension) });
+        }
+        if let Some(dimension) = cost.and_then(|cost| cost.exceeds(left)) {
+            return Err(FaultKind::Cost(dimension));
+        }
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -7,10 +7,10 @@ use super::{
     Fault, FaultKind, Pins, ReplayError, Report,
     authority::{AuthorityCursor, AuthorityLog, check_signature},
     fault::at,
-    origin::{Dispatches, UnknownEffect, check_change, check_origin, check_proposal, check_staged},
+    origin::{Dispatches, UnknownEffect, check_balances, check_change, check_origin, check_proposal, check_staged},
 };
 use crate::{
-    canon::{Commitment, EntryId, KeyId, PolicySetHash, TrajectoryId},
+    canon::{Commitment, EntryId, KeyId, PolicySetHash, ProposalId, TrajectoryId},
     commit::{Commit, DeltaOp, Origin},
     crypto::{NamedKey, Purpose, Role},
     intent::IntentRecord,
@@ -28,7 +28,8 @@ use crate::{
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
 ///
-/// Memory is bounded by the world and by what is open, not by the number of entries.
+/// Memory is bounded by the world, by what is open and by the ids of the proposals that were dispatched, 32 bytes each; not
+/// by the number of entries.
 pub struct Replayer<'a> {
     log: &'a AuthorityLog,
     cursor: AuthorityCursor,
@@ -42,6 +43,7 @@ pub struct Replayer<'a> {
     world: World,
     base_seq: u64,
     dispatches: Dispatches,
+    dispatched: HashSet<ProposalId>,
     turn: Option<(EntryId, Amounts)>,
     /// Intents of the last turn without an outcome, and where their values stand.
     unanswered: Vec<IntentRecord>,
@@ -113,6 +115,7 @@ impl<'a> Replayer<'a> {
             world: World::default(),
             base_seq: 0,
             dispatches: Dispatches::default(),
+            dispatched: HashSet::new(),
             turn: None,
             unanswered: Vec::new(),
             turn_seq: 0,
@@ -239,6 +242,11 @@ impl<'a> Replayer<'a> {
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
                 }
+                if let Some(resolved) = &dispatch.proposal.resolved
+                    && !self.dispatched.insert(resolved.id)
+                {
+                    return Err(FaultKind::DispatchedTwice(resolved.id));
+                }
                 let here = entry.blob(&dispatch.proposal.intent.args).is_some();
                 let seq = entry.header.seq;
                 let args_seq = if here { seq } else { self.turn_seq };
@@ -287,8 +295,12 @@ impl<'a> Replayer<'a> {
             }
             Kind::Resumed => {
                 let resumed: Resumed = entry.body()?;
-                if self.turn.take().map(|(id, _)| id) != resumed.turn {
+                let (turn, held) = self.turn.take().unzip();
+                if turn != resumed.turn {
                     return Err(FaultKind::Misplaced);
+                }
+                if resumed.debited != held.unwrap_or_default() || resumed.in_doubt != self.dispatches.ids() {
+                    return Err(FaultKind::Untold);
                 }
                 self.spent = self.spent.plus(&resumed.debited);
                 self.resumed = Some(id);
@@ -348,9 +360,9 @@ impl<'a> Replayer<'a> {
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
         let decision = &proposal.decision;
-        if decision.balances.len() != started.chain.links().len() {
-            return Err(FaultKind::Proposal);
-        }
+        let used = self.spent.plus(&self.held());
+        let budgets = started.chain.links().map(|(_, writ)| writ.budget);
+        check_balances(decision, budgets, &used)?;
         if self.cursor.state().policy_set != Some(decision.policy_set) {
             return Err(FaultKind::NotInForce(decision.policy_set));
         }
@@ -384,8 +396,27 @@ impl<'a> Replayer<'a> {
         }
     }
 
+    /// What is held for turns and dispatches without an outcome.
+    fn held(&self) -> Amounts {
+        self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held())
+    }
+
+    /// What was quoted is a hard cap, but for the time that the call took.
+    fn check_cost(&self, commit: &Commit) -> Result<(), FaultKind> {
+        let quoted = match &commit.origin {
+            Origin::Dispatch(dispatch) => self.dispatches.held_for(dispatch),
+            Origin::Proposal(proposal) => proposal.decision.quote.as_ref().map(|quote| quote.cost),
+        };
+        let cap = quoted.map(|quoted| Amounts { wall_clock_ms: Amounts::MAX.wall_clock_ms, ..quoted });
+        match cap.and_then(|cap| commit.cost.exceeds(&cap)) {
+            Some(dimension) => Err(FaultKind::Cost(dimension)),
+            None => Ok(()),
+        }
+    }
+
     fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
         let commit: Commit = entry.body()?;
+        self.check_cost(&commit)?;
         self.outcome(&commit.origin, false)?;
         check_change(&commit, self.log)?;
         let value = |commitment: &Commitment| {
@@ -413,6 +444,7 @@ impl<'a> Replayer<'a> {
     /// # Errors
     /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
     pub fn finish(self) -> Result<(Report, Folded), ReplayError> {
+        let held = self.held();
         let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
         if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
             return Err(fault.into());
@@ -430,7 +462,6 @@ impl<'a> Replayer<'a> {
         if let Some(required) = self.pins.contains.filter(|_| !self.pinned_entry_seen) {
             pin("an entry of the run", "not there".into(), required.to_string())?;
         }
-        let held = self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held());
         let report = Report {
             store: self.log.store(),
             trajectory: self.trajectory,
@@ -447,7 +478,7 @@ impl<'a> Replayer<'a> {
             signer_pinned: self.pins.signer.is_some(),
             compilers: self.compilers,
             policy_sets: self.policy_sets,
-            in_doubt: self.dispatches.unknown().iter().map(|effect| effect.dispatch).collect(),
+            in_doubt: self.dispatches.ids(),
             erased: self.erased,
             spent: self.spent,
             ended: self.ended,

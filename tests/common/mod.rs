@@ -22,7 +22,7 @@ use openthymos::{
     intent::Intent,
     ledger::{Entry, Kind, LedgerStore, MemoryLedger},
     proposal::PreconditionFault,
-    replay::{Pins, Report, Verdict},
+    replay::{self, Pins, Report, StorePins, StoreReport, Verdict},
     runtime::{Builder, Run, Runtime, Submitted},
     tool::{Call, Probe, Reads, ToolContract, ToolError, ToolOutput},
     world::ResourceId,
@@ -145,9 +145,17 @@ pub fn submit(run: &Run, tool: &str, args: Value) -> Submitted {
     block_on(run.submit(Intent::act(tool, args))).unwrap()
 }
 
-/// Replays a run, which has to be completely verified.
+/// Replays a run, which has to be completely verified, and the store with it.
 pub fn verified(runtime: &Runtime, run: &TrajectoryId) -> Report {
     let report = block_on(runtime.replay(run, Pins::default())).unwrap();
+    assert_eq!(report.verdict(), Verdict::Verified, "{report}");
+    whole(&**runtime.ledger());
+    report
+}
+
+/// Verifies a whole store, which has to be completely verified.
+pub fn whole(store: &dyn LedgerStore) -> StoreReport {
+    let report = block_on(replay::store(store, StorePins::default(), |_| {})).unwrap();
     assert_eq!(report.verdict(), Verdict::Verified, "{report}");
     report
 }

@@ -36,6 +36,8 @@ pub(super) struct Lane {
     pub(super) known: Vec<Wide>,
     turn: Amounts,
     open: HashMap<EntryId, Open>,
+    /// Whether its last entry took the run up again.
+    resumed: bool,
 }
 
 /// A dispatch that nothing is known of yet.
@@ -74,6 +76,8 @@ pub(super) struct Movement {
 #[derive(Default)]
 pub(super) struct Settled {
     pub(super) outcome: Option<(ProposalId, ProposalState)>,
+    /// Whether the register of the outcome may be absent: the proposal was not dispatched, and cannot come again.
+    pub(super) optional: bool,
     pub(super) claim: Option<(BusinessKeyHash, Claim)>,
 }
 
@@ -90,6 +94,7 @@ impl Lane {
             known,
             turn: Amounts::ZERO,
             open: HashMap::new(),
+            resumed: false,
         }
     }
 
@@ -110,6 +115,7 @@ impl Lane {
         self.used.spent = self.used.spent.plus(&cost);
         self.entries += 1;
         self.last = (id, position);
+        self.resumed = header.known_kind() == Some(Kind::Resumed);
         Ok(step)
     }
 
@@ -161,7 +167,13 @@ impl Lane {
             }
             Some(Kind::Failure) => {
                 let Failure { cost, origin, effect, .. } = entry.body()?;
+                let at_once = matches!(origin, Origin::Proposal(_));
                 self.outcome(&mut step, entry.header.seq, cost, origin, effect);
+                if at_once && self.resumed {
+                    // It may be of a call before, which the ledger would not take: decided then, and reserved then.
+                    step.balances = None;
+                    step.movement = Movement { cost, ..Movement::default() };
+                }
             }
             Some(Kind::InDoubtResolution) => {
                 let InDoubtResolution { cost, dispatch, verdict, .. } = entry.body()?;
@@ -180,13 +192,17 @@ impl Lane {
     fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: Origin, effect: WhatHappened) {
         step.movement.cost = cost;
         match origin {
-            Origin::Proposal(Proposal { decision, .. }) => {
+            Origin::Proposal(Proposal { decision, resolved, .. }) => {
                 let held = decision.quote.as_ref().map_or(Amounts::ZERO, |quote| quote.cost);
                 step.movement.reserved = held;
                 step.movement.returned = held;
                 step.balances = Some(decision.balances);
                 let key = decision.quote.and_then(|quote| quote.key).filter(|_| effect == WhatHappened::Happened);
-                step.settled.claim = key.map(|key| (key, self.claim(ClaimState::Done, seq)));
+                step.settled = Settled {
+                    outcome: resolved.map(|resolved| (resolved.id, ProposalState::Concluded { seq })),
+                    optional: true,
+                    claim: key.map(|key| (key, self.claim(ClaimState::Done, seq))),
+                };
             }
             Origin::Dispatch(dispatch) => {
                 let Some(mut open) = self.open.remove(&dispatch) else { return };
@@ -206,6 +222,7 @@ impl Lane {
         let key = open.key.filter(|_| happened);
         Settled {
             outcome: Some((open.proposal, ProposalState::Concluded { seq })),
+            optional: false,
             claim: key.map(|key| (key, self.claim(ClaimState::Done, seq))),
         }
     }
@@ -223,6 +240,7 @@ impl Lane {
             };
             Settled {
                 outcome: Some((open.proposal, state)),
+                optional: false,
                 claim: open.key.map(|key| (key, self.claim(ClaimState::InDoubt, open.seq))),
             }
         })

@@ -27,9 +27,11 @@ pub(super) struct Lookups {
 impl Lookups {
     pub(super) async fn settled(&mut self, store: &dyn LedgerStore, settled: &Settled) -> Result<(), ReplayError> {
         if let Some((proposal, state)) = &settled.outcome {
-            let name = || format!("outcome register of proposal {proposal}");
-            expect(store, &RegisterKey::outcome(proposal), Some(state.to_bytes()), name).await?;
-            self.outcomes += 1;
+            let (key, name) = (RegisterKey::outcome(proposal), || format!("outcome register of proposal {proposal}"));
+            if !settled.optional || store.register(&key).await?.is_some() {
+                expect(store, &key, Some(state.to_bytes()), name).await?;
+                self.outcomes += 1;
+            }
         }
         if let Some((key, claim)) = &settled.claim {
             let name = || format!("register of business key {key}");
