@@ -82,7 +82,7 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
             match (Register::of(key), id(key)) {
                 (Some(Register::Outcome), _) => outcomes += 1,
                 (Some(Register::BusinessKey), _) => claims += 1,
-                (Some(Register::Epoch), None) => {}
+                (Some(Register::Epoch), _) if *key == RegisterKey::epoch() => {}
                 (Some(Register::Opened), Some(run)) if authority.log.opened(&TrajectoryId(run)).is_some() => {}
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
                 (Some(Register::Account), _) if is_account(log, key) => {}
