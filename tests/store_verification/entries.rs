@@ -38,7 +38,7 @@ fn a_run_that_was_deleted_with_its_registers() {
                 "{outcome:?}"
             );
             // The others are told of all the same.
-            assert_eq!(runs.iter().filter(|(_, good)| *good).count(), 3);
+            assert_eq!(runs.iter().filter(|(_, good)| *good).count(), 4);
             assert!(runs.contains(&(run, false)));
         }
     }
@@ -240,7 +240,7 @@ fn a_run_that_does_not_hold_is_named_and_the_others_are_told_of() {
     let (runs, outcome) = copy.told();
     assert!(matches!(&outcome, Err(ReplayError::Run { run, .. }) if *run == store.child), "{outcome:?}");
     assert_eq!(runs.iter().map(|(run, good)| (*run == store.child, *good)).filter(|(of, good)| of == good).count(), 0);
-    assert_eq!(runs.len(), 4);
+    assert_eq!(runs.len(), 5);
 }
 
 #[test]
@@ -249,6 +249,6 @@ fn kinds_of_the_authority_are_all_there() {
     let authority = copy.log[0].1.header.trajectory;
     let opened =
         copy.entries(&authority).iter().filter(|(_, e)| e.header.known_kind() == Some(Kind::RunOpened)).count();
-    assert_eq!((opened, copy.of_class(Register::Opened).len()), (4, 4));
+    assert_eq!((opened, copy.of_class(Register::Opened).len()), (5, 5));
     assert_eq!(whole(&*store.ledger).signers.len(), 1);
 }

@@ -11,14 +11,16 @@ use openthymos::{
     contract::Risk,
     crypto::Role,
     intent::Intent,
-    ledger::LedgerStore,
-    runtime::{Limits, Run, Runtime},
-    tool::{ToolContract, ToolError, ToolOutput},
+    ledger::{LedgerStore, record::HappenedVerdict},
+    runtime::{Limits, Resolution, Run, Runtime},
+    tool::{Call, ToolContract, ToolError, ToolOutput},
     writ::{Amounts, WritChain},
 };
 use serde_json::json;
 
-use crate::common::{Fixture, ISSUER, PLENTY, RUNTIME, TestTool, child, key, kv, named, signed, start, submit, writ};
+use crate::common::{
+    Fixture, ISSUER, PLENTY, RUNTIME, STRANGER, TestTool, child, key, kv, named, signed, start, submit, writ,
+};
 
 /// A store with runs of every outcome.
 pub struct Store {
@@ -30,6 +32,8 @@ pub struct Store {
     pub child: TrajectoryId,
     /// A model that uses more than it said. Ended.
     pub driven: TrajectoryId,
+    /// Two effects in doubt that were settled: one had happened, one not. Ended.
+    pub settled: TrajectoryId,
     /// A process ended in its turn and another in its call; taken up again each time. Not ended.
     pub left: TrajectoryId,
 }
@@ -41,10 +45,16 @@ pub fn root() -> WritChain {
     signed(writ().budget(BUDGET))
 }
 
+fn lost(_: Call) -> Result<ToolOutput, ToolError> {
+    Err(ToolError::Failed("no answer".into()))
+}
+
 fn tools() -> Vec<TestTool> {
     vec![
         TestTool::host("send"),
         TestTool::host("pay").with(|tool| tool.key = Some("invoice 7".into())),
+        TestTool::host("refund").with(|tool| tool.key = Some("invoice 8".into())),
+        TestTool::host("transfer").with(|tool| tool.key = Some("invoice 9".into())).calling(lost),
         TestTool::world("note").with(|tool| tool.reads = vec![kv("a")]).calling(|call| {
             let delta = match call.reads.version(&kv("a")) {
                 0 => Delta::none().create(kv("a"), json!(1)),
@@ -52,7 +62,7 @@ fn tools() -> Vec<TestTool> {
             };
             Ok(ToolOutput::new("noted").with_delta(delta))
         }),
-        TestTool::host("lost").calling(|_| Err(ToolError::Failed("no answer".into()))),
+        TestTool::host("lost").calling(lost),
         TestTool::host("undone").calling(|_| Err(ToolError::NotDone("told to".into()))),
         TestTool::host("broken").with(|tool| tool.postcondition = Some(Box::new(|()| Err("not so".into())))),
         TestTool::world("failing").calling(|_| Err(ToolError::Failed("told to".into()))),
@@ -65,6 +75,7 @@ fn tools() -> Vec<TestTool> {
 pub fn open(ledger: &Arc<dyn LedgerStore>, fixture: &Fixture) -> Runtime {
     let builder = Runtime::builder().shared_ledger(ledger.clone()).signer("kernel", key(RUNTIME));
     let builder = builder.host(fixture.host.clone()).trust(named(ISSUER), [Role::WritIssuer]);
+    let builder = builder.trust(named(STRANGER), [Role::Approver]);
     let tools = tools().into_iter().map(|tool| Arc::new(tool) as Arc<dyn ToolContract>);
     block_on(builder.tools(tools).open()).unwrap()
 }
@@ -88,8 +99,9 @@ impl Store {
             submit(&outcomes, tool, json!({}));
         }
         block_on(child.close()).unwrap();
+        let settled = settle(&runtime, &root);
         let driven = start(&runtime, &root);
-        block_on(driven.drive(&mut Spender::asking(["send", "note", "gone"]), Limits::default())).unwrap();
+        block_on(driven.drive(&mut Spender::asking(["send", "refund", "note", "gone"]), Limits::default())).unwrap();
 
         leave(left.drive(&mut Spender { hangs: true, ..Spender::default() }, Limits::default()));
         let (outcomes, child, driven, left) = (outcomes.id(), child.id(), driven.id(), left.id());
@@ -100,9 +112,26 @@ impl Store {
         drop((run, runtime));
         let runtime = open(&ledger, &fixture);
         let run = block_on(runtime.resume(&left)).unwrap();
-        submit(&run, "note", json!({}));
-        Self { ledger, runtime, outcomes, child, driven, left }
+        for tool in ["note", "transfer"] {
+            submit(&run, tool, json!({}));
+        }
+        Self { ledger, runtime, outcomes, child, driven, settled, left }
     }
+}
+
+/// A run whose effects are in doubt when it ends, and are settled then.
+fn settle(runtime: &Runtime, chain: &WritChain) -> TrajectoryId {
+    let run = start(runtime, chain);
+    for tool in ["lost", "transfer"] {
+        submit(&run, tool, json!({}));
+    }
+    let dispatches = block_on(run.in_doubt());
+    block_on(run.close()).unwrap();
+    for (dispatch, verdict) in dispatches.into_iter().zip([HappenedVerdict::Happened, HappenedVerdict::NotDone]) {
+        let resolution = Resolution { dispatch, verdict, note: None, name: "operator" };
+        block_on(runtime.resolve(&run.id(), resolution, &key(STRANGER))).unwrap();
+    }
+    run.id()
 }
 
 /// Begins something that does not come to its end.

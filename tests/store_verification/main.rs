@@ -42,16 +42,16 @@ fn verifies(store: &Store) {
     let report = whole(&*store.ledger);
     let entries = block_on(store.ledger.scan(Position(0), usize::MAX)).unwrap();
     let (position, last) = entries.last().unwrap();
-    assert_eq!((report.entries, report.runs, report.open, report.in_doubt), (entries.len() as u64, 4, 2, 2));
+    assert_eq!((report.entries, report.runs, report.open, report.in_doubt), (entries.len() as u64, 5, 2, 3));
     assert_eq!((report.head.position, report.head.entry), (*position, last.id()));
     assert_eq!(report.registers, block_on(store.ledger.registers(&[], None, usize::MAX)).unwrap().len() as u64);
 
-    let runs = [store.outcomes, store.child, store.driven, store.left];
+    let runs = [store.outcomes, store.child, store.driven, store.settled, store.left];
     let spent = runs.map(|run| block_on(store.runtime.replay(&run, Default::default())).unwrap().spent);
     let [root, child] = report.accounts.as_slice() else { panic!("{:?}", report.accounts) };
     assert_eq!((root.parent, child.parent, root.budget), (None, Some(root.writ), BUDGET));
     assert_eq!(root.spent, spent.iter().fold(Amounts::ZERO, |sum, spent| sum.plus(spent)));
-    assert_eq!((root.runs, child.runs, child.spent), (4, 1, spent[1]));
+    assert_eq!((root.runs, child.runs, child.spent), (5, 1, spent[1]));
     assert_eq!((root.held.tool_calls, child.held), (1, Amounts::ZERO));
     assert!(root.spent.tokens > 4 * 50, "models used more than was held for them: {root:?}");
     assert!(report.to_string().contains("complete to position") && report.to_string().contains("not pinned"));

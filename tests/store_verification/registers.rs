@@ -1,7 +1,14 @@
-use openthymos::ledger::{
-    RegisterKey,
-    register::{Account, Register},
+use futures::executor::block_on;
+use openthymos::{
+    canon::TrajectoryId,
+    host::SeededEntropy,
+    intent::Intent,
+    ledger::{
+        RegisterKey,
+        register::{Account, ProposalState, Register},
+    },
 };
+use serde_json::json;
 
 use crate::{Altered, common::start, copied, honest::root, in_memory};
 
@@ -27,7 +34,7 @@ fn each(mut change: impl FnMut(&Altered, &RegisterKey, Register)) {
         change(&copy, key, class);
         classes.push(class);
     }
-    for class in [Register::Outcome, Register::Account, Register::Epoch, Register::Opened, Register::Contract] {
+    for class in Register::ALL.into_iter().filter(|class| *class != Register::Compensated) {
         assert!(classes.contains(&class), "no {class:?} register in this store");
     }
 }
@@ -97,4 +104,41 @@ fn an_account_of_nothing_may_be_there_or_not() {
     assert!(!copy.registers.contains_key(&key));
     copy.registers.insert(key, Account::default().to_bytes());
     copy.verify(Default::default()).unwrap();
+}
+
+#[test]
+fn the_outcome_of_what_touched_only_the_world() {
+    let store = in_memory();
+    let run = start(&store.runtime, &root());
+    let intent = Intent::act("note", json!({})).seal(&SeededEntropy::new(5)).unwrap();
+    block_on(run.submit_sealed(intent)).unwrap();
+    let honest = Altered::of(&store.ledger);
+    honest.verify(Default::default()).unwrap();
+    let known = copied().1.of_class(Register::Outcome);
+    let key = honest.of_class(Register::Outcome).into_iter().find(|key| !known.contains(key)).unwrap();
+    // It is there where the same intent could come again; that it could is not on record.
+    let mut copy = honest.clone();
+    copy.registers.remove(&key);
+    copy.verify(Default::default()).unwrap();
+    copy.registers.insert(key, ProposalState::Concluded { seq: 2 }.to_bytes());
+    assert_eq!(copy.register().1.as_deref(), Some("`concluded at seq 1`"));
+}
+
+#[test]
+fn one_business_key_that_was_done_twice() {
+    let (store, mut copy) = copied();
+    let claims = copy.of_class(Register::BusinessKey);
+    let key = |run: &TrajectoryId| {
+        let of = |key: &&RegisterKey| copy.registers[*key][1..33] == *run.as_bytes();
+        claims.iter().find(of).unwrap().clone()
+    };
+    let (pay, refund) = (key(&store.outcomes), key(&store.driven));
+    let hex = |key: &RegisterKey| key.as_bytes()[1..].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (done, other) = (hex(&pay), hex(&refund));
+    copy.forge(&store.driven, |_, text| text.replace(&other, &done));
+    copy.registers.remove(&refund);
+    let (name, rebuilt, stored) = copy.register();
+    assert_eq!(name, format!("register of business key {done}"));
+    let (rebuilt, stored) = (rebuilt.unwrap(), stored.unwrap());
+    assert!(rebuilt.contains(&store.driven.to_string()) && stored.contains(&store.outcomes.to_string()), "{stored}");
 }

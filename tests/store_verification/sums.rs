@@ -198,8 +198,9 @@ fn a_proposal_that_was_dispatched_twice() {
     let entries = copy.entries(&run);
     let dispatch = entries.iter().find(|(_, entry)| entry.header.known_kind().unwrap().as_str() == "dispatch").unwrap();
     let last = entries.last().unwrap().1.header.clone();
+    let base_seq = last.seq;
     let mut again = dispatch.1.clone();
-    again.header = Header { kind: again.header.kind, blobs: again.header.blobs, ..last };
+    again.header = Header { kind: again.header.kind, blobs: again.header.blobs, base_seq, ..last };
     copy.log.push((copy.log.len() as u64, again));
     let end = entries.len() as u64;
     copy.forge(&run, |seq, text| {
