@@ -31,6 +31,7 @@ mod time;
 mod tools;
 mod trail;
 mod verdict;
+mod whole;
 mod world;
 mod writ;
 

@@ -11,26 +11,30 @@ use super::{
     out::Out,
     style::{BOLD, DIM, paint, plain},
     trail::{Line, Reader, What},
-    verdict, world,
+    verdict, whole, world,
 };
 use crate::{
     canon::PolicySetHash,
     ledger::Entry,
-    replay::{self, Folded, Pins, ReplayError, Replayer, Report},
+    replay::{self, Folded, Pins, ReplayError, Replayer, Report, StorePins},
 };
 
-/// Verify a run from its entries alone: no model is asked, no tool is called
+/// Verify a run, or all of a ledger, from the entries alone: no model is asked, no tool is called
 ///
 /// Without a pin a replay shows that a ledger is consistent in itself; pin the signer to know whose it is. Exit code 0
 /// means that everything was checked and holds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   thymos replay last
+  thymos replay --all                    every run, every budget, and that nothing is missing
   thymos replay --file run.ndjson --verify --require-signer 9f1c…")]
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present_any = ["file", "all"])]
     run: Option<String>,
+    /// Verify the whole ledger: every run, the accounts that runs share, and that nothing is missing or added
+    #[arg(long, conflicts_with_all = ["run", "file", "fold_world", "policy_trace", "require_compiler", "require_policy_set"])]
+    all: bool,
     /// Verify this export, and nothing else: no ledger is needed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "workspace", "ledger"])]
     file: Option<PathBuf>,
@@ -54,6 +58,9 @@ pub(super) struct Args {
     /// Fail unless this key signed every entry: 64 hex digits, or the name of a key of yours
     #[arg(long, value_name = "KEY")]
     require_signer: Option<String>,
+    /// Fail unless this entry stands at this position, as an earlier `replay --all` told it; may be given more than once
+    #[arg(long, value_name = "POSITION:ENTRY")]
+    require_head: Vec<whole::Head>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -61,6 +68,14 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Done {
     let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
+    if args.all {
+        let kept = args.require_head.iter().map(|whole::Head(kept)| *kept).collect();
+        let pins = StorePins { kept, signer: signer.map(|named| named.key), store: None };
+        return whole::run(&args.place.open_existing()?, pins, whole::Told { brief: args.verify, json: args.json });
+    }
+    if !args.require_head.is_empty() {
+        return Err(Failure::usage("--require-head pins a whole ledger").hint("verify it with `thymos replay --all`"));
+    }
     let pins = Pins {
         compiler: args.require_compiler,
         policy_set: args.require_policy_set,

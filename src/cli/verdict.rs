@@ -10,7 +10,7 @@ use super::{
     time::rfc3339,
 };
 use crate::{
-    crypto::PublicKey,
+    crypto::{NamedKey, PublicKey},
     replay::{ReplayError, Report, Verdict},
 };
 
@@ -23,15 +23,19 @@ pub(super) fn line(report: &Report) -> String {
         Verdict::Verified => paint(GOOD, "consistent"),
         Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
     };
+    let signer = signers(&report.signers, report.signer_pinned);
+    format!("{verdict} · {signer} · complete to #{} as of {}", report.head_seq, rfc3339(report.as_of_ms))
+}
+
+/// Who signed, and whether that was asked for.
+pub(super) fn signers(signers: &[NamedKey], pinned: bool) -> String {
     let key = |key: &PublicKey| key.to_string().chars().take(KEY).collect::<String>();
-    let signers: Vec<_> =
-        report.signers.iter().map(|named| format!("{} {}…", plain(&named.name), key(&named.key))).collect();
-    let signer = match (signers.as_slice(), report.signer_pinned) {
+    let signers: Vec<_> = signers.iter().map(|named| format!("{} {}…", plain(&named.name), key(&named.key))).collect();
+    match (signers.as_slice(), pinned) {
         ([], _) => "unsigned".to_owned(),
         (signers, true) => format!("signer {} pinned", signers.join(", ")),
         (signers, false) => format!("signer {} not pinned", signers.join(", ")),
-    };
-    format!("{verdict} · {signer} · complete to #{} as of {}", report.head_seq, rfc3339(report.as_of_ms))
+    }
 }
 
 /// Tells the verdict, whatever it is: the last line of every command that verifies.
@@ -87,7 +91,14 @@ pub(super) fn words(out: &mut Out, report: &Report) {
 /// The verdict as JSON.
 pub(super) fn json(outcome: &Result<Report, ReplayError>) -> Value {
     match outcome {
-        Ok(report) => json!({
+        Ok(report) => report_json(report),
+        Err(error) => json!({"verified": false, "fault": error.to_string()}),
+    }
+}
+
+/// A report as JSON.
+pub(super) fn report_json(report: &Report) -> Value {
+    json!({
             "verified": report.verdict() == Verdict::Verified, "incomplete": report.incomplete,
             "run": report.trajectory, "store": report.store, "writ": report.writ, "entries": report.entries,
             "commits": report.commits, "derived": report.derived, "asserted": report.asserted, "head": report.head,
@@ -95,7 +106,5 @@ pub(super) fn json(outcome: &Result<Report, ReplayError>) -> Value {
             "signers": report.signers, "signer_pinned": report.signer_pinned, "compilers": report.compilers,
             "policy_sets": report.policy_sets, "in_doubt": report.in_doubt, "erased": report.erased,
             "spent": report.spent, "ended": report.ended,
-        }),
-        Err(error) => json!({"verified": false, "fault": error.to_string()}),
-    }
+    })
 }

@@ -9,3 +9,4 @@ mod keys;
 mod processes;
 mod secrets;
 mod usage;
+mod whole;
