@@ -23,8 +23,9 @@ fn host() -> Host {
 
 /// The head that a ledger tells, as it is pinned.
 fn head(host: &Host) -> String {
-    let head = &host.json(&["replay", "--all", "--json"])["verdict"]["head"];
-    format!("{}:{}", head["position"], head["entry"].as_str().unwrap())
+    let told = host.json(&["replay", "--all", "--json"]);
+    let of = |pointer: &str| told.pointer(pointer).unwrap().clone();
+    format!("{}:{}", of("/verdict/head/position"), of("/verdict/head/entry").as_str().unwrap())
 }
 
 #[test]

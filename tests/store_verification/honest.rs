@@ -127,7 +127,7 @@ fn settle(runtime: &Runtime, chain: &WritChain) -> TrajectoryId {
     }
     let dispatches = block_on(run.in_doubt());
     block_on(run.close()).unwrap();
-    for (dispatch, verdict) in dispatches.into_iter().zip([HappenedVerdict::Happened, HappenedVerdict::NotDone]) {
+    for ((_, dispatch), verdict) in dispatches.into_iter().zip([HappenedVerdict::Happened, HappenedVerdict::NotDone]) {
         let resolution = Resolution { dispatch, verdict, note: None, name: "operator" };
         block_on(runtime.resolve(&run.id(), resolution, &key(STRANGER))).unwrap();
     }
