@@ -32,3 +32,7 @@ pub use runtime::{Run, Runtime, Submitted};
 pub use tool::ToolContract;
 pub use world::World;
 pub use writ::WritChain;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/writs.md")]
+mod the_page_on_writs {}

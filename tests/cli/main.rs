@@ -6,6 +6,7 @@ mod exports;
 mod host;
 mod job;
 mod keys;
+mod pages;
 mod processes;
 mod secrets;
 mod usage;

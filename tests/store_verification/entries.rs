@@ -1,8 +1,8 @@
 use openthymos::{
     canon::{EntryId, StoreId, TrajectoryId},
     crypto::Purpose,
-    ledger::{Kind, Position, RegisterKey, register::Register},
-    replay::{Kept, ReplayError, StoreFault, StorePins, Verdict},
+    ledger::{Entry, Header, Kind, Position, RegisterKey, register::Register},
+    replay::{FaultKind, Kept, ReplayError, StoreFault, StorePins, Verdict},
 };
 
 use crate::{
@@ -251,4 +251,45 @@ fn kinds_of_the_authority_are_all_there() {
         copy.entries(&authority).iter().filter(|(_, e)| e.header.known_kind() == Some(Kind::RunOpened)).count();
     assert_eq!((opened, copy.of_class(Register::Opened).len()), (5, 5));
     assert_eq!(whole(&*store.ledger).signers.len(), 1);
+}
+
+/// Changes a header, and signs it with the runtime's key.
+fn forged(entry: &mut Entry, change: impl FnOnce(&mut Header)) {
+    change(&mut entry.header);
+    entry.signature = Some(key(RUNTIME).sign(Purpose::Entry, entry.id().as_bytes()));
+}
+
+#[test]
+fn even_with_the_runtimes_key_the_log_and_the_authority_are_chains() {
+    let (store, honest) = copied();
+    let authority = honest.log[0].1.header.trajectory;
+    let last = |run| honest.position(run, honest.heads[run].seq) as usize;
+    let changes: [fn(&mut Header); 2] = [|header| header.seq += 1, |header| header.parent = EntryId([7; 32])];
+    for (change, seq) in changes.into_iter().zip([true, false]) {
+        let of =
+            |reason: &FaultKind| matches!((reason, seq), (FaultKind::Seq { .. }, true) | (FaultKind::Parent, false));
+        let mut copy = honest.clone();
+        forged(&mut copy.log[last(&authority)].1, change);
+        assert!(matches!(copy.error(), ReplayError::Fault(fault) if of(&fault.reason)));
+
+        let mut copy = honest.clone();
+        copy.read = Some(honest.log.iter().map(|(_, entry)| entry.clone()).collect());
+        forged(&mut copy.log[last(&store.child)].1, change);
+        assert!(matches!(copy.fault(), StoreFault::Entry { fault, .. } if of(&fault.reason)));
+    }
+}
+
+#[test]
+fn a_run_that_was_opened_twice() {
+    let (store, mut copy) = copied();
+    let authority = copy.log[0].1.header.trajectory;
+    let opening = copy.entries(&authority).into_iter().find(|(_, e)| e.header.known_kind() == Some(Kind::RunOpened));
+    let (mut again, last) = (opening.unwrap().1, copy.entries(&authority).pop().unwrap().1);
+    forged(&mut again, |header| {
+        (header.seq, header.parent, header.authority) = (last.header.seq + 1, last.id(), last.header.authority);
+    });
+    copy.log.push((copy.log.len() as u64, again));
+    copy.heads_anew();
+    assert!(matches!(copy.error(), ReplayError::Fault(fault) if matches!(fault.reason, FaultKind::Misplaced)));
+    drop(store);
 }

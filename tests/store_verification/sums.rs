@@ -214,3 +214,18 @@ fn a_proposal_that_was_dispatched_twice() {
     let (seq, reason) = run_fault(&copy, &run);
     assert!(matches!(reason, FaultKind::DispatchedTwice(_)) && seq == end, "{seq} {reason}");
 }
+
+#[test]
+fn a_call_that_was_staged_without_the_balance_for_it() {
+    let (store, mut copy) = copied();
+    let dispatch = seq_of(&copy, &store.child, "dispatch");
+    copy.forge(&store.child, |seq, text| {
+        edit(text, |record| {
+            if seq == dispatch {
+                record["proposal"]["decision"]["balances"][1].as_object_mut().unwrap().remove("tool_calls");
+            }
+        })
+    });
+    let (seq, reason) = run_fault(&copy, &store.child);
+    assert!(matches!(reason, FaultKind::Cost(Dimension::ToolCalls)) && seq == dispatch, "{reason}");
+}

@@ -16,10 +16,12 @@ class Run:
         self.base_seq, self.world = 0, World()
         self.writ = None
         self.dispatches, self.in_doubt = {}, set()
+        self.dispatched, self.unsettled = set(), []
         self.turn, self.ended = None, False
+        self.held = {}
         self.unanswered, self.resumed = [], None
         self.missing, self.incomplete = {}, list(authority.incomplete)
-        self.chain_length, self.spent = 0, {}
+        self.budgets, self.spent = [], {}
 
     def push(self, entry):
         header = entry.header
@@ -63,19 +65,24 @@ class Run:
         elif kind == 3:
             if self.turn is not None:
                 raise Refused("turn", "one is open already")
-            self.turn = entry.id
+            self.turn, self.held = entry.id, body["reserved"]
         elif kind == 4:
             if self.turn is None or self.turn != body["start"]:
                 raise Refused("turn", "not the one that is open")
-            self.turn = None
+            self.turn, self.held = None, {}
             self.unanswered = list(body.get("intents", []))
             self.spend(body["usage"])
         elif kind == 5:
             self.proposal(body["proposal"], "staged")
             if body["proposal"]["decision"].get("quote", {}).get("cost") != body["reserved"]:
                 raise Refused("reserved", "not what was quoted")
+            if body["proposal"]["resolved"]["id"] in self.dispatched:
+                raise Refused("dispatch", "of a proposal that was dispatched before")
+            self.dispatched.add(body["proposal"]["resolved"]["id"])
             self.dispatches[entry.id] = body["reserved"]
+            self.unsettled.append(entry.id)
         elif kind == 6:
+            self.check_cost(body)
             self.outcome(body["origin"], entry, False)
             if "proposal" in body["origin"] and body["delta"]:
                 contract = self.authority.contracts[body["origin"]["proposal"]["resolved"]["contract"]]
@@ -108,7 +115,9 @@ class Run:
         elif kind == 20:
             if self.turn != body.get("turn"):
                 raise Refused("turn", "not the one that is open")
-            self.turn = None
+            if body["debited"] != self.held or body.get("in_doubt", []) != self.unsettled:
+                raise Refused("resumed", "not what was left open")
+            self.turn, self.held = None, {}
             self.resumed = entry.id
             self.spend(body["debited"])
         elif kind == 21:
@@ -128,7 +137,7 @@ class Run:
         self.authority.epochs[self.at_epoch].need(signed[0]["writ"]["issuer"]["key"], "writ_issuer")
         if self.authority.opened.get(self.trajectory) != ids[-1]:
             raise Refused("start", "the run's opening is not recorded")
-        self.writ, self.chain_length = ids[-1], len(ids)
+        self.writ, self.budgets = ids[-1], [link["writ"]["budget"] for link in signed]
 
     def proposal(self, proposal, status):
         self.answered(proposal["intent"])
@@ -138,8 +147,7 @@ class Run:
         decision = proposal["decision"]
         if decision["policy_set"] != self.authority.epochs[self.at_epoch].policy_set:
             raise Refused("policy_set", "was not in force")
-        if len(decision["balances"]) != self.chain_length:
-            raise Refused("balances", "not one for each writ")
+        self.check_balances(decision, status)
         if proposal["writ"] != self.writ:
             raise Refused("proposal", "under another writ")
         resolved = proposal.get("resolved")
@@ -155,6 +163,30 @@ class Run:
         if hashed_json("proposal", identity) != resolved["id"]:
             raise Refused("proposal", "the id is not that of its contents")
 
+    def check_balances(self, decision, status):
+        if len(decision["balances"]) != len(self.budgets):
+            raise Refused("balances", "not one for each writ")
+        holds = [self.held, *self.dispatches.values()]
+        for budget, left in zip(self.budgets, decision["balances"]):
+            for dimension, amount in left.items():
+                used = self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in holds)
+                most = max(budget.get(dimension, 0) - (used if used < MAX_INTEGER else 0), 0)
+                if amount > most:
+                    raise Refused("balances", f"{amount} {dimension} left, where there were {most} at most")
+            if status == "staged":
+                for dimension, amount in decision.get("quote", {}).get("cost", {}).items():
+                    if amount > left.get(dimension, 0):
+                        raise Refused("balances", f"staged, and costs more {dimension} than is left")
+
+    def check_cost(self, body):
+        if "dispatch" in body["origin"]:
+            cap = self.dispatches.get(body["origin"]["dispatch"])
+        else:
+            cap = body["origin"]["proposal"]["decision"].get("quote", {}).get("cost")
+        for dimension, amount in body["cost"].items():
+            if cap is not None and dimension != "wall_clock_ms" and amount > cap.get(dimension, 0):
+                raise Refused("cost", f"more {dimension} than was quoted")
+
     def outcome(self, origin, entry, in_doubt):
         if "proposal" in origin:
             self.proposal(origin["proposal"], "staged")
@@ -168,6 +200,8 @@ class Run:
         del self.dispatches[dispatch]
         if in_doubt:
             self.in_doubt.add(dispatch)
+        else:
+            self.unsettled.remove(dispatch)
 
     def spend(self, amounts):
         for dimension, amount in amounts.items():
@@ -188,6 +222,7 @@ class Run:
             held = {}
         else:
             raise Refused("dispatch", "not in doubt")
+        self.unsettled.remove(dispatch)
         if body["cost"] != held:
             raise Refused("cost", "not what was held for it")
         if "operator" in body:

@@ -155,7 +155,12 @@ CHANGES = [
     (5, 0, at("reserved", {"tool_calls": 2}), "reserved"),
     (5, 0, at("proposal.decision.policy_set", OTHER), "in force"),
     (5, 0, at("proposal.decision.balances", lambda balances: balances[:1]), "balances"),
-    (6, 0, at("cost", {"tool_calls": 2}), "spent"),
+    (5, 0, at("proposal.decision.balances.0.tool_calls", lambda calls: calls + 10_000), "balances"),
+    (5, 0, at("proposal.decision.balances.0", {}), "balances"),
+    (6, 0, at("cost", {"tool_calls": 1_000}), "quoted"),
+    (6, 0, at("cost", {}), "spent"),
+    (20, 0, at("debited", {"tool_calls": 9}), "left open"),
+    (20, 0, at("in_doubt", [OTHER]), "left open"),
     (21, 0, at("spent.tokens", 1), "spent"),
     (21, 0, at("reason", "bored"), "shape"),
 ]
