@@ -14,6 +14,7 @@ mod hash;
 mod hex;
 mod ids;
 mod key;
+mod limit;
 mod normalise;
 mod number;
 mod parse;
@@ -32,6 +33,8 @@ pub use ids::{
     KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId,
     WorldRoot, WritId,
 };
+pub use limit::LimitError;
+pub(crate) use limit::{at_most, at_most_if_any, cut, misshapen, shown};
 pub use normalise::{Normalised, normalise};
 pub use parse::{ParseError, ParseErrorKind, parse};
 pub(crate) use words::words;
@@ -45,5 +48,7 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most bytes that one blob may have, its salt not counted.
 pub const MAX_BLOB_BYTES: usize = 8 << 20;
+/// The most blobs that one entry may introduce.
+pub const MAX_ENTRY_BLOBS: usize = 8_192;
 /// The most bytes that all blobs of one entry may have together.
 pub const MAX_ENTRY_BLOB_BYTES: usize = 32 << 20;

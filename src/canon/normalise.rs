@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{MAX_INTEGER, write::RESERVED_KEY};
+use super::{MAX_DEPTH, MAX_INTEGER, write::RESERVED_KEY};
 
 /// A tool's output made fit for sealing, and where it had to be changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,16 +16,20 @@ pub struct Normalised {
 /// Arguments with such numbers are refused; output cannot be refused after the fact.
 pub fn normalise(value: Value) -> Normalised {
     let mut pointers = Vec::new();
-    let value = walk(value, &mut String::new(), &mut pointers);
+    let value = walk(value, 0, &mut String::new(), &mut pointers);
     Normalised { value, pointers }
 }
 
-fn walk(value: Value, at: &mut String, pointers: &mut Vec<String>) -> Value {
+fn walk(value: Value, depth: usize, at: &mut String, pointers: &mut Vec<String>) -> Value {
+    if depth > MAX_DEPTH {
+        // It cannot be sealed anyway.
+        return value;
+    }
     let mut below = |step: &str, value: Value, pointers: &mut Vec<String>| {
         let length = at.len();
         at.push('/');
         at.push_str(&step.replace('~', "~0").replace('/', "~1"));
-        let value = walk(value, at, pointers);
+        let value = walk(value, depth + 1, at, pointers);
         at.truncate(length);
         value
     };

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{MAX_DEPTH, MAX_INTEGER, write::RESERVED_KEY};
+use super::{MAX_DEPTH, MAX_INTEGER, limit::shown, write::RESERVED_KEY};
 
 /// Where and why bytes are not sealable JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum ParseErrorKind {
     /// Nesting beyond [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH}")]
     TooDeep,
-    /// The same key twice in one object.
+    /// The same key twice in one object; the key is cut after 160 characters.
     #[error("key `{0}` appears twice in one object")]
     DuplicateKey(String),
     /// A key that JSON libraries reserve.
@@ -139,9 +139,9 @@ impl Parser<'_> {
             }
             let key = self.string()?;
             let fault = if key.starts_with(RESERVED_KEY) {
-                Some(ParseErrorKind::ReservedKey(key.clone()))
+                Some(ParseErrorKind::ReservedKey(shown(&key)))
             } else if members.contains_key(&key) {
-                Some(ParseErrorKind::DuplicateKey(key.clone()))
+                Some(ParseErrorKind::DuplicateKey(shown(&key)))
             } else {
                 None
             };

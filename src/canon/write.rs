@@ -54,6 +54,9 @@ pub enum CanonError {
         /// How many there may be.
         limit: usize,
     },
+    /// More of something else than there may be.
+    #[error(transparent)]
+    Limit(#[from] super::LimitError),
     /// A value that is not JSON, such as a map whose keys are not strings.
     #[error("{what}")]
     NotJson {

@@ -8,7 +8,7 @@ mod turn;
 
 pub use context::{Context, Outcome, PastOutcome, ToolInfo};
 pub use explorer::Explorer;
-pub use mock::{Mock, ScriptError, ScriptFault};
+pub use mock::{MAX_SCRIPT_BYTES, MAX_SCRIPT_STEPS, MAX_STEP_CALLS, Mock, ScriptError, ScriptFault};
 pub use turn::{CognitionError, Request, Turn, TurnEvents, TurnPiece};
 
 use async_trait::async_trait;

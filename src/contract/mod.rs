@@ -1,10 +1,12 @@
 //! What a tool declares of itself: plain data, hashed, shown to models and checked by `compile`.
 
+mod bounds;
 mod class;
 mod name;
 mod schema;
 mod set;
 
+pub use bounds::{MAX_CHECK_STEPS, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, MAX_SCHEMA_PATTERNS};
 pub use class::{Effect, Risk, Touches};
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};
@@ -70,7 +72,8 @@ impl SealedContract {
     /// Hashes a contract and compiles its schema.
     ///
     /// # Errors
-    /// When the contract contradicts itself, or the schema is not sealable JSON, not an object schema, or (with feature `schema`) not a valid schema.
+    /// When the contract contradicts itself, or the schema is not sealable JSON, not an object schema, larger
+    /// than a schema may be, or (with feature `schema`) not a valid schema.
     pub fn new(contract: Contract) -> Result<Self, SchemaError> {
         if contract.touches == Touches::World && contract.effect > Effect::Write {
             let reason = format!("a tool of effect `{}` touches more than the world", contract.effect);
@@ -86,12 +89,12 @@ impl SealedContract {
         self.0.hash
     }
 
-    /// Checks arguments against the schema; always passes without feature `schema`.
+    /// Checks arguments against the schema; without feature `schema`, only that they are an object.
     ///
     /// # Errors
     /// The first place where the arguments break the schema.
     pub fn check_arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
-        self.0.check.arguments(args)
+        self.0.check.arguments(&self.0.contract.schema, args)
     }
 }
 

@@ -1,7 +1,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Contract, ToolName};
+use super::{Contract, ToolName, bounds::Bounds};
+use crate::canon::cut;
+
+/// The most bytes of a pointer into arguments; it is cut there.
+const MAX_POINTER_BYTES: usize = 1_024;
 
 /// A contract whose schema cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +27,7 @@ impl SchemaError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArgumentFault {
-    /// The schema keyword that failed, such as `type` or `required`.
+    /// The schema keyword that failed, such as `type` or `required`; `size` where checking would take too long.
     pub keyword: String,
     /// JSON pointer (RFC 6901) into the arguments.
     pub pointer: String,
@@ -38,6 +42,7 @@ impl std::fmt::Display for ArgumentFault {
 
 /// A schema made ready to check arguments.
 pub(super) struct Check {
+    bounds: Bounds,
     #[cfg(feature = "schema")]
     validator: jsonschema::Validator,
 }
@@ -54,25 +59,29 @@ impl Check {
         if contract.schema.get("type") != Some(&Value::from("object")) {
             return Err(error("expected an object schema, `\"type\": \"object\"` at its root"));
         }
+        let bounds = Bounds::of(&contract.schema).map_err(|reason| error(&reason))?;
         #[cfg(feature = "schema")]
         {
-            let options = jsonschema::options()
-                .with_draft(jsonschema::Draft::Draft202012)
-                .with_pattern_options(jsonschema::PatternOptions::regex());
+            let patterns = jsonschema::PatternOptions::regex().size_limit(super::bounds::MAX_PATTERN_MEMORY);
+            let options =
+                jsonschema::options().with_draft(jsonschema::Draft::Draft202012).with_pattern_options(patterns);
             let validator =
-                options.build(&contract.schema).map_err(|reason| SchemaError::new(&contract.name, reason))?;
-            Ok(Self { validator })
+                options.build(&contract.schema).map_err(|reason| error(&cut(reason.to_string(), MAX_POINTER_BYTES)))?;
+            Ok(Self { bounds, validator })
         }
         #[cfg(not(feature = "schema"))]
-        Ok(Self {})
+        Ok(Self { bounds })
     }
 
-    pub(super) fn arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
+    pub(super) fn arguments(&self, schema: &Value, args: &Value) -> Result<(), ArgumentFault> {
+        if !self.bounds.allow(schema, args) {
+            return Err(ArgumentFault { keyword: "size".into(), pointer: String::new() });
+        }
         #[cfg(feature = "schema")]
         if !self.validator.is_valid(args) {
             // The validator's order follows the schema's map, which a host's features may reorder: the least counts.
             let faults = self.validator.iter_errors(args).map(|error| ArgumentFault {
-                pointer: error.instance_path().to_string(),
+                pointer: cut(error.instance_path().to_string(), MAX_POINTER_BYTES),
                 keyword: error.kind().keyword().to_owned(),
             });
             let least = faults.min_by(|a, b| (&a.pointer, &a.keyword).cmp(&(&b.pointer, &b.keyword)));

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::guard::{Guarded, guard, guard_sync};
 use crate::{
-    canon::{BusinessKeyHash, FileHash, StoreId, domain},
-    contract::{Effect, SealedContract},
+    canon::{BusinessKeyHash, FileHash, LimitError, StoreId, cut, domain},
+    contract::{ArgumentFault, Effect, SealedContract},
     host::Host,
     intent::masked,
-    proposal::{Quote, Read},
+    proposal::{MAX_REFUSAL_BYTES, PreconditionFault, Quote, Read},
     tool::{CancelToken, Reads, ToolContract},
     world::{ResourceId, World},
     writ::Amounts,
@@ -16,6 +16,13 @@ use crate::{
 
 /// The longest that a tool may take to say what it would do.
 const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most resources that a call may read: each is named in the record of its decision.
+pub const MAX_READS: usize = 512;
+/// The most bytes that the names of the resources that a call reads may have together.
+pub const MAX_READ_BYTES: usize = 128 << 10;
+/// The most bytes of a text in a quote, such as a precondition's code; it is cut there.
+pub const MAX_QUOTE_TEXT: usize = 256;
 
 /// A tool that could not be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +51,8 @@ pub async fn quote(
 ) -> Result<Quote, QuoteError> {
     let error = |reason: String| QuoteError { tool: contract.name.to_string(), reason };
     if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
+        let ArgumentFault { keyword, pointer } = fault;
+        let fault = ArgumentFault { keyword: cut(keyword, MAX_QUOTE_TEXT), pointer: cut(pointer, MAX_REFUSAL_BYTES) };
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
     let asked = async { tool.probe(args, &host.spawn).await };
@@ -55,22 +64,30 @@ pub async fn quote(
     // What changes nothing can be done as often as one likes.
     let keyed = contract.effect > Effect::Read;
     let asked = guard_sync(|| {
-        let reads = gather(&tool.reads(args), world);
+        let wanted = tool.reads(args);
+        let bytes = wanted.iter().map(|id| id.kind().len() + id.id().len()).sum();
+        LimitError::check("resources to read", wanted.len(), MAX_READS)
+            .and_then(|()| LimitError::check("bytes in names of resources to read", bytes, MAX_READ_BYTES))
+            .map_err(|error| error.to_string())?;
+        let reads = gather(&wanted, world);
         let deadline_ms = u64::try_from(tool.deadline().as_millis()).unwrap_or(u64::MAX);
         // No balance holds more than the largest amount, and no record can say more.
         let cost = at_least_a_call(tool.cost(args).least(&Amounts::MAX));
-        Quote {
+        Ok(Quote {
             arguments: None,
             compensable: probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
             key: keyed.then(|| tool.idempotency_key(args)).flatten().map(|key| business_key(store, contract, &key)),
-            precondition: tool.precondition(args, &reads.1).err(),
+            precondition: tool
+                .precondition(args, &reads.1)
+                .err()
+                .map(|fault| PreconditionFault { code: cut(fault.code, MAX_QUOTE_TEXT) }),
             probe: probe.version,
             reads: reads.0,
             secret: None,
-        }
+        })
     });
-    asked.map_err(error)
+    asked.and_then(|asked| asked).map_err(error)
 }
 
 /// Asks a tool whether an effect in doubt happened. A tool that panics, or takes more than ten seconds, does not know.

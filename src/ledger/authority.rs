@@ -7,7 +7,9 @@ use super::{
     record::{Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord, TrustChange, TrustRoot},
 };
 use crate::{
-    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, canonical_value, domain},
+    canon::{
+        CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, canonical_value, domain, misshapen,
+    },
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
     policy::{PolicySetDefinition, Roster},
 };
@@ -180,7 +182,7 @@ impl AuthorityState {
             return Err(AuthorityError::Definition);
         }
         let definition: PolicySetDefinition = serde_json::from_value(record.definition.clone())
-            .map_err(|error| EntryError::Shape { kind: Kind::PolicySet.to_string(), reason: error.to_string() })?;
+            .map_err(|error| EntryError::Shape { kind: Kind::PolicySet.to_string(), reason: misshapen(&error) })?;
         for signed in definition.signed() {
             self.need(&signed.issuer_pubkey, Role::PolicyIssuer)?;
             signed.issuer_pubkey.verify(Purpose::Policy, signed.policy.hash()?.as_bytes(), &signed.signature)?;

@@ -1,10 +1,12 @@
+use std::collections::{HashMap, hash_map::Entry as Slot};
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Header, HeaderError, Kind};
 use crate::{
     canon::{
-        Blob, Bytes, CanonError, Commitment, EntryId, MAX_ENTRY_BLOB_BYTES, MAX_RECORD_BYTES, RecordHash, domain,
-        encode, to_canonical,
+        Blob, Bytes, CanonError, Commitment, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
+        MAX_RECORD_BYTES, RecordHash, decode_array, domain, misshapen, to_canonical,
     },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
@@ -24,8 +26,8 @@ impl Draft {
     /// Seals a record of `kind`, which introduces `blobs`, in whatever order.
     ///
     /// # Errors
-    /// When the record cannot be sealed, has more than [`MAX_RECORD_BYTES`], does not name a blob, or the blobs have more
-    /// than [`MAX_ENTRY_BLOB_BYTES`].
+    /// When the record cannot be sealed, has more than [`MAX_RECORD_BYTES`], does not name a blob, or there are more blobs
+    /// than [`MAX_ENTRY_BLOBS`] or [`MAX_ENTRY_BLOB_BYTES`] allow.
     pub fn seal<T: Serialize>(kind: Kind, body: &T, blobs: Vec<Blob>) -> Result<Self, CanonError> {
         let record = to_canonical(body)?;
         if record.len() > MAX_RECORD_BYTES {
@@ -35,12 +37,14 @@ impl Draft {
         if bytes > MAX_ENTRY_BLOB_BYTES {
             return Err(CanonError::TooLarge { bytes, limit: MAX_ENTRY_BLOB_BYTES });
         }
+        LimitError::check("values", blobs.len(), MAX_ENTRY_BLOBS)?;
+        let commitments: Vec<_> = blobs.iter().map(Blob::commitment).collect();
+        let places = places(&record, &commitments);
         let mut placed = Vec::with_capacity(blobs.len());
-        for blob in blobs {
-            let commitment = blob.commitment();
+        for (blob, commitment) in blobs.into_iter().zip(commitments) {
             let unnamed =
                 || CanonError::NotJson { what: format!("a record that does not name its value {commitment}") };
-            placed.push((place(&record, &commitment).ok_or_else(unnamed)?, blob));
+            placed.push((places.get(&commitment).copied().flatten().ok_or_else(unnamed)?, blob));
         }
         placed.sort_unstable_by_key(|(place, _)| *place);
         placed.dedup_by_key(|(place, _)| *place);
@@ -68,6 +72,14 @@ impl StoredBlob {
         match self {
             Self::Present(blob) => blob.commitment(),
             Self::Erased(commitment) => *commitment,
+        }
+    }
+
+    /// How many bytes it has, its salt not counted; none when it was erased.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Present(blob) => blob.bytes.len(),
+            Self::Erased(_) => 0,
         }
     }
 }
@@ -109,6 +121,9 @@ pub enum EntryError {
         /// What is wrong.
         reason: String,
     },
+    /// There are more values than an entry may have.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// There are more or fewer blobs than the header says.
     #[error("the header says {said} values and {found} are stored")]
     BlobCount {
@@ -158,13 +173,17 @@ impl Entry {
         if usize::try_from(self.header.blobs) != Ok(self.blobs.len()) {
             return Err(EntryError::BlobCount { said: self.header.blobs, found: self.blobs.len() });
         }
+        LimitError::check("values", self.blobs.len(), MAX_ENTRY_BLOBS)?;
+        let bytes = self.blobs.iter().map(StoredBlob::bytes).sum();
+        LimitError::check("bytes of values", bytes, MAX_ENTRY_BLOB_BYTES)?;
         let commitments: Vec<_> = self.blobs.iter().map(StoredBlob::commitment).collect();
         if record_hash(&self.record, commitments.iter().copied()) != self.header.record {
             return Err(EntryError::Record);
         }
+        let places = places(&self.record, &commitments);
         let mut last = None;
         for (index, commitment) in commitments.into_iter().enumerate() {
-            let place = place(&self.record, &commitment);
+            let place = places.get(&commitment).copied().flatten();
             if place.is_none() || place <= last {
                 return Err(EntryError::Blob { index, commitment });
             }
@@ -195,16 +214,25 @@ impl Entry {
     /// # Errors
     /// When it is not of that shape, unknown members included, or not in the one form in which that is written.
     pub fn body<T: DeserializeOwned + Serialize>(&self) -> Result<T, EntryError> {
-        let body = serde_json::from_slice(&self.record).map_err(|error| self.shape(&error))?;
+        let body = serde_json::from_slice(&self.record).map_err(|error| self.shape(misshapen(&error)))?;
         match to_canonical(&body) {
             Ok(form) if form == *self.record => Ok(body),
-            _ => Err(self.shape(&"it is not in canonical form")),
+            _ => Err(self.shape("it is not in the one form in which it is written".into())),
         }
     }
 
-    fn shape(&self, error: &dyn std::fmt::Display) -> EntryError {
+    fn shape(&self, reason: String) -> EntryError {
         let kind = self.header.known_kind().map_or_else(|| self.header.kind.to_string(), |kind| kind.to_string());
-        EntryError::Shape { kind, reason: error.to_string() }
+        EntryError::Shape { kind, reason }
+    }
+
+    /// The blobs that were not erased, by commitment.
+    pub fn present(&self) -> HashMap<Commitment, &Blob> {
+        let present = self.blobs.iter().filter_map(|blob| match blob {
+            StoredBlob::Present(blob) => Some((blob.commitment(), blob)),
+            StoredBlob::Erased(_) => None,
+        });
+        present.collect()
     }
 
     /// The blob of that commitment, where this entry introduces it and it was not erased.
@@ -224,11 +252,18 @@ fn record_hash(record: &[u8], introduced: impl Iterator<Item = Commitment>) -> R
     RecordHash(hash.finish())
 }
 
-/// Where a record first names a value: the offset of its commitment as a JSON string.
-fn place(record: &[u8], commitment: &Commitment) -> Option<usize> {
-    let mut needle = [b'"'; 66];
-    if let Some(digits) = needle.get_mut(1..65) {
-        digits.copy_from_slice(encode(commitment.as_bytes()).as_bytes());
+/// Where a record first names each of these values, as a JSON string: found in one pass, however many there are.
+fn places(record: &[u8], commitments: &[Commitment]) -> HashMap<Commitment, Option<usize>> {
+    let mut places: HashMap<_, _> = commitments.iter().map(|commitment| (*commitment, None)).collect();
+    if places.is_empty() {
+        return places;
     }
-    memchr::memmem::find(record, &needle)
+    for at in memchr::memchr_iter(b'"', record) {
+        let Some([digits @ .., b'"']) = record.get(at + 1..at + 66) else { continue };
+        let named = std::str::from_utf8(digits).ok().and_then(|digits| decode_array(digits).ok());
+        if let Some(Slot::Occupied(mut place)) = named.map(|bytes| places.entry(Commitment(bytes))) {
+            place.get_mut().get_or_insert(at);
+        }
+    }
+    places
 }

@@ -1,9 +1,11 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Bundle, Rule};
+use super::{Bundle, MAX_NAME_BYTES, MAX_RULES, Rule};
 use crate::{
-    canon::{CanonError, MAX_RECORD_BYTES, ParseError, parse},
+    canon::{
+        CanonError, LimitError, MAX_RECORD_BYTES, ParseError, canonical_value, misshapen, parse, shown, to_canonical,
+    },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
     host::{SignError, Signer},
 };
@@ -25,6 +27,20 @@ pub enum BundleError {
         rule: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The JSON has members that say nothing: not the members that are signed.
+    #[error("policy bundle: it is not in the form in which bundles are signed: leave out what is null")]
+    Form,
+    /// A bundle is larger than one may be.
+    #[error("policy bundle: {0}")]
+    Limit(LimitError),
+    /// A rule is larger than one may be.
+    #[error("policy bundle, rule `{rule}`: {source}")]
+    RuleLimit {
+        /// The rule's name, cut after 160 characters.
+        rule: String,
+        /// What there is too much of.
+        source: LimitError,
     },
     /// A rule compares with a value that cannot be sealed.
     #[error("policy bundle: {0}")]
@@ -54,9 +70,23 @@ impl Bundle {
     /// Reads the JSON form, `{"name":…,"version":…,"rules":[{"name":…,"when":…,"decision":…},…]}`.
     ///
     /// # Errors
-    /// When the bytes are not sealable JSON, duplicate keys included, or not a bundle, unknown members included.
+    /// When the bytes are not sealable JSON, duplicate keys included, not a bundle, unknown members and those that say
+    /// nothing included, or larger than a bundle may be.
     pub fn from_json(bytes: &[u8]) -> Result<Self, BundleError> {
-        read(parse(bytes, MAX_RECORD_BYTES)?, "")
+        let bundle: Self = read(parse(bytes, MAX_RECORD_BYTES)?, "")?;
+        bundle.check_limits()?;
+        Ok(bundle)
+    }
+
+    fn check_limits(&self) -> Result<(), BundleError> {
+        LimitError::check("rules", self.rules.len(), MAX_RULES).map_err(BundleError::Limit)?;
+        for text in [&self.name, &self.version] {
+            LimitError::check("bytes in a name", text.len(), MAX_NAME_BYTES).map_err(BundleError::Limit)?;
+        }
+        for rule in &self.rules {
+            rule.check_limits().map_err(|source| BundleError::RuleLimit { rule: shown(&rule.name), source })?;
+        }
+        Ok(())
     }
 }
 
@@ -78,7 +108,9 @@ impl SignedBundle {
     /// # Errors
     /// As [`Bundle::from_json`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, BundleError> {
-        read(parse(bytes, MAX_RECORD_BYTES)?, "/policy")
+        let signed: Self = read(parse(bytes, MAX_RECORD_BYTES)?, "/policy")?;
+        signed.policy.check_limits()?;
+        Ok(signed)
     }
 
     /// Has a bundle signed.
@@ -150,14 +182,16 @@ impl UnsignedBundle {
 }
 
 /// Reads a bundle's JSON; a fault in a rule is told with the rule's name.
-fn read<T: DeserializeOwned>(value: Value, bundle_at: &str) -> Result<T, BundleError> {
-    T::deserialize(&value).map_err(|error| {
-        let rules = value.pointer(bundle_at).and_then(|bundle| bundle.get("rules")?.as_array());
+fn read<T: DeserializeOwned + Serialize>(value: Value, bundle_at: &str) -> Result<T, BundleError> {
+    let rules = value.pointer(bundle_at).and_then(|bundle| bundle.get("rules")?.as_array());
+    LimitError::check("rules", rules.map_or(0, Vec::len), MAX_RULES).map_err(BundleError::Limit)?;
+    let bundle = T::deserialize(&value).map_err(|error| {
         let faulty = rules.into_iter().flatten().enumerate().find_map(|(index, rule)| {
-            let reason = Rule::deserialize(rule).err()?.to_string();
+            let reason = misshapen(&Rule::deserialize(rule).err()?);
             let name = rule.get("name").and_then(Value::as_str);
-            Some(BundleError::Rule { rule: name.map_or_else(|| format!("#{index}"), str::to_owned), reason })
+            Some(BundleError::Rule { rule: name.map_or_else(|| format!("#{index}"), shown), reason })
         });
-        faulty.unwrap_or_else(|| BundleError::Shape(error.to_string()))
-    })
+        faulty.unwrap_or_else(|| BundleError::Shape(misshapen(&error)))
+    })?;
+    if to_canonical(&bundle)? == canonical_value(&value)? { Ok(bundle) } else { Err(BundleError::Form) }
 }

@@ -28,5 +28,5 @@ pub use engine::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput};
 pub use evaluate::Evaluation;
 pub use gates::Gates;
 pub use roster::{Quorum, Roster};
-pub use rules::{Bundle, Rule};
+pub use rules::{Bundle, MAX_NAME_BYTES, MAX_REASON_BYTES, MAX_RULES, Rule};
 pub use set::{PolicySet, PolicySetBuilder};

@@ -1,11 +1,14 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
+use super::MAX_FIELD_BYTES;
+use crate::canon::shown;
+
 /// A field's name that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}`: expected {expected} at byte {at}")]
 pub struct FieldError {
-    /// The name as given.
+    /// The name as given, cut after 160 characters.
     pub field: String,
     /// What was expected.
     pub expected: &'static str,
@@ -27,9 +30,16 @@ impl FieldPath {
     /// Reads a field's name.
     ///
     /// # Errors
-    /// When it is empty, or a step is neither a plain name nor a JSON string in brackets.
+    /// When it is empty, longer than [`MAX_FIELD_BYTES`], or a step is neither a plain name nor a JSON string in brackets.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let error = |rest: &str, expected| FieldError { field: text.into(), expected, at: text.len() - rest.len() };
+        let error = |rest: &str, expected| FieldError { field: shown(text), expected, at: text.len() - rest.len() };
+        if text.len() > MAX_FIELD_BYTES {
+            return Err(FieldError {
+                field: shown(text),
+                expected: "at most 512 bytes, found more",
+                at: MAX_FIELD_BYTES,
+            });
+        }
         let mut steps = Vec::new();
         let mut rest = text;
         loop {

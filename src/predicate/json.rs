@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 use serde_json::Value;
 
 use super::{FieldPath, Leaf, Op, Predicate};
+use crate::canon::shown;
 
 /// JSON that is not one condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +32,7 @@ impl<'de> Deserialize<'de> for Op {
         let name = String::deserialize(deserializer)?;
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(op, _)| op).ok_or_else(|| {
             let names = Self::ALL.map(|(_, known)| known).join(", ");
-            D::Error::custom(format!("unknown operator `{name}`: expected one of {names}"))
+            D::Error::custom(format!("unknown operator `{}`: expected one of {names}", shown(&name)))
         })
     }
 }

@@ -8,12 +8,14 @@
 mod evaluate;
 mod field;
 mod json;
+mod limits;
 
 pub(crate) use evaluate::order;
 pub use evaluate::{Fields, Truth};
 pub(crate) use field::descend;
 pub use field::{FieldError, FieldPath};
 pub use json::PredicateError;
+pub use limits::{MAX_CONDITION_DEPTH, MAX_CONDITION_PARTS, MAX_FIELD_BYTES};
 
 use serde::Serialize;
 use serde_json::Value;

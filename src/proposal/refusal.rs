@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::canon::words;
+use crate::canon::{cut, words};
 
 /// The stages of a compile, in the order in which they are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,7 +131,8 @@ impl Code {
     }
 }
 
-/// A typed refusal: which stage, which code, what was asked and what was allowed. It holds no argument values.
+/// A typed refusal: which stage, which code, what was asked and what was allowed. It holds no argument values. A text is
+/// cut where it has more than [`MAX_REFUSAL_BYTES`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
@@ -159,24 +160,27 @@ impl Refusal {
     /// Says what was asked.
     #[must_use]
     pub fn asked(mut self, asked: impl ToString) -> Self {
-        self.asked = Some(asked.to_string());
+        self.asked = Some(cut(asked.to_string(), MAX_REFUSAL_BYTES));
         self
     }
 
     /// Says what would have been allowed.
     #[must_use]
     pub fn allowed(mut self, allowed: impl ToString) -> Self {
-        self.allowed = Some(allowed.to_string());
+        self.allowed = Some(cut(allowed.to_string(), MAX_REFUSAL_BYTES));
         self
     }
 
     /// Says where.
     #[must_use]
     pub fn at(mut self, pointer: impl ToString) -> Self {
-        self.pointer = Some(pointer.to_string());
+        self.pointer = Some(cut(pointer.to_string(), MAX_REFUSAL_BYTES));
         self
     }
 }
+
+/// The most bytes of a text in a refusal: it may name what a caller chose, and has to fit a record.
+pub const MAX_REFUSAL_BYTES: usize = 1_024;
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

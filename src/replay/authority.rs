@@ -168,8 +168,8 @@ impl AuthorityLog {
 fn follows(entry: &Entry, before: Option<(u64, EntryId)>) -> Result<(), FaultKind> {
     let header = &entry.header;
     match before {
-        Some((seq, _)) if header.seq <= seq => Err(FaultKind::Seq { expected: seq + 1 }),
-        Some((seq, id)) if header.seq == seq + 1 && header.parent != id => Err(FaultKind::Parent),
+        Some((seq, _)) if header.seq <= seq => Err(FaultKind::Seq { expected: seq.saturating_add(1) }),
+        Some((seq, id)) if header.seq - seq == 1 && header.parent != id => Err(FaultKind::Parent),
         None if header.parent != EntryId::ZERO => Err(FaultKind::Parent),
         _ => Ok(()),
     }

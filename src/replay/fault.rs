@@ -1,6 +1,6 @@
 use super::StoreFault;
 use crate::{
-    canon::{ContractHash, EntryId, ParseError, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
+    canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::SignatureError,
     ledger::{AuthorityError, EntryError, StoreError},
     world::FoldError,
@@ -191,16 +191,6 @@ pub enum ReplayError {
         place: String,
         /// What is wrong with it.
         reason: String,
-    },
-    /// A line of an export is not sealable JSON.
-    #[error("line {line}{place}: {source}")]
-    Json {
-        /// The line, from 1.
-        line: usize,
-        /// Which entry belongs there, as far as the lines before tell.
-        place: String,
-        /// What is wrong with it.
-        source: ParseError,
     },
     /// The export could not be read.
     #[error("reading the export: {0}")]

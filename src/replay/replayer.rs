@@ -192,7 +192,7 @@ impl<'a> Replayer<'a> {
         self.pinned_entry_seen |= self.pins.contains == Some(id);
         self.head = id;
         self.head_seq = header.seq;
-        self.next_seq = header.seq + 1;
+        self.next_seq = header.seq.saturating_add(1);
         self.as_of_ms = header.time_ms;
         Ok(())
     }
@@ -419,8 +419,9 @@ impl<'a> Replayer<'a> {
         self.check_cost(&commit)?;
         self.outcome(&commit.origin, false)?;
         check_change(&commit, self.log)?;
+        let present = if commit.delta.is_empty() { HashMap::new() } else { entry.present() };
         let value = |commitment: &Commitment| {
-            let value = entry.blob(commitment).and_then(|blob| blob.value().ok());
+            let value = present.get(commitment).and_then(|blob| blob.value().ok());
             (*commitment, value.map(Arc::new))
         };
         let ops = commit.delta.iter().map(|op| match op {

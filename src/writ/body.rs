@@ -1,8 +1,11 @@
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{SeqAccess, Unexpected, Visitor, value::SeqAccessDeserializer},
+};
 
-use super::{Amounts, Scope};
+use super::{Amounts, MAX_SCOPES, MAX_STORES, Scope};
 use crate::{
-    canon::{CanonError, MAX_INTEGER, Nonce, StoreId, WritId, domain, to_canonical},
+    canon::{CanonError, MAX_INTEGER, Nonce, StoreId, WritId, at_most, domain, to_canonical},
     contract::Effect,
     crypto::{NamedKey, Purpose, Signature, SignatureError},
 };
@@ -31,6 +34,7 @@ pub struct WritBody {
     /// The writ that this one narrows; none for a root writ.
     pub parent: Option<WritId>,
     /// What may be called. An action needs one scope that covers it.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_SCOPES>")]
     pub scopes: Vec<Scope>,
     /// Who may act; a start is signed with this key.
     pub subject: NamedKey,
@@ -80,17 +84,23 @@ impl Serialize for Audience {
 
 impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Word(String),
-            Stores(Vec<StoreId>),
+        struct Form;
+        impl<'de> Visitor<'de> for Form {
+            type Value = Audience;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"any\" or a list of store ids")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Audience, E> {
+                if word == "any" { Ok(Audience::Any) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Audience, A::Error> {
+                at_most::<_, _, MAX_STORES>(SeqAccessDeserializer::new(list)).map(Audience::Stores)
+            }
         }
-        match Form::deserialize(deserializer)? {
-            Form::Word(word) if word == "any" => Ok(Self::Any),
-            Form::Stores(stores) => Ok(Self::Stores(stores)),
-            Form::Word(word) => Err(D::Error::custom(format!("audience `{word}`: expected \"any\" or store ids"))),
-        }
+        deserializer.deserialize_any(Form)
     }
 }
 

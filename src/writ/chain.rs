@@ -1,13 +1,14 @@
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Excess, SignedWrit, WRIT_FORMAT, WritBody};
+use super::{Excess, MAX_CHAIN_LINKS, SignedWrit, WRIT_FORMAT, WritBody, limits::check_lists};
 use crate::{
-    canon::{CanonError, MAX_RECORD_BYTES, ParseError, WritId, parse},
+    canon::{
+        CanonError, LimitError, MAX_RECORD_BYTES, ParseError, WritId, at_most, canonical_value, misshapen, parse,
+        to_canonical,
+    },
     crypto::{PublicKey, SignatureError},
 };
-
-/// The longest chain that is read.
-const MAX_CHAIN: usize = 32;
 
 /// Why a chain of writs is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +20,22 @@ pub enum ChainError {
     /// The JSON is not a chain of writs of this format.
     #[error("writ chain: {0}")]
     Shape(String),
-    /// There is no writ, or more than 32.
-    #[error("a chain has 1 to {MAX_CHAIN} writs, found {found}")]
+    /// There is no writ, or more than [`MAX_CHAIN_LINKS`].
+    #[error("a chain has 1 to {MAX_CHAIN_LINKS} writs, found {found}")]
     Length {
         /// How many there are.
         found: usize,
+    },
+    /// The JSON has members that say nothing, such as a budget of 0: not the members that were signed.
+    #[error("writ chain: it is not in the form in which writs are signed: leave out what is null or a budget of 0")]
+    Form,
+    /// A writ is larger than one may be.
+    #[error("writ {index}: {source}")]
+    Limit {
+        /// Which writ, the root being 0.
+        index: usize,
+        /// What there is too much of.
+        source: LimitError,
     },
     /// A writ of another format.
     #[error("writ {index}: format {found}, and this build reads format {WRIT_FORMAT}")]
@@ -79,8 +91,9 @@ impl ChainError {
     /// Which writ is at fault, the root being 0.
     pub fn index(&self) -> usize {
         match self {
-            Self::Json(_) | Self::Shape(_) | Self::Length { .. } => 0,
-            Self::Format { index, .. }
+            Self::Json(_) | Self::Shape(_) | Self::Length { .. } | Self::Form => 0,
+            Self::Limit { index, .. }
+            | Self::Format { index, .. }
             | Self::Seal { index, .. }
             | Self::Signature { index, .. }
             | Self::Parent { index }
@@ -95,6 +108,7 @@ impl ChainError {
 #[serde(deny_unknown_fields)]
 pub struct UnverifiedChain {
     /// The writs, from the root to the one in use.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CHAIN_LINKS>")]
     pub chain: Vec<SignedWrit>,
 }
 
@@ -102,10 +116,22 @@ impl UnverifiedChain {
     /// Reads the JSON form, `{"chain":[{"signature":…,"writ":…},…]}`.
     ///
     /// # Errors
-    /// When the bytes are not sealable JSON or not of that form, unknown members included.
+    /// When the bytes are not sealable JSON or not of that form, larger than a chain may be, or have other members than
+    /// were signed: unknown ones, and those that say nothing. Their order and the space between them are free.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ChainError> {
         let value = parse(bytes, MAX_RECORD_BYTES)?;
-        serde_json::from_value(value).map_err(|error| ChainError::Shape(error.to_string()))
+        if let Some(links) = value.get("chain").and_then(Value::as_array) {
+            check_length(links.len())?;
+            for (index, link) in links.iter().enumerate() {
+                let fits = link.get("writ").map_or(Ok(()), check_lists);
+                fits.map_err(|source| ChainError::Limit { index, source })?;
+            }
+        }
+        let chain = Self::deserialize(&value).map_err(|error| ChainError::Shape(misshapen(&error)))?;
+        match (to_canonical(&chain), canonical_value(&value)) {
+            (Ok(signed), Ok(given)) if signed == given => Ok(chain),
+            _ => Err(ChainError::Form),
+        }
     }
 
     /// Checks every signature and link. Whether the root's issuer is trusted is another question.
@@ -113,8 +139,9 @@ impl UnverifiedChain {
     /// # Errors
     /// The first fault, from the root on.
     pub fn verify(self) -> Result<WritChain, ChainError> {
-        if self.chain.is_empty() || self.chain.len() > MAX_CHAIN {
-            return Err(ChainError::Length { found: self.chain.len() });
+        check_length(self.chain.len())?;
+        for (index, signed) in self.chain.iter().enumerate() {
+            signed.writ.check_limits().map_err(|source| ChainError::Limit { index, source })?;
         }
         let mut ids: Vec<WritId> = Vec::with_capacity(self.chain.len());
         let mut above: Option<&WritBody> = None;
@@ -140,6 +167,10 @@ impl UnverifiedChain {
         }
         Ok(WritChain { links: self.chain, ids })
     }
+}
+
+fn check_length(found: usize) -> Result<(), ChainError> {
+    if (1..=MAX_CHAIN_LINKS).contains(&found) { Ok(()) } else { Err(ChainError::Length { found }) }
 }
 
 /// A chain of writs whose signatures and links hold.

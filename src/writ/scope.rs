@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::ToolPattern;
+use super::{MAX_PINS, ToolPattern};
 use crate::{
-    canon::ContractHash,
+    canon::{ContractHash, at_most_if_any},
     contract::{SealedContract, ToolName},
     predicate::Predicate,
 };
@@ -12,7 +12,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Scope {
     /// The contracts that the tools may have; any when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "at_most_if_any::<_, _, MAX_PINS>", skip_serializing_if = "Option::is_none")]
     pub contracts: Option<Vec<ContractHash>>,
     /// The tools.
     pub tool: ToolPattern,

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Amounts, ToolPattern};
+use super::{Amounts, MAX_SCOPES, ToolPattern};
 use crate::{
-    canon::{CanonError, SkillHash, domain, to_canonical},
+    canon::{CanonError, SkillHash, at_most, domain, to_canonical},
     contract::Effect,
 };
 
@@ -22,6 +22,7 @@ pub struct Skill {
     /// JSON Schema of the skill's parameters.
     pub parameters: Value,
     /// The tools that may be called.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_SCOPES>")]
     pub tools: Vec<ToolPattern>,
     /// The skill's version.
     pub version: String,

@@ -2,7 +2,7 @@
 
 mod script;
 
-pub use script::{ScriptError, ScriptFault};
+pub use script::{MAX_SCRIPT_BYTES, MAX_SCRIPT_STEPS, MAX_STEP_CALLS, ScriptError, ScriptFault};
 
 use async_trait::async_trait;
 

@@ -1,11 +1,18 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    canon::{MAX_BLOB_BYTES, ParseError, parse},
+    canon::{LimitError, MAX_RECORD_BYTES, ParseError, parse, shown},
     cognition::{Request, Turn},
     contract::{NameError, ToolName},
     intent::IntentKind,
 };
+
+/// The most bytes that a script may have.
+pub const MAX_SCRIPT_BYTES: usize = MAX_RECORD_BYTES;
+/// The most steps that a script may have.
+pub const MAX_SCRIPT_STEPS: usize = 4_096;
+/// The most calls that a step of a script may have.
+pub const MAX_STEP_CALLS: usize = 256;
 
 /// Where and why a script cannot be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +32,9 @@ pub enum ScriptFault {
     /// The bytes are not JSON, or could be read in two ways.
     #[error(transparent)]
     Json(#[from] ParseError),
+    /// More steps or calls than there may be.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// A value has another type than it should.
     #[error("expected {what} to be {expected}")]
     Type {
@@ -69,8 +79,9 @@ impl std::error::Error for ScriptError {
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Turn>, ScriptError> {
     let whole = |fault: ScriptFault| ScriptError { step: None, call: None, fault };
-    let script = parse(bytes, MAX_BLOB_BYTES).map_err(|fault| whole(fault.into()))?;
+    let script = parse(bytes, MAX_SCRIPT_BYTES).map_err(|fault| whole(fault.into()))?;
     let Value::Array(steps) = script else { return Err(whole(wrong("the script", "a list of steps"))) };
+    LimitError::check("steps", steps.len(), MAX_SCRIPT_STEPS).map_err(|error| whole(error.into()))?;
     let last = steps.len().saturating_sub(1);
     let turns = steps.into_iter().enumerate().map(|(index, value)| {
         let turn = step(value).map_err(|(call, fault)| ScriptError { step: Some(index), call, fault })?;
@@ -104,6 +115,7 @@ fn step(value: Value) -> Result<Turn, Fault> {
 }
 
 fn calls(values: Vec<Value>) -> Result<Vec<Request>, Fault> {
+    LimitError::check("calls", values.len(), MAX_STEP_CALLS).map_err(|error| (None, error.into()))?;
     values.into_iter().enumerate().map(|(index, value)| call(value).map_err(|fault| (Some(index), fault))).collect()
 }
 
@@ -115,7 +127,7 @@ fn call(value: Value) -> Result<Request, ScriptFault> {
     let rationale = take_text(&mut members, "rationale")?.unwrap_or_default();
     let kind = match take_text(&mut members, "kind")? {
         None => IntentKind::Act,
-        Some(word) => word.parse().map_err(ScriptFault::Kind)?,
+        Some(word) => shown(&word).parse().map_err(ScriptFault::Kind)?,
     };
     let args = members.remove("args").unwrap_or_else(|| Value::Object(Map::new()));
     nothing_left(&members)?;
@@ -133,7 +145,7 @@ fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<Stri
 
 fn nothing_left(members: &Map<String, Value>) -> Result<(), ScriptFault> {
     // The least, since a host's features may reorder the map.
-    members.keys().min().map_or(Ok(()), |name| Err(ScriptFault::UnknownMember(name.clone())))
+    members.keys().min().map_or(Ok(()), |name| Err(ScriptFault::UnknownMember(shown(name))))
 }
 
 fn wrong(what: &str, expected: &'static str) -> ScriptFault {

@@ -3,11 +3,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     canon::{
         CanonError, Commitment, ContractHash, EntryId, IntentId, Nonce, PolicySetHash, StoreId, TrajectoryId,
-        WorldRoot, WritId, domain, to_canonical, words,
+        WorldRoot, WritId, at_most, domain, to_canonical, words,
     },
     crypto::Signature,
     intent::IntentRecord,
-    writ::{Amounts, SignedWrit},
+    writ::{Amounts, MAX_CHAIN_LINKS, SignedWrit},
 };
 
 /// What the subject of a writ signs to start a run; its hash is the trajectory's id.
@@ -69,6 +69,7 @@ impl StartStatement {
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
     /// The writ chain, root first.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CHAIN_LINKS>")]
     pub chain: Vec<SignedWrit>,
     /// The contracts of all registered tools, by name of tool.
     pub contracts: Vec<ContractHash>,

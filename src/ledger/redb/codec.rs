@@ -10,6 +10,9 @@ use crate::{
 /// The most bytes that an entry may have with its blobs: what the storage engine takes in one value.
 const MAX_ENTRY_BYTES: usize = 1 << 30;
 
+/// The fewest bytes that a blob takes: a flag, a salt and a length.
+const LEAST_BLOB_BYTES: usize = 1 + 16 + 4;
+
 /// Writes an entry as a row holds it, without the length in front.
 pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
     let length = encoded_length(entry);
@@ -63,8 +66,8 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<Entry, StoreError> {
     let signature = if flag(rest)? { Some(Signature(*array(rest)?)) } else { None };
     let record = Bytes::from(part(rest)?);
     let count = length(rest)?;
-    // Every blob has at least one byte, so the count cannot ask for more memory than the entry has.
-    if count > rest.len() {
+    // The count cannot ask for more memory than a multiple of the entry's bytes.
+    if count > rest.len() / LEAST_BLOB_BYTES {
         return Err(short());
     }
     let mut blobs = Vec::with_capacity(count);

@@ -59,7 +59,12 @@ use std::{
 use async_trait::async_trait;
 use futures::channel::oneshot;
 
-use self::{job::Job, lock::LockFile, poison::Poison, reader::Reader};
+use self::{
+    job::Job,
+    lock::LockFile,
+    poison::{Poison, contained},
+    reader::Reader,
+};
 use super::{Batch, Entry, Head, LedgerStore, Position, RegisterKey, StoreError};
 use crate::canon::{Bytes, TrajectoryId};
 
@@ -131,7 +136,7 @@ impl RedbLedger {
 
     fn read<T>(&self, read: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.poison.check()?;
-        read(&self.reader).map_err(|error| self.poison.note(error))
+        contained(&self.poison, || read(&self.reader)).map_err(|error| self.poison.note(error))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     RedbLedger, Writer,
     error::{damaged, storage},
     lock::{LockFile, retry},
-    poison::Poison,
+    poison::{Poison, contained},
     reader::Reader,
     writer::Committer,
 };
@@ -71,11 +71,14 @@ impl RedbOptions {
         }
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(StoreError::Io)?;
         let size = file.metadata().map_err(StoreError::Io)?.len();
-        let database = retry(&path, deadline, || {
-            let file = file.try_clone().map_err(StoreError::Io)?;
-            unless_open(self.builder().create_file(file))
-        })?;
-        self.start(database, size, lock)
+        let poison = Arc::<Poison>::default();
+        contained(&Arc::clone(&poison), || {
+            let database = retry(&path, deadline, || {
+                let file = file.try_clone().map_err(StoreError::Io)?;
+                unless_open(self.builder().create_file(file))
+            })?;
+            self.start(database, size, lock, poison)
+        })
     }
 
     /// Opens the ledger at `path` for reading; see [`RedbLedger::open_read_only`].
@@ -85,10 +88,13 @@ impl RedbOptions {
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<RedbLedger, StoreError> {
         let deadline = Instant::now() + self.wait;
         let path = path.as_ref();
-        let database = retry(path, deadline, || unless_open(self.builder().open_read_only(path)))?;
-        let reader = Reader::new(Arc::new(database));
-        reader.check()?;
-        Ok(RedbLedger { writer: None, reader, poison: Arc::default(), _lock: None })
+        let poison = Arc::<Poison>::default();
+        contained(&Arc::clone(&poison), || {
+            let database = retry(path, deadline, || unless_open(self.builder().open_read_only(path)))?;
+            let reader = Reader::new(Arc::new(database));
+            reader.check()?;
+            Ok(RedbLedger { writer: None, reader, poison, _lock: None })
+        })
     }
 
     /// Opens a ledger on `backend`; see [`RedbLedger::with_backend`].
@@ -97,8 +103,11 @@ impl RedbOptions {
     /// As there.
     pub fn with_backend(&self, backend: impl StorageBackend) -> Result<RedbLedger, StoreError> {
         let size = backend.len().map_err(StoreError::Io)?;
-        let database = self.builder().create_with_backend(backend).map_err(storage)?;
-        self.start(database, size, None)
+        let poison = Arc::<Poison>::default();
+        contained(&Arc::clone(&poison), || {
+            let database = self.builder().create_with_backend(backend).map_err(storage)?;
+            self.start(database, size, None, poison)
+        })
     }
 
     /// Makes an empty ledger. It gets its name once it is whole: a crash must not leave a file that nothing can open.
@@ -108,7 +117,7 @@ impl RedbOptions {
         let mut options = OpenOptions::new();
         owner_only(options.read(true).write(true).create(true).truncate(true));
         let file = options.open(&unnamed).map_err(StoreError::Io)?;
-        drop(self.start(self.builder().create_file(file).map_err(storage)?, 0, None)?);
+        drop(self.start(self.builder().create_file(file).map_err(storage)?, 0, None, Arc::default())?);
         std::fs::rename(&unnamed, path).and_then(|()| sync_folders(path)).map_err(StoreError::Io)
     }
 
@@ -118,9 +127,14 @@ impl RedbOptions {
         builder
     }
 
-    fn start(&self, database: redb::Database, size: u64, lock: Option<LockFile>) -> Result<RedbLedger, StoreError> {
+    fn start(
+        &self,
+        database: redb::Database,
+        size: u64,
+        lock: Option<LockFile>,
+        poison: Arc<Poison>,
+    ) -> Result<RedbLedger, StoreError> {
         let database = Arc::new(database);
-        let poison = Arc::<Poison>::default();
         let quick_repair_after = self.quick_repair_bytes.saturating_sub(size);
         let committer = Committer::new(Arc::clone(&database), Arc::clone(&poison), quick_repair_after)?;
         let (queue, jobs) = mpsc::channel();

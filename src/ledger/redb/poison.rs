@@ -1,5 +1,9 @@
-use std::sync::OnceLock;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::OnceLock,
+};
 
+use super::error::damaged;
 use crate::ledger::StoreError;
 
 /// Set once a failure has left it unknown what the file holds; nothing is answered from then on.
@@ -27,6 +31,16 @@ impl Poison {
         }
         error
     }
+}
+
+/// Runs what the storage engine does with a file that may hold anything: where it panics, the file is damaged.
+pub(super) fn contained<T>(poison: &Poison, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    // What a panic leaves half changed is the engine's state, and nobody asks it anything from then on.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let reason = "the storage engine cannot make sense of the file";
+        poison.set(reason);
+        Err(damaged(reason))
+    })
 }
 
 /// Poisons the ledger when its writer panics.

@@ -5,6 +5,7 @@ use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinitio
 use super::{
     codec::decode,
     error::{damaged, storage},
+    poison::{Poison, contained},
     rows::{Entries, Lookup},
     tables::{ENTRIES, HEADS, INDEX, META, REGISTERS, check_layout},
     trail::{CHUNK, Trail, chunk_key, decode_positions},
@@ -15,14 +16,25 @@ use crate::{
 };
 
 /// Reads the last commit, on the caller's thread.
-#[derive(Clone)]
 pub(super) struct Reader {
-    database: Arc<dyn ReadableDatabase + Send + Sync>,
+    /// There until it is dropped.
+    database: Option<Arc<dyn ReadableDatabase + Send + Sync>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // The last to go closes the file, which is the engine's work too.
+        let database = self.database.take();
+        drop(contained(&Poison::default(), || {
+            drop(database);
+            Ok(())
+        }));
+    }
 }
 
 impl Reader {
     pub(super) fn new(database: Arc<dyn ReadableDatabase + Send + Sync>) -> Self {
-        Self { database }
+        Self { database: Some(database) }
     }
 
     /// Checks that the file is a ledger of the layout that this build reads.
@@ -67,10 +79,11 @@ impl Reader {
         let mut found = Vec::new();
         for row in table.range(start..).map_err(storage)? {
             let (first, row) = row.map_err(storage)?;
-            for (position, entry) in (first.value()..).zip(Entries(row.value())) {
+            for (number, entry) in (0u64..).zip(Entries(row.value())) {
                 if found.len() == limit {
                     return Ok(found);
                 }
+                let position = first.value().checked_add(number).ok_or_else(|| damaged("positions have run out"))?;
                 if position >= from.0 {
                     found.push((Position(position), decode(entry?)?));
                 }
@@ -122,7 +135,8 @@ impl Reader {
     }
 
     fn begin(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read().map_err(storage)
+        let closed = || StoreError::Poisoned("the ledger is closed".into());
+        self.database.as_ref().ok_or_else(closed)?.begin_read().map_err(storage)
     }
 }
 

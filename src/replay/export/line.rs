@@ -1,9 +1,9 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     canon::{
-        Blob, Bytes, CanonError, Commitment, EntryId, HexError, Salt, StatementHash, StoreId, TrajectoryId,
-        decode_array, domain, encode, to_canonical,
+        Blob, Bytes, CanonError, Commitment, EntryId, HexError, MAX_ENTRY_BLOBS, Salt, StatementHash, StoreId,
+        TrajectoryId, at_most, decode_array, domain, encode, to_canonical,
     },
     crypto::{PublicKey, Signature},
     ledger::{Entry, EntryError, HEADER_BYTES, Header, StoredBlob},
@@ -38,6 +38,7 @@ pub struct ExportStart {
 #[serde(deny_unknown_fields)]
 pub struct LineEntry {
     /// The blobs that it introduces, in their order.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_ENTRY_BLOBS>")]
     pub blobs: Vec<LineBlob>,
     /// The header's bytes in hex.
     pub header: String,
@@ -48,8 +49,8 @@ pub struct LineEntry {
 }
 
 /// A blob as a line holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum LineBlob {
     /// It is there.
     Present {
@@ -63,6 +64,24 @@ pub enum LineBlob {
         /// What the record names it by.
         erased: Commitment,
     },
+}
+
+// Not derived: what is read as one of several shapes is kept in memory first, whatever it is.
+impl<'de> Deserialize<'de> for LineBlob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Members {
+            erased: Option<Commitment>,
+            salt: Option<Salt>,
+            text: Option<String>,
+        }
+        match Members::deserialize(deserializer)? {
+            Members { erased: Some(erased), salt: None, text: None } => Ok(Self::Erased { erased }),
+            Members { erased: None, salt: Some(salt), text: Some(text) } => Ok(Self::Present { salt, text }),
+            _ => Err(D::Error::custom("a value is either `salt` and `text`, or `erased`")),
+        }
+    }
 }
 
 /// The end of an export, signed by the runtime.

@@ -13,7 +13,7 @@ mod line;
 mod read;
 
 pub use line::{ExportStart, HeadStatement, Line, LineEntry, SignedHead};
-pub use read::verify;
+pub use read::{MAX_AUTHORITY_BYTES, MAX_AUTHORITY_ENTRIES, MAX_LINE_BYTES, verify};
 
 /// The export format that this crate writes and reads.
 pub const EXPORT_FORMAT: u32 = 1;

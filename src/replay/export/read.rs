@@ -2,14 +2,22 @@ use std::io::{BufRead, Read};
 
 use super::{EXPORT_FORMAT, ExportStart, Line, SignedHead};
 use crate::{
-    canon::{DomainStream, MAX_ENTRY_BLOB_BYTES, MAX_RECORD_BYTES, StatementHash, canonical_value, domain, parse},
+    canon::{
+        DomainStream, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS, MAX_RECORD_BYTES, StatementHash, domain,
+        misshapen, to_canonical,
+    },
     crypto::Purpose,
-    ledger::Entry,
+    ledger::{Entry, StoredBlob},
     replay::{AuthorityLog, Folded, Pins, ReplayError, Replayer, Report},
 };
 
-/// The longest line that is read: an entry of the largest size, each byte escaped to six.
-const MAX_LINE: u64 = 6 * (MAX_ENTRY_BLOB_BYTES + MAX_RECORD_BYTES) as u64 + (1 << 20);
+/// The most bytes that a line of an export may have, its end included: an entry of the largest size. Sealed JSON has no
+/// characters that a string escapes to more than two bytes.
+pub const MAX_LINE_BYTES: usize = 2 * (MAX_ENTRY_BLOB_BYTES + MAX_RECORD_BYTES) + 64 * MAX_ENTRY_BLOBS + (1 << 16);
+/// The most authority entries that an export may have: they are kept while the run is read.
+pub const MAX_AUTHORITY_ENTRIES: usize = 1 << 16;
+/// The most bytes that the authority entries of an export may have together.
+pub const MAX_AUTHORITY_BYTES: usize = 256 << 20;
 
 /// Verifies an export and folds its run. It needs nothing but the file.
 ///
@@ -31,7 +39,7 @@ pub fn verify(
         Some(_) => return Err(lines.fault("expected the line that says what is exported")),
         None => return Err(ReplayError::Empty),
     };
-    let mut authority = Vec::new();
+    let (mut authority, mut bytes) = (Vec::new(), 0);
     let mut next = loop {
         match lines.entry()? {
             Next::Entry(entry) if entry.header.is_authority() => {
@@ -39,6 +47,10 @@ pub fn verify(
                 if let Some(before) = last.map(|last| last.header.seq).filter(|seq| *seq >= entry.header.seq) {
                     return Err(lines.fault(format!("authority entry {} stands behind {before}", entry.header.seq)));
                 }
+                bytes += entry.record.len() + entry.blobs.iter().map(StoredBlob::bytes).sum::<usize>();
+                LimitError::check("authority entries", authority.len() + 1, MAX_AUTHORITY_ENTRIES)
+                    .and_then(|()| LimitError::check("bytes of authority entries", bytes, MAX_AUTHORITY_BYTES))
+                    .map_err(|error| lines.fault(error.to_string()))?;
                 authority.push(*entry);
             }
             next => break next,
@@ -135,7 +147,7 @@ impl<R: BufRead> Lines<R> {
         match self.last {
             None => String::new(),
             Some((true, seq)) => format!(", after authority entry {seq}"),
-            Some((false, seq)) => format!(", where entry {} of the run or the head belongs", seq + 1),
+            Some((false, seq)) => format!(", where entry {} of the run or the head belongs", seq.saturating_add(1)),
         }
     }
 
@@ -157,20 +169,25 @@ impl<R: BufRead> Lines<R> {
     /// Reads a line. Every line is in the one form that it is written in, so that each of its bytes counts.
     fn next(&mut self) -> Result<Option<Line>, ReplayError> {
         let mut bytes = Vec::new();
-        (&mut self.reader).take(MAX_LINE).read_until(b'\n', &mut bytes)?;
+        (&mut self.reader).take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut bytes)?;
         if bytes.is_empty() {
             return Ok(None);
         }
         self.number += 1;
         let Some((b'\n', text)) = bytes.split_last() else {
-            return Err(self.fault("the line does not end: the file is cut short, or the line too long"));
+            let long = bytes.len() == MAX_LINE_BYTES;
+            return Err(self.fault(if long {
+                format!("the line has more than {MAX_LINE_BYTES} bytes")
+            } else {
+                "the line does not end: the file is cut short".into()
+            }));
         };
-        let (line, place) = (self.number, self.place());
-        let value = parse(text, bytes.len()).map_err(|source| ReplayError::Json { line, place, source })?;
-        if canonical_value(&value).ok().as_deref() != Some(text) {
+        // Read as what it has to be, so that no line costs more memory than its bytes.
+        let line: Line = serde_json::from_slice(text).map_err(|error| self.fault(misshapen(&error)))?;
+        if to_canonical(&line).ok().as_deref() != Some(text) {
             return Err(self.fault("the line is not in canonical form"));
         }
         self.digest.update(&bytes);
-        serde_json::from_value(value).map(Some).map_err(|error| self.fault(error.to_string()))
+        Ok(Some(line))
     }
 }
