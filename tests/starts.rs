@@ -104,9 +104,9 @@ fn forged_signatures() {
 
 #[test]
 fn no_chain_and_one_that_is_too_long() {
-    invalid(chain_of(vec![]), AGENT, "1 to 32");
+    invalid(chain_of(vec![]), AGENT, "1 to 16");
     let one = signed(writ()).signed()[0].clone();
-    invalid(chain_of(vec![one; 33]), AGENT, "1 to 32");
+    invalid(chain_of(vec![one; 17]), AGENT, "1 to 16");
 }
 
 #[test]

@@ -86,16 +86,24 @@ impl Authority {
 
     /// Waits for an append under way, and takes over what the ledger has.
     pub(crate) async fn refresh(&self, core: &Core) -> Result<(), RunError> {
-        let mut writer = self.writer.lock().await;
-        *writer = Some(self.reload(core).await?);
-        Ok(())
+        // Not held while the ledger is read: the caller may go away, and its run keep this call for later.
+        self.writer.lock().await.take();
+        self.reload(core).await.map(drop)
     }
 
     async fn reload(&self, core: &Core) -> Result<Head, RunError> {
         let log = authority_of(&*core.store, None, Contracts::Of(&[])).await;
         let log = log.map_err(|error| StoreError::Damaged(error.to_string()))?;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(log.state().clone());
+        self.move_on(log.state());
         let head = core.store.head(&self.trajectory).await?;
         Ok(head.ok_or_else(|| StoreError::Damaged("the authority trajectory is gone".into()))?)
+    }
+
+    /// Takes over what was read, unless more was appended meanwhile.
+    fn move_on(&self, read: &AuthorityState) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if read.epoch_seq >= state.epoch_seq {
+            *state = Arc::new(read.clone());
+        }
     }
 }

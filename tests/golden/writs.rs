@@ -89,6 +89,7 @@ pub fn signed(writ: WritBody, by: Party) -> SignedWrit {
 fn word(error: &ChainError) -> &'static str {
     match error {
         ChainError::Length { .. } => "length",
+        ChainError::Limit { .. } => "limit",
         ChainError::Format { .. } => "format",
         ChainError::Parent { .. } => "parent",
         ChainError::Issuer { .. } => "issuer",
@@ -159,6 +160,7 @@ fn chains_verify_or_are_refused_as_recorded() {
     let pins = |pins: Option<Vec<ContractHash>>| Scope { contracts: pins, ..scope("pay") };
     let mut refused = vec![
         vector("no writ", vec![]),
+        changed("a tenant with too long a name", |writ| writ.tenant = "t".repeat(257)),
         vector("the root names a parent", vec![signed(child(), AGENT)]),
         vector("a link is missing", vec![signed(root(), OPERATOR), signed(grandchild(), CHILD)]),
         vector("signed by another key", vec![signed(root(), AGENT)]),

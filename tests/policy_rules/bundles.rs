@@ -67,12 +67,12 @@ fn faults_in_a_bundle_are_told_with_the_rule() {
              found `all`, `any`",
         ),
         (r#"{"name":"b","name":"c"}"#.into(), "policy bundle: byte 12: key `name` appears twice in one object"),
-        (r#"{"name":"b","version":"1"}"#.into(), "policy bundle: missing field `rules`"),
+        (r#"{"name":"b","version":"1"}"#.into(), "policy bundle: missing member `rules`"),
     ] {
         assert_eq!(read(&text), expected);
     }
     let unnamed = r#"{"name":"b","version":"1","rules":[{"when":{"all":[]},"decision":{"kind":"permit"}}]}"#;
-    assert!(read(unnamed).starts_with("policy bundle, rule `#0`: missing field `name`"));
+    assert!(read(unnamed).starts_with("policy bundle, rule `#0`: missing member `name`"));
     for extra in
         [r#""rules":[],"x":1"#, r#""rules":[{"name":"r","when":{"all":[]},"decision":{"kind":"permit"},"x":1}]"#]
     {

@@ -45,6 +45,8 @@ class Entry:
         self.body = unseal(record)
         if self.kind in shapes.KINDS:
             shapes.KINDS[self.kind][1](self.body, "")
+        if len(self.line["blobs"]) > 8192:
+            raise Refused("blobs", "too many")
         if len(self.line["blobs"]) != self.header["blobs"]:
             raise Refused("blobs", "more or fewer than the header says")
         if sum(len(blob.get("text", "").encode()) for blob in self.line["blobs"]) > 32 << 20:

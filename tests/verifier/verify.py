@@ -16,7 +16,7 @@ from entries import Entry
 from run import Run
 from sealed import Refused, hashed, hashed_json, unseal, verifies
 
-MAX_LINE = 6 * (33 << 20) + (1 << 20)
+MAX_LINE = 2 * (33 << 20) + 64 * 8192 + (1 << 16)
 
 
 class Fault(Exception):

@@ -7,8 +7,10 @@ EFFECTS = ["read", "write", "external", "irreversible"]
 
 def check_chain(chain):
     """Checks a chain, root first; returns the ids of its writs."""
-    if not 1 <= len(chain) <= 32:
+    if not 1 <= len(chain) <= 16:
         raise Refused("length")
+    for signed in chain:
+        check_limits(signed["writ"])
     ids, above = [], None
     for signed in chain:
         body = signed["writ"]
@@ -25,6 +27,30 @@ def check_chain(chain):
             raise Refused("signature")
         above = body
     return ids
+
+
+def check_limits(body):
+    """Refuses a writ that is larger than one may be, before anything else is done with it."""
+    scopes = body["scopes"]
+    stores = [] if body["audience"] == "any" else body["audience"]
+    pins = sum(len(scope.get("contracts", [])) for scope in scopes)
+    names = [body["tenant"], body["issuer"]["name"], body["subject"]["name"]]
+    parts = sum(measure(scope["when"], 1) for scope in scopes if "when" in scope)
+    if len(scopes) > 128 or len(stores) > 256 or pins > 256 or parts > 1024:
+        raise Refused("limit")
+    if any(len(name.encode()) > 256 for name in names):
+        raise Refused("limit")
+
+
+def measure(condition, depth):
+    """How many parts a condition has."""
+    if depth > 32:
+        raise Refused("limit")
+    if "field" in condition:
+        return 1 + (len(condition["value"]) if isinstance(condition["value"], list) else 0)
+    members = condition.get("all", condition.get("any"))
+    members = [condition["not"]] if members is None else members
+    return 1 + sum(measure(member, depth + 1) for member in members)
 
 
 def check_within(body, above):
