@@ -9,7 +9,6 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs,
     reason = "a helper that goes wrong should stop the test"
 )]
 

@@ -1,11 +1,6 @@
 //! Sealed JSON is RFC 8785, as another implementation writes it; in builds with other features of `serde_json` too, which
 //! `tests/features` compares with the digest that is recorded here.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "a helper that goes wrong should stop the test"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that goes wrong should stop the test")]
 
 mod values;
 

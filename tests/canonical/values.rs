@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 /// How many values there are.
 pub const COUNT: u64 = 100_000;
 /// The hash of their canonical forms, one after the other.
-pub const DIGEST: &str = "unknown";
+pub const DIGEST: &str = "285389c097721524ab53f841e1eea4b407936f9e753fbc7ef44175026db11bcf";
 
 const MAX: f64 = 9_007_199_254_740_991.0;
 const EDGES: [f64; 18] = [
