@@ -2,9 +2,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Contract, ToolName, bounds::Bounds};
+#[cfg(feature = "schema")]
 use crate::canon::cut;
 
 /// The most bytes of a pointer into arguments; it is cut there.
+#[cfg(feature = "schema")]
 const MAX_POINTER_BYTES: usize = 1_024;
 
 /// A contract whose schema cannot be used.

@@ -80,7 +80,7 @@ impl SlowLedger {
 
     /// What is spent and held under each writ together, and by each trajectory under it: the sums of registers.
     pub fn accounts(&self) -> BTreeMap<WritId, BTreeMap<TrajectoryId, (Amounts, Amounts)>> {
-        let prefix = RegisterKey::new(Register::Account, &[]);
+        let prefix = RegisterKey::all(Register::Account);
         let mut accounts: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for (key, value) in block_on(self.inner.registers(prefix.as_bytes(), None, usize::MAX)).unwrap() {
             let id = |from: usize| <[u8; 32]>::try_from(&key.as_bytes()[from..from + 32]).unwrap();
@@ -106,7 +106,7 @@ impl LedgerStore for SlowLedger {
             *self.conflicts.lock().unwrap() += 1;
             let Some(entry) = batch.entries.first().filter(|_| self.dice.below(3) == 0) else {
                 // As if another writer had changed what is trusted.
-                return Err(StoreError::RegisterChanged { key: RegisterKey::new(Register::Epoch, &[]) });
+                return Err(StoreError::RegisterChanged { key: RegisterKey::epoch() });
             };
             return Err(StoreError::HeadMoved { trajectory: entry.header.trajectory, found: entry.header.seq });
         }

@@ -85,6 +85,9 @@ impl Reader {
                 }
                 let position = first.value().checked_add(number).ok_or_else(|| damaged("positions have run out"))?;
                 if position >= from.0 {
+                    if position - from.0 != found.len() as u64 {
+                        return Err(damaged(format!("position {position} does not follow the one before it")));
+                    }
                     found.push((Position(position), decode(entry?)?));
                 }
             }

@@ -10,7 +10,7 @@ use std::{
 
 use futures::executor::block_on;
 use openthymos::{
-    ledger::{Batch, LedgerStore, Position, Register, RegisterKey, RegisterOp, redb::RedbLedger},
+    ledger::{Batch, LedgerStore, Position, RegisterKey, RegisterOp, redb::RedbLedger},
     replay::{Contracts, Pins, authority_of, run as replay},
 };
 
@@ -41,7 +41,7 @@ pub fn run(bytes: &[u8]) {
         drop(block_on(replay(&ledger, &trajectory, Pins::default(), |_, _| {})));
     }
     drop(block_on(ledger.registers(&[], None, 64)));
-    drop(block_on(ledger.register(&RegisterKey::new(Register::Epoch, &[]))));
+    drop(block_on(ledger.register(&RegisterKey::epoch())));
     drop(block_on(authority_of(&ledger, None, Contracts::All)));
     drop(block_on(ledger.append(Batch::default())));
 }
@@ -89,7 +89,7 @@ fn image() -> &'static [u8] {
             let head = block_on(ledger.head(&entry.header.trajectory)).unwrap();
             entry.header.seq = head.map_or(0, |head| head.seq + 1);
             entry.header.parent = head.map_or(openthymos::canon::EntryId::ZERO, |head| head.id);
-            let key = RegisterKey::new(Register::Epoch, &[]);
+            let key = RegisterKey::epoch();
             let value = Some(entry.header.seq.to_be_bytes().as_slice().into());
             block_on(ledger.append(Batch { entries: vec![entry], registers: vec![RegisterOp::Set { key, value }] }))
                 .unwrap();
