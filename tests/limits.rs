@@ -1,5 +1,10 @@
 //! What is too large is refused before anything is done with it, and the refusal says what, how much, and the limit.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that goes wrong should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that goes wrong should stop the test"
+)]
 
 mod common;
 

@@ -23,7 +23,9 @@ use scene::Scene;
 fn hold(seeds: std::ops::Range<u64>) {
     std::panic::set_hook(Box::new(|panic| {
         // A tool that panics is part of the scene.
-        if !panic.payload_as_str().is_some_and(|text| text == tool::PANIC) {
+        if panic.payload().downcast_ref::<&str>() != Some(&tool::PANIC)
+            && panic.payload().downcast_ref::<String>().map(String::as_str) != Some(tool::PANIC)
+        {
             eprintln!("{panic}");
         }
     }));

@@ -71,7 +71,7 @@ impl Seen {
 }
 
 enum Task {
-    Submitted(usize, Result<Submitted, RunError>),
+    Submitted(Result<Submitted, RunError>),
     Started(usize, Result<Run, StartError>),
     Resumed(Result<Run, StartError>),
 }
@@ -178,11 +178,10 @@ impl Scene {
     fn submit(&mut self) {
         let at = self.dice.below(self.runs.len());
         let run = self.runs[at].0.clone();
-        let writ = self.runs[at].1;
         let touches = if self.dice.below(3) == 0 { Touches::World } else { Touches::Host };
         let args = json!({"usd": self.dice.below(3), "end": ENDS[self.dice.below(ENDS.len())]});
         let intent = Intent::act(Payer::name(touches), args);
-        self.tasks.push(Box::pin(async move { Task::Submitted(writ, run.submit(intent).await) }));
+        self.tasks.push(Box::pin(async move { Task::Submitted(run.submit(intent).await) }));
     }
 
     fn poll(&mut self) {
@@ -210,7 +209,7 @@ impl Scene {
                 self.runs.push((run, writ));
             }
             Task::Started(_, Err(_)) | Task::Resumed(Err(_)) => {}
-            Task::Submitted(_, Ok(submitted)) => self.seen.note(match submitted {
+            Task::Submitted(Ok(submitted)) => self.seen.note(match submitted {
                 Submitted::Committed { .. } => "committed",
                 Submitted::Rejected { .. } => "refused",
                 Submitted::Failed { cause: FailureCause::NotDone, .. } => "not done",
@@ -220,7 +219,7 @@ impl Scene {
                 Submitted::Failed { .. } => "in doubt",
                 other => panic!("{other:?}"),
             }),
-            Task::Submitted(_, Err(_)) => {
+            Task::Submitted(Err(_)) => {
                 self.seen.note("stale");
                 // Some run is behind the ledger now: all of this process are, for simplicity, taken up again.
                 self.resume();
@@ -251,9 +250,7 @@ impl Scene {
         self.leaked = false;
         // A start that nobody waited for may be in the ledger all the same.
         for runs in self.ledger.accounts().values() {
-            for id in runs.keys().filter(|id| !self.known.contains_key(*id)) {
-                panic!("{id} spends, and nobody started it");
-            }
+            assert!(runs.keys().all(|id| self.known.contains_key(id)), "a run spends that nobody started");
         }
         let known: Vec<_> = self.known.keys().copied().collect();
         for id in known.into_iter().filter(|_| self.dice.below(2) == 0) {
