@@ -53,6 +53,7 @@ fn the_commands_of_the_page_on_policies_run_and_its_rule_denies() {
     let host = Host::new();
     std::fs::write(host.workspace().join("guard.json"), block(section, "json")).unwrap();
     runs(&host, section);
+    std::fs::create_dir(host.workspace().join("secrets")).unwrap();
     let script =
         host.file("s.json", r#"[[{"tool":"fs_write","args":{"path":"secrets/a","content":"x"}}],{"answer":"done"}]"#);
     let arguments = ["run", "x", "--script", &script, "--scopes", "fs_*", "--effects", "write"];

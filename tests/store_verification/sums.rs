@@ -197,7 +197,7 @@ fn a_proposal_that_was_dispatched_twice() {
     let run = store.outcomes;
     let entries = copy.entries(&run);
     let dispatch = entries.iter().find(|(_, entry)| entry.header.known_kind().unwrap().as_str() == "dispatch").unwrap();
-    let last = entries.last().unwrap().1.header.clone();
+    let last = entries.last().unwrap().1.header;
     let base_seq = last.seq;
     let mut again = dispatch.1.clone();
     again.header = Header { kind: again.header.kind, blobs: again.header.blobs, base_seq, ..last };
