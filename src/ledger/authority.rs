@@ -74,6 +74,8 @@ pub struct Compromised {
     pub from: Position,
     /// The seq of the authority entry that says so.
     pub seq: u64,
+    /// The key that takes over, by the word of the root that says so.
+    pub successor: PublicKey,
 }
 
 /// A reset of the clock that is in force.
@@ -205,7 +207,8 @@ impl AuthorityState {
             }
         }
         if let Some(from) = statement.invalid_from {
-            self.compromise(Compromised { key: statement.old, from: Position(from), seq: entry.header.seq });
+            let (seq, from) = (entry.header.seq, Position(from));
+            self.compromise(Compromised { key: statement.old, from, seq, successor: new });
         }
         Ok(())
     }

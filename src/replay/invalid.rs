@@ -103,7 +103,8 @@ impl Vouching {
     /// What nothing vouches for, in words.
     pub(super) fn doubts(&self, log: &AuthorityLog, invalid: &[InvalidFrom]) -> Vec<String> {
         let mut doubts = Vec::new();
-        for Compromised { key, from, seq: said_at } in &log.state().compromised {
+        for compromised in &log.state().compromised {
+            let Compromised { key, from, .. } = compromised;
             let since = format!("key {key}, which is invalid from position {}", from.0);
             let Some(invalid) = invalid.iter().find(|invalid| invalid.key == *key) else {
                 doubts.push(format!("where on this run {since}, begins to be so is not known"));
@@ -118,11 +119,10 @@ impl Vouching {
             if invalid.run == Some(0) && self.issuer == Some(*key) {
                 doubts.push(format!("the run was started under a writ issued by {since}: nothing vouches for it"));
             }
-            for entry in
-                log.epochs().iter().filter(|entry| invalid.authority.is_some_and(|first| entry.header.seq >= first))
-            {
+            let Some(first) = invalid.authority else { continue };
+            for entry in log.epochs().iter().filter(|entry| entry.header.seq >= first) {
                 let (seq, kind) = (entry.header.seq, entry.header.known_kind());
-                if seq != *said_at && speaks_for(entry, key) && self.rests_on(seq, log) {
+                if speaks_for(entry, key) && !confirmed(entry, compromised) && self.rests_on(seq, log) {
                     let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
                     doubts.push(format!("authority entry {seq}{kind} is signed by {since}: nothing vouches for it"));
                 }
@@ -138,6 +138,14 @@ impl Vouching {
         let until = anew.map(|entry| entry.header.seq).next().unwrap_or(u64::MAX);
         self.epochs.range(seq..until).next().is_some()
     }
+}
+
+/// Whether the root that called the key compromised says the same: it names the key that takes over.
+fn confirmed(entry: &Entry, compromised: &Compromised) -> bool {
+    let rotation = |KeyRotation { statement, .. }: KeyRotation| {
+        (statement.old, statement.new.key) == (compromised.key, compromised.successor)
+    };
+    entry.header.known_kind() == Some(Kind::KeyRotation) && entry.body().is_ok_and(rotation)
 }
 
 fn span(first: u64, last: u64) -> String {

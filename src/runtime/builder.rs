@@ -41,6 +41,7 @@ pub struct Builder {
     redactor: Redactor,
     host: Host,
     replaced: Vec<Arc<dyn Signer>>,
+    root: Option<Arc<dyn Signer>>,
     authority_only: bool,
 }
 
@@ -63,7 +64,7 @@ pub enum BuildError {
     /// The ledger is signed by another key, or not signed.
     #[error(
         "the ledger's entries are signed by {ledger}, and this runtime signs with {runtime}: open it with the ledger's key, or \
-         give that one with `Builder::rotate_from` to have it replaced"
+         have that replaced: by itself with `Builder::rotate_from`, by a root with `Builder::rotate_by` when it is lost"
     )]
     WrongKey {
         /// The ledger's key.
@@ -115,6 +116,14 @@ impl Builder {
     #[must_use]
     pub fn rotate_from(mut self, replaced: impl Signer + 'static) -> Self {
         self.replaced.push(Arc::new(replaced));
+        self
+    }
+
+    /// Gives a trusted writ issuer's key that replaces the ledger's key by the builder's own when the ledger's is lost: the
+    /// replacement is recorded when the ledger is opened. Where [`rotate_from`](Self::rotate_from) will do, that is done.
+    #[must_use]
+    pub fn rotate_by(mut self, root: impl Signer + 'static) -> Self {
+        self.root = Some(Arc::new(root));
         self
     }
 
@@ -217,7 +226,9 @@ impl Builder {
         let succession = match (ledger_key, &named) {
             (Some(ledger), Some(ours)) if ledger != ours.key => {
                 let old = self.replaced.iter().find(|signer| signer.public_key() == ledger);
-                Some((Arc::clone(old.ok_or_else(|| wrong_key(&state, Some(ours)))?), ours.clone()))
+                let root = self.root.iter().find(|root| state.trust.has(&root.public_key(), Role::WritIssuer));
+                let by = old.or(root).ok_or_else(|| wrong_key(&state, Some(ours)))?;
+                Some((Arc::clone(by), rotate::succession(log.store(), ledger, ours.clone())))
             }
             (ledger, ours) if ledger != ours.as_ref().map(|named| named.key) => {
                 return Err(wrong_key(&state, ours.as_ref()));
@@ -227,7 +238,7 @@ impl Builder {
         let trajectory = AuthorityState::trajectory(log.store());
         let head = store.head(&trajectory).await?.ok_or(ReplayError::Empty)?;
         let mark_ms = latest_time(&*store).await?;
-        let held = signer.into_iter().chain(succession.iter().map(|(old, _)| Arc::clone(old))).collect();
+        let held = signer.into_iter().chain(succession.iter().map(|(by, _)| Arc::clone(by))).collect();
         let core = Core {
             accounts: Accounts::default(),
             authority: Authority::new(trajectory, state, mark_ms, head, held, self.trust.clone()),
@@ -240,9 +251,8 @@ impl Builder {
             store_id: log.store(),
             tools,
         };
-        if let Some((old, ours)) = succession {
-            let statement = rotate::succession(core.store_id, old.public_key(), ours);
-            let draft = rotate::draft(statement, &*old).await?;
+        if let Some((by, statement)) = succession {
+            let draft = rotate::draft(statement, &*by).await?;
             core.authority.append(&core, vec![draft], vec![], |_| vec![]).await?;
         }
         record_changes(&core, &self.trust).await?;
