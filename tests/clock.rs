@@ -128,7 +128,11 @@ fn a_bogus_reading_expires_writs_until_the_reset_and_not_beyond() {
     case.fixture.clock.set(START_MS + 1);
     let case = case.restarted();
     assert_eq!((case.submits("look"), case.submits("write")), (Err(Code::Expired), Err(Code::Expired)));
-    let refused = block_on(case.runtime.start("x", &signed(writ().window(Window { not_before_ms: 0, expires_at_ms: START_MS + YEAR })), &key(AGENT)));
+    let refused = block_on(case.runtime.start(
+        "x",
+        &signed(writ().window(Window { not_before_ms: 0, expires_at_ms: START_MS + YEAR })),
+        &key(AGENT),
+    ));
     assert!(refused.is_err());
     case.reset();
     assert_eq!((case.submits("look"), case.submits("write"), case.written()), (Ok(()), Ok(()), 2));

@@ -176,7 +176,8 @@ fn only_the_runtimes_key_signs_entries() {
         let mut replayer = openthymos::replay::Replayer::new(&log, run.id(), openthymos::replay::Pins::default());
         replayer.push(&store.fixture.entry(&run.id(), 0)).unwrap();
         let pushed = replayer.push(&forged).map_err(|fault| fault.reason);
-        let opened = block_on(Runtime::builder().shared_ledger(store.fixture.ledger.clone()).signer("x", key(seed)).open());
+        let opened =
+            block_on(Runtime::builder().shared_ledger(store.fixture.ledger.clone()).signer("x", key(seed)).open());
         if role == Role::Runtime {
             assert!(found.is_ok() && pushed.is_ok() && opened.is_ok());
             continue;
@@ -195,5 +196,8 @@ fn a_role_that_is_only_on_record_makes_no_key_the_runtimes() {
     let entries = fixture.authority().len();
     let opened = block_on(Runtime::builder().shared_ledger(fixture.ledger.clone()).signer("x", stranger).open());
     assert!(matches!(opened, Err(BuildError::WrongKey { .. })));
-    assert_eq!((fixture.authority().len(), block_on(fixture.ledger.append(openthymos::ledger::Batch::default())).unwrap().0), (entries, entries as u64));
+    assert_eq!(
+        (fixture.authority().len(), block_on(fixture.ledger.append(openthymos::ledger::Batch::default())).unwrap().0),
+        (entries, entries as u64)
+    );
 }

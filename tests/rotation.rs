@@ -252,7 +252,8 @@ fn entries_of_a_compromised_key_prove_nothing_from_the_position_on() {
     let report = reported(&fixture, &runtime, &run.id(), NEXT);
     let said = format!(
         "entries 2–3 are signed by key {}, which is invalid from position {}: nothing vouches for them",
-        named(RUNTIME).key, from.0
+        named(RUNTIME).key,
+        from.0
     );
     assert_eq!((report.verdict(), report.incomplete.as_slice()), (Verdict::Incomplete, &[said][..]));
     let one = reported(&fixture, &runtime, &before.id(), NEXT).incomplete;
@@ -321,7 +322,8 @@ fn a_root_that_a_thief_of_the_runtimes_key_trusted_is_reported_and_is_none_after
     block_on(runtime.rotate(runtime_key(NEXT).compromised_from(from), &key(ISSUER))).unwrap();
     for run in [&taken, &later] {
         let said = reported(&fixture, &runtime, &run.id(), NEXT).incomplete;
-        let forged = said.iter().any(|said| said.contains("(trust_root) is signed by key ") && said.contains("vouches"));
+        let forged =
+            said.iter().any(|said| said.contains("(trust_root) is signed by key ") && said.contains("vouches"));
         assert!(forged, "{said:?}");
     }
     drop((taken, later, runtime));

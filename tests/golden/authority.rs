@@ -8,8 +8,8 @@ use openthymos::{
     ledger::{
         AuthorityState, Draft, Kind,
         record::{
-            ClockReset, ClockResetStatement, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation, RevocationStatement,
-            RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
+            ClockReset, ClockResetStatement, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation,
+            RevocationStatement, RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
         },
     },
     policy::{Bundle, PolicySet, Quorum, Roster, SignedBundle, UnsignedBundle},
