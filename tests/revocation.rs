@@ -22,7 +22,7 @@ const SIBLING: u8 = 61;
 /// A root, its child, its grandchild, and a sibling of the child, with the keys of their subjects.
 fn family() -> [(WritChain, u8); 4] {
     let root = signed(writ());
-    let below = child(&root, |writ| writ);
+    let below = child(&root, |writ| writ.delegable(1));
     let grand = WritBuilder::child(&below, named(GRANDCHILD));
     let grand = block_on(grand.sign_with(&key(CHILD), &SeededEntropy::new(13))).unwrap();
     let sibling = WritBuilder::child(&root, named(SIBLING));
