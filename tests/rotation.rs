@@ -13,7 +13,7 @@ use openthymos::{
     crypto::{NamedKey, PublicKey, Purpose, Role},
     host::Signer,
     ledger::{
-        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, Register, RegisterKey, RegisterOp,
+        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp,
         StoredBlob,
         record::{KeyRotation, TrustChange, TrustRoot},
     },
@@ -222,7 +222,7 @@ fn forge(fixture: &Fixture, seed: u8, like: &Entry, draft: Draft) {
     let mut registers = vec![];
     if draft.kind.opens_epoch() {
         let value = [entry.id().as_bytes().as_slice(), &entry.header.seq.to_be_bytes()].concat();
-        registers.push(RegisterOp::Set { key: RegisterKey::new(Register::Epoch, &[]), value: Some(value.into()) });
+        registers.push(RegisterOp::Set { key: RegisterKey::epoch(), value: Some(value.into()) });
     }
     block_on(fixture.ledger.append(Batch { entries: vec![entry], registers })).unwrap();
 }
