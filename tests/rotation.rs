@@ -1,5 +1,5 @@
 //! Keys are replaced while runs go on, lost keys too, and a compromised key vouches for nothing.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that goes wrong should stop the test")]
+#![expect(clippy::unwrap_used, reason = "a helper that goes wrong should stop the test")]
 
 mod common;
 
@@ -13,8 +13,7 @@ use openthymos::{
     crypto::{NamedKey, PublicKey, Purpose, Role},
     host::Signer,
     ledger::{
-        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp,
-        StoredBlob,
+        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoredBlob,
         record::{KeyRotation, TrustChange, TrustRoot},
     },
     proposal::{Code, Stage},
