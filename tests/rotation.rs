@@ -3,15 +3,19 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU8, Ordering},
+};
 
+use async_trait::async_trait;
 use common::*;
 use futures::executor::block_on;
 use openthymos::{
     Runtime,
     canon::TrajectoryId,
-    crypto::{NamedKey, PublicKey, Purpose, Role},
-    host::Signer,
+    crypto::{NamedKey, PublicKey, Purpose, Role, SecretKey, Signature},
+    host::{SignError, Signer},
     ledger::{
         AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoredBlob,
         record::{KeyRotation, TrustChange, TrustRoot},
@@ -87,6 +91,30 @@ fn entries_are_signed_by_the_old_key_before_and_by_the_new_one_after() {
     let run = block_on(runtime.resume(&report.trajectory)).unwrap();
     submit(&run, "note", json!({}));
     verified(&runtime, &run.id());
+}
+
+/// A key of which one can tell whether anybody still has it.
+struct Held(SecretKey, Arc<()>);
+
+#[async_trait]
+impl Signer for Held {
+    fn public_key(&self) -> PublicKey {
+        self.0.public_key()
+    }
+
+    async fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Result<Signature, SignError> {
+        Ok(self.0.sign(purpose, digest))
+    }
+}
+
+#[test]
+fn a_runtime_lets_go_of_a_key_that_was_replaced() {
+    let (fixture, held) = (Fixture::default(), Arc::new(()));
+    let builder = Runtime::builder().shared_ledger(fixture.ledger.clone()).host(fixture.host.clone());
+    let runtime = block_on(builder.signer("kernel", Held(key(RUNTIME), held.clone())).open()).unwrap();
+    assert_eq!(Arc::strong_count(&held), 2);
+    block_on(runtime.rotate(runtime_key(NEXT), &key(RUNTIME))).unwrap();
+    assert_eq!(Arc::strong_count(&held), 1);
 }
 
 #[test]
