@@ -7,8 +7,8 @@ use super::{
     out::Out,
     stream,
     style::{BAD, BOLD, DIM, GOOD, WARN, brief, count, fit, paint, plain},
-    time::rfc3339,
-    trail::{self, Action, Line, Outcome, What},
+    time::{rfc3339, words},
+    trail::{self, Act, Action, Line, Outcome, What},
 };
 use crate::{ledger::record::HappenedVerdict, proposal::Status, writ::SignedWrit};
 
@@ -32,6 +32,7 @@ impl Entries {
 
     pub(super) fn show(&mut self, line: &Line) {
         let room = self.room();
+        line.since.iter().for_each(|act| self.act(act));
         match &line.what {
             What::Start { task, chain, policy_set } => {
                 let task = task.as_deref().map_or("(erased)".into(), plain);
@@ -102,6 +103,22 @@ impl Entries {
         }
     }
 
+    fn act(&mut self, act: &Act) {
+        let told = match act {
+            Act::ClockReset(reset) => {
+                let (from, to) = (rfc3339(reset.high_water_ms), rfc3339(reset.reading_ms));
+                format!("clock reset by {}, from {from} back to {to}", plain(&reset.by.name))
+            }
+            Act::KeyRotation(rotation) => {
+                let (role, new) = (rotation.role, &rotation.new);
+                let since = rotation.invalid_from.map(|position| format!(", invalid from position {position} on"));
+                let since = since.unwrap_or_default();
+                format!("key {} of the role {role} replaced by {} {}{since}", rotation.old, plain(&new.name), new.key)
+            }
+        };
+        self.out.line(paint(WARN, format!("   — {told}")));
+    }
+
     fn room(&self) -> usize {
         self.out.width().saturating_sub(INDENT)
     }
@@ -142,6 +159,10 @@ impl Entries {
         }
         out.detail("under", &self.authority);
         out.detail("decided", decided(action));
+        if let Some(clock_ms) = action.decision.clock_ms {
+            let behind = words(action.decision.now_ms.saturating_sub(clock_ms));
+            out.detail("clock", format_args!("{} the latest time on record", paint(WARN, format!("{behind} behind"))));
+        }
         for rule in &action.rules {
             out.detail("rule", fit(&format!("{} {}", plain(&rule.name), plain(&rule.verdict)), room));
         }

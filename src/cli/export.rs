@@ -11,6 +11,7 @@ use super::{
     failure::{Done, Failure},
     home::{Home, RUNTIME},
     locate::{self, Place},
+    steward,
     style::count,
     time::now_ms,
 };
@@ -38,8 +39,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    drop(args.place.open_existing()?);
+    let home = Home::locate()?;
+    let key = home.secret(RUNTIME)?;
+    steward::catch_up(&home, &args.place)?;
     let ledger = args.place.open_existing()?;
-    let key = Home::locate()?.secret(RUNTIME)?;
     block_on(async {
         let run = locate::find(&ledger, &args.run).await?;
         let log = replay::closure(&ledger, &run).await?;

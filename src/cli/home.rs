@@ -1,5 +1,7 @@
 //! `$THYMOS_HOME`: keys and roots of trust, where no agent reads.
 
+mod rotation;
+
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Write},
@@ -38,6 +40,20 @@ pub(super) struct Trusted {
     pub(super) roles: Vec<Role>,
 }
 
+/// An earlier key of a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replaced {
+    pub(super) key: PublicKey,
+    pub(super) compromised: bool,
+}
+
+/// A key that was replaced, and the one that took over its roles.
+pub(super) struct Rotated {
+    pub(super) old: PublicKey,
+    pub(super) new: SecretKey,
+    pub(super) roles: Vec<Role>,
+}
+
 impl Home {
     /// Where it is; it need not exist.
     pub(super) fn locate() -> Done<Self> {
@@ -68,7 +84,41 @@ impl Home {
             return Err(Failure::usage(format!("no keys in `{}`", self.root.display())).hint(hint));
         }
         check_private(&self.root, 0o700)?;
-        check_private(&self.keys(), 0o700)
+        check_private(&self.keys(), 0o700)?;
+        rotation::complete(&self.keys())
+    }
+
+    /// Whether there is a secret key of this name.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.file(name).is_ok_and(|path| path.exists())
+    }
+
+    /// Replaces a key by a new one, in its roles too, all or nothing; the old secret is kept aside.
+    pub(super) fn rotate(&self, name: &str, compromised: bool) -> Done<Rotated> {
+        self.check()?;
+        let mut trust = self.trust()?;
+        let old = if self.holds(name) { Some(self.secret(name)?.public_key()) } else { None };
+        let known = || trust.iter().find(|trusted| trusted.name == name).map(|trusted| trusted.key);
+        let old = old.or_else(known).ok_or_else(|| self.missing(name))?;
+        let new = SecretKey::generate().map_err(Failure::failed)?;
+        let mut roles = Vec::new();
+        for trusted in trust.iter_mut().filter(|trusted| trusted.key == old) {
+            roles.extend(trusted.roles.iter().copied());
+            trusted.key = new.public_key();
+        }
+        rotation::write(&self.keys(), &rotation::Pending::new(name, compromised, old, &new, trust))?;
+        rotation::complete(&self.keys())?;
+        Ok(Rotated { old, new, roles })
+    }
+
+    /// The earlier keys of a name.
+    pub(super) fn replaced(&self, name: &str) -> Done<Vec<Replaced>> {
+        if self.exists() { self.check().and_then(|()| rotation::replaced(&self.keys(), name)) } else { Ok(vec![]) }
+    }
+
+    /// The secret of an earlier key.
+    pub(super) fn replaced_secret(&self, name: &str, replaced: &Replaced) -> Done<SecretKey> {
+        read_secret(&rotation::place(&self.keys(), name, &replaced.key, replaced.compromised))
     }
 
     /// Makes the keys that are needed when there is none yet, and says so. Keys that are there stay as they are.
@@ -103,8 +153,7 @@ impl Home {
             true => failure,
             false => self.missing(name),
         })?;
-        let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        SecretKey::from_hex(&text).map_err(|error| Failure::failed(format!("key file `{}`: {error}", path.display())))
+        read_secret(&path)
     }
 
     /// A public key: 64 hex digits, or the name of a key that is here.
@@ -122,7 +171,8 @@ impl Home {
         self.ensure()?;
         let path = self.file(name)?;
         if path.exists() {
-            return Err(Failure::usage(format!("there is a key `{name}` already")).hint("keys are never replaced"));
+            return Err(Failure::usage(format!("there is a key `{name}` already"))
+                .hint(format_args!("`thymos keys rotate {name}` replaces it")));
         }
         let key = SecretKey::generate().map_err(Failure::failed)?;
         write_private(&path, key.to_hex().as_bytes())?;
@@ -173,7 +223,8 @@ impl Home {
 
     fn missing(&self, name: &str) -> Failure {
         let hint = match name {
-            ROOT | RUNTIME | AGENT => "restore it from a backup: entries and writs are bound to it".into(),
+            RUNTIME => "restore it from a backup, or have the root replace it: `thymos keys rotate runtime`".into(),
+            ROOT | AGENT => "restore it from a backup: writs are bound to it".into(),
             _ => format!("`thymos keys list` shows what is there, `thymos keys new {name}` makes one"),
         };
         Failure::usage(format!("no key `{name}` in `{}`", self.keys().display())).hint(hint)
@@ -196,6 +247,12 @@ fn fill(folder: &Path) -> Done {
     }
     let trusted = serde_json::to_vec_pretty(&trusted).map_err(Failure::failed)?;
     write_private(&folder.join(TRUST), &trusted)
+}
+
+fn read_secret(path: &Path) -> Done<SecretKey> {
+    check_private(path, 0o600)?;
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    SecretKey::from_hex(&text).map_err(|error| Failure::failed(format!("key file `{}`: {error}", path.display())))
 }
 
 fn make_folder(path: &Path) -> Done {

@@ -1,13 +1,14 @@
 use serde_json::{Value, json};
 
-use super::{failure::Done, home::Home, out::Out};
+use super::{failure::Done, home::Home, out::Out, rotate};
 use crate::crypto::Role;
 
-/// Make and list keys
+/// Make, list and replace keys
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     New(New),
     List(List),
+    Rotate(rotate::Args),
 }
 
 /// Make a key; one that is there is never replaced
@@ -26,11 +27,15 @@ pub(super) struct List {
 }
 
 pub(super) fn run(command: &Command) -> Done {
+    if let Command::Rotate(args) = command {
+        return rotate::run(args);
+    }
     let home = Home::locate()?;
     let mut out = Out::new();
     match command {
         Command::New(args) => out.line(home.make(&args.name)?),
         Command::List(args) => list(&home, &mut out, args.json)?,
+        Command::Rotate(_) => {}
     }
     out.finish()
 }

@@ -8,6 +8,7 @@
 
 mod audit;
 mod budget;
+mod clock;
 mod entries;
 mod export;
 mod failure;
@@ -21,10 +22,13 @@ mod out;
 mod policy;
 mod replay;
 mod resume;
+mod revoke;
+mod rotate;
 mod run;
 mod runs;
 mod secrets;
 mod session;
+mod steward;
 mod stream;
 mod style;
 mod time;
@@ -66,6 +70,7 @@ enum Command {
     World(world::Args),
     Export(export::Args),
     Tools(tools::Args),
+    Clock(clock::Args),
     #[command(subcommand)]
     Writ(writ::Command),
     #[command(subcommand)]
@@ -86,6 +91,7 @@ pub fn main() -> ExitCode {
         Some(Command::World(args)) => world::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Tools(args)) => tools::run(&args),
+        Some(Command::Clock(args)) => clock::run(&args),
         Some(Command::Writ(command)) => writ::run(&command),
         Some(Command::Keys(command)) => keys::run(&command),
         Some(Command::Policy(command)) => policy::run(&command),

@@ -35,6 +35,7 @@ pub(super) struct Listed {
     opened_ms: u64,
     status: String,
     entries: u64,
+    position: Option<u64>,
     task: Option<String>,
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         let run = opened.trajectory;
         let Some(head) = store.head(&run).await? else {
             let status = "MISSING".to_owned();
-            runs.push(Listed { run, opened_ms, status, entries: 0, task: None });
+            runs.push(Listed { run, opened_ms, status, entries: 0, position: None, task: None });
             continue;
         };
         let root = store.read(&run, 0, 1).await?.into_iter().next();
@@ -71,7 +72,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
             Some((Kind::PendingApproval, _)) => "suspended".into(),
             _ => "open".into(),
         };
-        runs.push(Listed { run, opened_ms, status, entries: head.seq + 1, task });
+        runs.push(Listed { run, opened_ms, status, entries: head.seq + 1, position: Some(head.position.0), task });
     }
     Ok(runs)
 }
@@ -93,7 +94,7 @@ pub(super) fn show(out: &mut Out, runs: &[Listed]) {
 
 impl Listed {
     fn json(&self) -> Value {
-        let Self { run, opened_ms, status, entries, task } = self;
-        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "task": task})
+        let Self { run, opened_ms, status, entries, position, task } = self;
+        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "position": position, "task": task})
     }
 }

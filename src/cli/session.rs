@@ -25,6 +25,7 @@ use super::{
     out::Out,
     policy,
     secrets::Secrets,
+    steward,
     stream::{self, Stream},
     style::{BAD, BOLD, DIM, GOOD, HINT, WARN, paint, plain},
     tools,
@@ -37,8 +38,8 @@ use crate::{
     host::EnvSecrets,
     ledger::record::EndReason,
     policy::PolicySet,
-    proposal::Refusal,
-    runtime::{BuildError, Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
+    proposal::{Code, Refusal},
+    runtime::{Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
     tool::ToolContract,
     writ::{Amounts, WritChain},
 };
@@ -94,9 +95,10 @@ impl Prepared {
         for trusted in home.trust()? {
             builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
         }
+        steward::catch_up(home, &how.place)?;
         let interrupt = Interrupt::install()?;
         let ledger = how.place.open(&workspace)?;
-        let runtime = block_on(builder.ledger(ledger).open()).map_err(|error| wrong_home(&error))?;
+        let runtime = block_on(builder.ledger(ledger).open()).map_err(|error| steward::wrong_home(&error))?;
         Ok(Session { runtime, cognition, interrupt })
     }
 }
@@ -147,6 +149,11 @@ impl Session {
         } else {
             tell(&mut out, &summary, &chain.leaf().budget, &ledger, &how.place);
             in_doubt(&doubts, run, &how.place);
+            if refusals.iter().any(|refusal| refusal.code == Code::ClockBehind) {
+                let hint =
+                    "the clock is behind the latest time on record: `thymos clock` tells how far, and what to do";
+                eprintln!("{} {hint}", paint(HINT, "hint:"));
+            }
         }
         out.finish()?;
         Ok((completed, refusals))
@@ -236,14 +243,6 @@ fn summary_json(summary: &Summary, budget: &Amounts, doubts: &[(u64, EntryId)], 
         "budget": budget, "head": summary.head, "head_seq": summary.head_seq,
         "ledger": ledger.display().to_string(),
     })
-}
-
-fn wrong_home(error: &BuildError) -> Failure {
-    match error {
-        BuildError::WrongKey { .. } => Failure::failed(error)
-            .hint("set THYMOS_HOME to the folder with this ledger's keys, or choose another ledger"),
-        error => Failure::failed(error),
-    }
 }
 
 /// Ctrl-C: the first one cancels the run, which is recorded; the second one ends the process.

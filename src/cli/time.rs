@@ -23,6 +23,13 @@ pub(super) fn rfc3339(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// A span in words, in its largest unit.
+pub(super) fn words(ms: u64) -> String {
+    let units = [(86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes")];
+    let unit = units.into_iter().find(|(unit, _)| ms >= 2 * unit);
+    unit.map_or_else(|| format!("{} seconds", ms / 1_000), |(unit, name)| format!("{} {name}", ms / unit))
+}
+
 /// Reads a span such as `90s`, `15m`, `1h` or `7d`, in milliseconds.
 pub(super) fn span_ms(text: &str) -> Result<u64, String> {
     let error = || format!("`{text}` is not a span of time: expected a number and s, m, h or d, such as 1h");

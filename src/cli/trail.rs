@@ -13,8 +13,9 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution, PendingApproval,
-            PolicySetRecord, Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
+            ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict,
+            InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement,
+            RunStart, Terminated, Turn, TurnStart, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -30,8 +31,29 @@ pub(super) struct Line {
     pub(super) id: EntryId,
     pub(super) kind: String,
     pub(super) time_ms: u64,
+    /// What operators did on the authority trajectory since the entry before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) since: Vec<Act>,
     #[serde(flatten)]
     pub(super) what: What,
+}
+
+/// An operator's act that the entries after it stand under.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Act {
+    ClockReset(ClockResetStatement),
+    KeyRotation(RotationStatement),
+}
+
+impl Act {
+    fn read(entry: &Entry) -> Option<Self> {
+        match entry.header.known_kind()? {
+            Kind::ClockReset => Some(Self::ClockReset(entry.body::<ClockReset>().ok()?.statement)),
+            Kind::KeyRotation => Some(Self::KeyRotation(entry.body::<KeyRotation>().ok()?.statement)),
+            _ => None,
+        }
+    }
 }
 
 /// What an entry says.
@@ -154,12 +176,14 @@ pub(super) struct Reader {
     sets: Option<HashMap<PolicySetHash, PolicySetDefinition>>,
     values: HashMap<Commitment, Value>,
     dispatched: HashMap<EntryId, Proposal>,
+    /// How many epochs there were at the entry before.
+    epochs: usize,
 }
 
 impl Reader {
     /// A reader before the first entry.
     pub(super) fn new() -> Self {
-        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new() }
+        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new(), epochs: 0 }
     }
 
     /// Reads the next entry of the run that `replay` goes through.
@@ -167,8 +191,18 @@ impl Reader {
         self.sets.get_or_insert_with(|| rule_sets(replay.authority()));
         let header = &entry.header;
         let kind = header.known_kind().map_or_else(|| format!("kind {}", header.kind), |kind| kind.to_string());
+        let since = self.since(entry, replay.authority());
         let what = self.what(entry)?;
-        Ok(Line { seq: header.seq, id: entry.id(), kind, time_ms: header.time_ms, what })
+        Ok(Line { seq: header.seq, id: entry.id(), kind, time_ms: header.time_ms, since, what })
+    }
+
+    fn since(&mut self, entry: &Entry, log: &AuthorityLog) -> Vec<Act> {
+        let epochs = log.epochs();
+        let now = epochs.iter().position(|epoch| epoch.id() == entry.header.authority).map_or(self.epochs, |at| at + 1);
+        // What was before the run's first entry is not told.
+        let before = if entry.header.seq == 0 { now } else { self.epochs };
+        self.epochs = now;
+        epochs.get(before..now).unwrap_or_default().iter().filter_map(Act::read).collect()
     }
 
     fn what(&mut self, entry: &Entry) -> Result<What, EntryError> {

@@ -10,6 +10,7 @@ use super::{
     home::{Home, ROOT},
     locate::{self, Place},
     out::Out,
+    revoke,
     style::{BAD, BOLD, GOOD, count, paint, plain},
     time::{now_ms, rfc3339, span_ms},
     tools,
@@ -20,7 +21,7 @@ use crate::{
     writ::{Scope, UnverifiedChain, Window, WritBody, WritBuilder, WritChain},
 };
 
-/// Issue, narrow, show and verify writs
+/// Issue, narrow, show, verify and revoke writs
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     Issue(Issue),
@@ -29,6 +30,7 @@ pub(super) enum Command {
     Show(File),
     /// Check signatures, links, window, and that the root is trusted here
     Verify(File),
+    Revoke(revoke::Args),
 }
 
 /// Issue a writ from the key `root`
@@ -104,6 +106,7 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Mint(args) => mint(args),
         Command::Show(args) => show(&args.file),
         Command::Verify(args) => verify(&args.file),
+        Command::Revoke(args) => revoke::run(args),
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Purpose {
     Resolution,
     /// The head of an export, by the statement's hash.
     ExportHead,
+    /// The reset of the clock, by the statement's hash.
+    ClockReset,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Rotation => "rotation",
             Self::Resolution => "resolution",
             Self::ExportHead => "export head",
+            Self::ClockReset => "clock reset",
         }
     }
 

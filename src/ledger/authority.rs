@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Entry, EntryError, Kind,
-    record::{Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord, TrustChange, TrustRoot},
+    Entry, EntryError, Kind, Position,
+    record::{
+        ClockReset, ClockResetStatement, Genesis, KeyRotation, PolicySetRecord, Revocation, RosterRecord,
+        RotationStatement, TrustChange, TrustRoot,
+    },
 };
 use crate::{
     canon::{
@@ -53,6 +56,37 @@ pub enum AuthorityError {
         /// The key.
         key: PublicKey,
     },
+    /// A rotation to a key that was replaced before, or that is compromised.
+    #[error("key {key} was replaced before, and does not come back")]
+    Replaced {
+        /// The key.
+        key: PublicKey,
+    },
+    /// A reset of a clock that is not behind, or one whose entry has another time than it says.
+    #[error("a clock is reset to what it says, and only when that is behind the latest time on record")]
+    Clock,
+}
+
+/// A key of which an entry says from where on it proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compromised {
+    /// The key.
+    pub key: PublicKey,
+    /// The position in the store from which on it proves nothing.
+    pub from: Position,
+    /// The seq of the authority entry that says so.
+    pub seq: u64,
+    /// The key that takes over, by the word of the root that says so.
+    pub successor: PublicKey,
+}
+
+/// A reset of the clock that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// The seq of its entry on the authority trajectory.
+    pub seq: u64,
+    /// What was signed.
+    pub statement: ClockResetStatement,
 }
 
 /// The authority of a store at one epoch: the fold of its authority entries up to there.
@@ -62,6 +96,10 @@ pub struct AuthorityState {
     pub epoch: EntryId,
     /// Its seq on the authority trajectory.
     pub epoch_seq: u64,
+    /// The last reset of the clock.
+    pub clock_reset: Option<Reset>,
+    /// The keys that are compromised, in the order in which that was recorded.
+    pub compromised: Vec<Compromised>,
     /// The policy set in force.
     pub policy_set: Option<PolicySetHash>,
     /// The writs that are revoked.
@@ -80,6 +118,8 @@ impl Default for AuthorityState {
         Self {
             epoch: EntryId::ZERO,
             epoch_seq: 0,
+            clock_reset: None,
+            compromised: Vec::new(),
             policy_set: None,
             revoked: BTreeSet::new(),
             roster: None,
@@ -122,10 +162,11 @@ impl AuthorityState {
         match kind {
             Kind::Genesis => self.runtime_keys.extend(entry.body::<Genesis>()?.runtime),
             Kind::TrustRoot => self.change_trust(entry.body()?),
-            Kind::KeyRotation => self.rotate(entry.header.store, entry.body()?)?,
+            Kind::KeyRotation => self.rotate(entry, entry.body()?)?,
             Kind::Revocation => self.revoke(&entry.body()?)?,
             Kind::PolicySet => self.set_policies(&entry.body()?)?,
             Kind::Roster => self.set_roster(entry.body()?)?,
+            Kind::ClockReset => self.reset_clock(entry, entry.body()?)?,
             _ => {}
         }
         self.epoch = entry.id();
@@ -146,26 +187,77 @@ impl AuthorityState {
         }
     }
 
-    fn rotate(&mut self, store: StoreId, record: KeyRotation) -> Result<(), AuthorityError> {
+    fn rotate(&mut self, entry: &Entry, record: KeyRotation) -> Result<(), AuthorityError> {
         let KeyRotation { signature, signed_by, statement } = record;
-        if statement.store != store {
+        if statement.store != entry.header.store {
             return Err(AuthorityError::Store);
         }
         signed_by.verify(Purpose::Rotation, statement.hash()?.as_bytes(), &signature)?;
         if signed_by != statement.old || statement.invalid_from.is_some() {
             self.need(&signed_by, Role::WritIssuer)?;
         }
+        let new = statement.new.key;
+        if new == statement.old || self.compromised.iter().any(|known| known.key == new) {
+            return Err(AuthorityError::Replaced { key: new });
+        }
         match statement.role {
-            Role::Runtime if self.runtime_key().is_some_and(|named| named.key == statement.old) => {
-                self.runtime_keys.push(statement.new);
-            }
-            Role::Runtime => return Err(AuthorityError::NotInUse { key: statement.old }),
+            Role::Runtime => self.rotate_runtime(&statement)?,
             role => {
                 self.need(&statement.old, role)?;
                 self.trust.remove(&statement.old, role);
-                self.trust.add(statement.new.key, role);
+                self.trust.add(new, role);
             }
         }
+        if let Some(from) = statement.invalid_from {
+            let (seq, from) = (entry.header.seq, Position(from));
+            self.compromise(Compromised { key: statement.old, from, seq, successor: new });
+        }
+        Ok(())
+    }
+
+    fn rotate_runtime(&mut self, statement: &RotationStatement) -> Result<(), AuthorityError> {
+        let in_use = self.runtime_key().map(|named| named.key);
+        let was_in_use = |key: &PublicKey| self.runtime_keys.iter().any(|named| named.key == *key);
+        if in_use == Some(statement.old) {
+            if was_in_use(&statement.new.key) {
+                return Err(AuthorityError::Replaced { key: statement.new.key });
+            }
+            self.runtime_keys.push(statement.new.clone());
+            if self.trust.has(&statement.old, Role::Runtime) {
+                self.trust.remove(&statement.old, Role::Runtime);
+                self.trust.add(statement.new.key, Role::Runtime);
+            }
+        } else if !was_in_use(&statement.old) || statement.invalid_from.is_none() || in_use != Some(statement.new.key) {
+            // A key that was replaced before may still turn out to be compromised; nothing else can be said of it.
+            return Err(AuthorityError::NotInUse { key: statement.old });
+        }
+        if statement.invalid_from.is_some() {
+            // What the old key said last may not have been the runtime's: the new key states all of it again.
+            self.trust = Trust::default();
+            self.policy_set = None;
+            self.roster = None;
+        }
+        Ok(())
+    }
+
+    fn compromise(&mut self, found: Compromised) {
+        match self.compromised.iter_mut().find(|known| known.key == found.key) {
+            Some(known) => known.from = known.from.min(found.from),
+            None => self.compromised.push(found),
+        }
+    }
+
+    fn reset_clock(&mut self, entry: &Entry, record: ClockReset) -> Result<(), AuthorityError> {
+        let ClockReset { signature, statement } = record;
+        if statement.store != entry.header.store {
+            return Err(AuthorityError::Store);
+        }
+        self.need(&statement.by.key, Role::WritIssuer)?;
+        statement.by.key.verify(Purpose::ClockReset, statement.hash()?.as_bytes(), &signature)?;
+        if statement.reading_ms >= statement.high_water_ms || entry.header.time_ms != statement.reading_ms {
+            return Err(AuthorityError::Clock);
+        }
+        self.clock_reset = Some(Reset { seq: entry.header.seq, statement });
         Ok(())
     }
 

@@ -104,7 +104,13 @@ impl Kind {
     pub fn opens_epoch(self) -> bool {
         matches!(
             self,
-            Self::Genesis | Self::TrustRoot | Self::KeyRotation | Self::Revocation | Self::PolicySet | Self::Roster
+            Self::Genesis
+                | Self::TrustRoot
+                | Self::KeyRotation
+                | Self::Revocation
+                | Self::PolicySet
+                | Self::Roster
+                | Self::ClockReset
         )
     }
 }

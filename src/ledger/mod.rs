@@ -17,7 +17,7 @@ pub mod redb;
 pub mod register;
 mod store;
 
-pub use authority::{AuthorityError, AuthorityState};
+pub use authority::{AuthorityError, AuthorityState, Compromised, Reset};
 pub use entry::{Draft, Entry, EntryError, StoredBlob};
 pub use header::{FORMAT, HEADER_BYTES, Header, HeaderError};
 pub use kind::Kind;

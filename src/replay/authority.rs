@@ -6,7 +6,7 @@ use crate::{
     contract::Contract,
     ledger::{
         AuthorityState, Entry, Kind, LedgerStore, Position, Register, RegisterKey, StoreError,
-        record::{ContractRecord, RunOpened},
+        record::{ContractRecord, KeyRotation, RunOpened},
         register::{Epoch, seq_of},
     },
 };
@@ -24,6 +24,7 @@ pub struct AuthorityLog {
     unknown: Vec<String>,
     /// Whether entries that opened no epoch are kept too.
     whole: bool,
+    time_ms: u64,
 }
 
 impl AuthorityLog {
@@ -62,6 +63,7 @@ impl AuthorityLog {
             opened: HashMap::new(),
             unknown: Vec::new(),
             whole: false,
+            time_ms: 0,
         })
     }
 
@@ -81,6 +83,11 @@ impl AuthorityLog {
         if (header.authority, header.base_seq) != (self.state.epoch, self.state.epoch_seq) {
             return Err(FaultKind::Authority(header.authority));
         }
+        // A reset says itself which time it begins with.
+        if header.time_ms < self.time_ms && header.known_kind() != Some(Kind::ClockReset) {
+            return Err(FaultKind::Time);
+        }
+        self.time_ms = header.time_ms;
         let Some(kind) = header.known_kind() else {
             check_signature(entry, &self.state)?;
             self.unknown.push(format!("authority entry {} is of unknown kind {}", header.seq, header.kind));
@@ -88,6 +95,12 @@ impl AuthorityLog {
             return Ok(());
         };
         if kind == Kind::Genesis {
+            self.state.apply(entry)?;
+            check_signature(entry, &self.state)?;
+            self.epochs.push(entry.clone());
+            return Ok(());
+        }
+        if kind == Kind::KeyRotation && entry.body::<KeyRotation>()?.is_sealed_by_the_new_key() {
             self.state.apply(entry)?;
             check_signature(entry, &self.state)?;
             self.epochs.push(entry.clone());
@@ -129,6 +142,11 @@ impl AuthorityLog {
     /// The store.
     pub fn store(&self) -> StoreId {
         self.store
+    }
+
+    /// The store's authority trajectory.
+    pub fn trajectory(&self) -> TrajectoryId {
+        self.trajectory
     }
 
     /// The authority as it stands after the last entry.

@@ -148,6 +148,17 @@ pub enum FaultKind {
     /// The run was not opened in the authority trajectory.
     #[error("the run's opening is not recorded in the authority trajectory")]
     NotOpened,
+    /// Its time is before that of the entry in front of it, and no reset of the clock lies between.
+    #[error("its time is before that of the entry in front of it, and the clock was not reset")]
+    Time,
+    /// It was decided after it was written.
+    #[error("it was decided at {decided_ms} ms, after its own time {time_ms} ms")]
+    DecidedLater {
+        /// The time that the decision was judged at.
+        decided_ms: u64,
+        /// The entry's time.
+        time_ms: u64,
+    },
     /// The compiler's version is not the pinned one.
     #[error("decided by compiler {found}, required {required}")]
     Compiler {

@@ -7,6 +7,7 @@
 mod authority;
 pub mod export;
 mod fault;
+mod invalid;
 mod origin;
 mod pins;
 mod replayer;
@@ -16,6 +17,7 @@ mod store;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};
+pub use invalid::{InvalidFrom, invalid_from};
 pub use origin::UnknownEffect;
 pub use pins::Pins;
 pub use replayer::{Folded, Replayer};

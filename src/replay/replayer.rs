@@ -4,9 +4,10 @@ use std::{
 };
 
 use super::{
-    Fault, FaultKind, Pins, ReplayError, Report,
+    Fault, FaultKind, InvalidFrom, Pins, ReplayError, Report,
     authority::{AuthorityCursor, AuthorityLog, check_signature},
     fault::at,
+    invalid::Vouching,
     origin::{Dispatches, UnknownEffect, check_balances, check_change, check_origin, check_proposal, check_staged},
 };
 use crate::{
@@ -62,6 +63,8 @@ pub struct Replayer<'a> {
     policy_sets: BTreeSet<PolicySetHash>,
     incomplete: Vec<String>,
     pinned_entry_seen: bool,
+    vouching: Vouching,
+    invalid: Vec<InvalidFrom>,
 }
 
 struct Started {
@@ -133,6 +136,8 @@ impl<'a> Replayer<'a> {
             policy_sets: BTreeSet::new(),
             incomplete: log.unknown().to_vec(),
             pinned_entry_seen: false,
+            vouching: Vouching::default(),
+            invalid: Vec::new(),
         }
     }
 
@@ -142,6 +147,12 @@ impl<'a> Replayer<'a> {
     /// The fault, with the entry. The replay must not go on then.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Fault> {
         self.step(entry).map_err(|reason| at(entry, reason))
+    }
+
+    /// Says from where on each compromised key of the store proves nothing for this run. Without it the replay of a store that
+    /// has such keys is incomplete.
+    pub fn invalid(&mut self, invalid: Vec<InvalidFrom>) {
+        self.invalid = invalid;
     }
 
     /// The authority entries that the run refers to.
@@ -170,8 +181,14 @@ impl<'a> Replayer<'a> {
         }
         entry.check()?;
         let id = entry.id();
+        let reset = self.cursor.state().clock_reset.as_ref().map(|reset| reset.seq);
         let authority = self.cursor.advance(self.log, header.authority)?;
         check_signature(entry, authority)?;
+        let reset_between = authority.clock_reset.as_ref().map(|reset| reset.seq) != reset;
+        if header.time_ms < self.as_of_ms && !reset_between {
+            return Err(FaultKind::Time);
+        }
+        self.vouching.entry(entry, authority.epoch_seq, self.log);
         if let Some(named) = authority.signing_key(&header.signer).filter(|_| header.signer != KeyId::ZERO)
             && !self.signers.contains(named)
         {
@@ -237,7 +254,7 @@ impl<'a> Replayer<'a> {
             }
             Kind::Dispatch => {
                 let dispatch: Dispatch = entry.body()?;
-                self.proposal(&dispatch.proposal)?;
+                self.proposal(&dispatch.proposal, entry)?;
                 check_staged(&dispatch.proposal)?;
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
@@ -256,12 +273,12 @@ impl<'a> Replayer<'a> {
             Kind::Commit => self.commit(entry)?,
             Kind::Failure => {
                 let failure: Failure = entry.body()?;
-                self.outcome(&failure.origin, failure.effect == WhatHappened::Unknown)?;
+                self.outcome(&failure.origin, failure.effect == WhatHappened::Unknown, entry)?;
                 self.spent = self.spent.plus(&failure.cost);
             }
             Kind::Rejection => match entry.body()? {
                 Rejection::Refused(proposal) => {
-                    self.proposal(&proposal)?;
+                    self.proposal(&proposal, entry)?;
                     if !matches!(proposal.decision.status, Status::Rejected(_)) {
                         return Err(FaultKind::Status { expected: "rejected" });
                     }
@@ -276,7 +293,7 @@ impl<'a> Replayer<'a> {
             },
             Kind::PendingApproval => {
                 let proposal = entry.body::<PendingApproval>()?.proposal;
-                self.proposal(&proposal)?;
+                self.proposal(&proposal, entry)?;
                 if !matches!(proposal.decision.status, Status::Suspended { .. }) {
                     return Err(FaultKind::Status { expected: "suspended" });
                 }
@@ -333,6 +350,7 @@ impl<'a> Replayer<'a> {
         if opened.writ != chain.id() {
             return Err(FaultKind::NotOpened);
         }
+        self.vouching.started(issuer);
         self.start = Some(Started { chain, start });
         Ok(())
     }
@@ -355,7 +373,7 @@ impl<'a> Replayer<'a> {
         self.unanswered.retain(|unanswered| unanswered != intent);
     }
 
-    fn proposal(&mut self, proposal: &Proposal) -> Result<(), FaultKind> {
+    fn proposal(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
         self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
@@ -363,6 +381,10 @@ impl<'a> Replayer<'a> {
         let used = self.spent.plus(&self.held());
         let budgets = started.chain.links().map(|(_, writ)| writ.budget);
         check_balances(decision, budgets, &used)?;
+        let time_ms = entry.header.time_ms;
+        if decision.now_ms > time_ms {
+            return Err(FaultKind::DecidedLater { decided_ms: decision.now_ms, time_ms });
+        }
         if self.cursor.state().policy_set != Some(decision.policy_set) {
             return Err(FaultKind::NotInForce(decision.policy_set));
         }
@@ -388,11 +410,11 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    fn outcome(&mut self, origin: &Origin, in_doubt: bool) -> Result<(), FaultKind> {
+    fn outcome(&mut self, origin: &Origin, in_doubt: bool, entry: &Entry) -> Result<(), FaultKind> {
         check_origin(origin, self.log)?;
         match origin {
             Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
-            Origin::Proposal(proposal) => self.proposal(proposal),
+            Origin::Proposal(proposal) => self.proposal(proposal, entry),
         }
     }
 
@@ -417,7 +439,7 @@ impl<'a> Replayer<'a> {
     fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
         let commit: Commit = entry.body()?;
         self.check_cost(&commit)?;
-        self.outcome(&commit.origin, false)?;
+        self.outcome(&commit.origin, false, entry)?;
         check_change(&commit, self.log)?;
         let present = if commit.delta.is_empty() { HashMap::new() } else { entry.present() };
         let value = |commitment: &Commitment| {
@@ -444,7 +466,8 @@ impl<'a> Replayer<'a> {
     ///
     /// # Errors
     /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
-    pub fn finish(self) -> Result<(Report, Folded), ReplayError> {
+    pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
+        self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
         let held = self.held();
         let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
         if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {

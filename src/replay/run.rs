@@ -1,4 +1,6 @@
-use super::{AuthorityLog, Contracts, Fault, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at};
+use super::{
+    AuthorityLog, Contracts, Fault, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at, invalid_from,
+};
 use crate::{
     canon::TrajectoryId,
     ledger::{
@@ -33,6 +35,7 @@ pub(super) async fn run_under(
     mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
 ) -> Result<(Report, Folded), ReplayError> {
     let mut replayer = Replayer::new(log, *trajectory, pins);
+    replayer.invalid(invalid_from(store, trajectory, log).await?);
     let mut from = 0;
     loop {
         let page = store.read(trajectory, from, PAGE).await?;

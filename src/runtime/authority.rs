@@ -1,23 +1,34 @@
 //! The authority trajectory of this process: its state, and the only writer to it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
 use futures::lock::Mutex;
 
 use super::{
-    core::{Core, Place},
+    core::{Core, Place, seal},
     error::RunError,
+    in_force::{InForce, Mark},
 };
 use crate::{
-    canon::{Bytes, TrajectoryId},
-    ledger::{AuthorityState, Batch, Draft, Entry, Head, RegisterKey, RegisterOp, StoreError, register::Epoch},
+    canon::{Bytes, CanonError, TrajectoryId},
+    crypto::{NamedKey, PublicKey, Role},
+    host::Signer,
+    ledger::{
+        AuthorityState, Batch, Draft, Entry, Head, Kind, RegisterKey, RegisterOp, StoreError,
+        record::{ClockReset, KeyRotation},
+        register::Epoch,
+    },
     replay::{Contracts, authority_of},
 };
 
 /// What is trusted, revoked and in force, shared by all runs.
 pub(crate) struct Authority {
     pub(crate) trajectory: TrajectoryId,
-    state: RwLock<Arc<AuthorityState>>,
+    current: RwLock<InForce>,
+    /// The keys that the host gave to sign entries with; the ledger says which of them does.
+    held: StdMutex<Vec<Arc<dyn Signer>>>,
+    /// The roots of trust that the host named.
+    trust: StdMutex<Vec<(NamedKey, Vec<Role>)>>,
     /// The last entry; absent while an append is under way, and after one whose caller went away.
     writer: Mutex<Option<Head>>,
 }
@@ -33,12 +44,46 @@ pub(crate) fn expect_epoch(state: &AuthorityState) -> RegisterOp {
 }
 
 impl Authority {
-    pub(crate) fn new(trajectory: TrajectoryId, state: AuthorityState, head: Head) -> Self {
-        Self { trajectory, state: RwLock::new(Arc::new(state)), writer: Mutex::new(Some(head)) }
+    pub(crate) fn new(
+        trajectory: TrajectoryId,
+        state: AuthorityState,
+        mark_ms: u64,
+        head: Head,
+        held: Vec<Arc<dyn Signer>>,
+        trust: Vec<(NamedKey, Vec<Role>)>,
+    ) -> Self {
+        let signer = find(&held, &state);
+        let current = InForce::new(Arc::new(state), Mark::at(mark_ms), signer);
+        Self {
+            trajectory,
+            current: RwLock::new(current),
+            held: StdMutex::new(held),
+            trust: StdMutex::new(trust),
+            writer: Mutex::new(Some(head)),
+        }
     }
 
-    pub(crate) fn state(&self) -> Arc<AuthorityState> {
-        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    /// The epoch as this process knows it, with the key that signs in it and the clock's mark.
+    pub(crate) fn state(&self) -> InForce {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The epoch after one that is over.
+    pub(crate) async fn after(&self, core: &Core, over: &AuthorityState) -> Result<InForce, RunError> {
+        if self.state().epoch == over.epoch {
+            self.refresh(core).await?;
+        }
+        Ok(self.state())
+    }
+
+    /// Adds a key to those that may come to sign entries.
+    pub(crate) fn hold(&self, signer: Arc<dyn Signer>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(signer);
+    }
+
+    /// The roots of trust that the host named, to be read or changed.
+    pub(crate) fn with_trust<T>(&self, with: impl FnOnce(&mut Vec<(NamedKey, Vec<Role>)>) -> T) -> T {
+        with(&mut self.trust.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Appends authority entries, with what else belongs into the same batch. `registers` sees the seq of each entry.
@@ -62,9 +107,10 @@ impl Authority {
         for draft in drafts {
             seq += 1;
             let (authority, base_seq) = (state.epoch, state.epoch_seq);
-            let (trajectory, time_ms) = (self.trajectory, core.now().judged_ms);
-            let place = Place { trajectory, seq, parent, authority, base_seq, time_ms };
-            let entry = core.seal(place, draft).await?;
+            let (time_ms, signing) = placed(core, &before, &state, &draft)?;
+            let place = Place { trajectory: self.trajectory, seq, parent, authority, base_seq, time_ms };
+            let signer = signing.map(|key| self.held(&key).ok_or(RunError::KeyReplaced { key })).transpose()?;
+            let entry = seal(core.store_id, signer.as_deref(), place, draft).await?;
             parent = entry.id();
             // An entry that would have no force in replay must not be written.
             state.apply(&entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
@@ -79,7 +125,7 @@ impl Authority {
         let position = core.store.append(Batch { entries, registers: ops }).await?;
         *writer = Some(Head { seq, id: parent, position });
         if state.epoch != before.epoch {
-            *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+            self.move_on(state);
         }
         Ok(())
     }
@@ -94,16 +140,59 @@ impl Authority {
     async fn reload(&self, core: &Core) -> Result<Head, RunError> {
         let log = authority_of(&*core.store, None, Contracts::Of(&[])).await;
         let log = log.map_err(|error| StoreError::Damaged(error.to_string()))?;
-        self.move_on(log.state());
+        self.move_on(log.state().clone());
         let head = core.store.head(&self.trajectory).await?;
         Ok(head.ok_or_else(|| StoreError::Damaged("the authority trajectory is gone".into()))?)
     }
 
-    /// Takes over what was read, unless more was appended meanwhile.
-    fn move_on(&self, read: &AuthorityState) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if read.epoch_seq >= state.epoch_seq {
-            *state = Arc::new(read.clone());
+    /// Takes over what was read or appended, unless more was appended meanwhile. Key, mark and state change together, so that
+    /// nobody signs or judges by half of them.
+    fn move_on(&self, state: AuthorityState) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.epoch_seq < self.state().epoch_seq {
+            return;
         }
+        // A key that was replaced signs nothing more.
+        let retired = |key: &PublicKey| state.runtime_keys.iter().rev().skip(1).any(|named| named.key == *key);
+        held.retain(|signer| !retired(&signer.public_key()));
+        let signer = find(&held, &state);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = current.followed_by(Arc::new(state), signer);
     }
+
+    fn held(&self, key: &PublicKey) -> Option<Arc<dyn Signer>> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().find(|signer| signer.public_key() == *key).cloned()
+    }
+}
+
+/// The signer that is the runtime's key of an epoch, if it is held.
+fn find(held: &[Arc<dyn Signer>], state: &AuthorityState) -> Option<Arc<dyn Signer>> {
+    let key = state.runtime_key()?.key;
+    held.iter().find(|signer| signer.public_key() == key).cloned()
+}
+
+/// The time of the next authority entry, and the key that signs it.
+fn placed(
+    core: &Core,
+    before: &InForce,
+    state: &AuthorityState,
+    draft: &Draft,
+) -> Result<(u64, Option<PublicKey>), RunError> {
+    let mut time_ms = before.now(&*core.host.clock).judged_ms;
+    let mut key = state.runtime_key().map(|named| named.key);
+    let shape = |error: serde_json::Error| CanonError::NotJson { what: error.to_string() };
+    match draft.kind {
+        Kind::ClockReset => {
+            time_ms = serde_json::from_slice::<ClockReset>(&draft.record).map_err(shape)?.statement.reading_ms;
+        }
+        Kind::KeyRotation => {
+            let rotation: KeyRotation = serde_json::from_slice(&draft.record).map_err(shape)?;
+            if rotation.is_sealed_by_the_new_key() {
+                key = Some(rotation.statement.new.key);
+            }
+        }
+        _ => {}
+    }
+    Ok((time_ms, key))
 }

@@ -1,11 +1,14 @@
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 
 use super::{
     Runtime,
     accounts::Accounts,
     authority::Authority,
+    clock::latest_time,
     core::{Core, Place, seal},
     error::RunError,
+    in_force::reading,
+    rotate::{self, RotateError},
     secrets::Plaintexts,
 };
 use crate::{
@@ -14,7 +17,7 @@ use crate::{
     host::{Host, SecretStore, Signer},
     ledger::{
         AuthorityState, Batch, Draft, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoreError,
-        record::{ContractRecord, Genesis, PolicySetRecord, TrustChange, TrustRoot},
+        record::{ContractRecord, Genesis, TrustChange, TrustRoot},
         register::{Epoch, seq_bytes},
     },
     policy::PolicySet,
@@ -37,6 +40,9 @@ pub struct Builder {
     policies: PolicySet,
     redactor: Redactor,
     host: Host,
+    replaced: Vec<Arc<dyn Signer>>,
+    root: Option<Arc<dyn Signer>>,
+    authority_only: bool,
 }
 
 /// Why a runtime could not be composed.
@@ -56,13 +62,19 @@ pub enum BuildError {
     #[error("policy: {0}")]
     Policy(String),
     /// The ledger is signed by another key, or not signed.
-    #[error("the ledger's entries are signed by {ledger}, and this runtime signs with {runtime}")]
+    #[error(
+        "the ledger's entries are signed by {ledger}, and this runtime signs with {runtime}: open it with the ledger's key, or \
+         have that replaced: by itself with `Builder::rotate_from`, by a root with `Builder::rotate_by` when it is lost"
+    )]
     WrongKey {
         /// The ledger's key.
         ledger: String,
         /// The runtime's key.
         runtime: String,
     },
+    /// The ledger's key could not be replaced.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The authority trajectory does not verify.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -96,6 +108,30 @@ impl Builder {
     #[must_use]
     pub fn signer(mut self, name: impl Into<String>, signer: impl Signer + 'static) -> Self {
         self.signer = Some((name.into(), Arc::new(signer)));
+        self
+    }
+
+    /// Gives a key that the builder's own one replaces: a ledger that it still signs is opened, and the replacement recorded.
+    /// May be called for several keys.
+    #[must_use]
+    pub fn rotate_from(mut self, replaced: impl Signer + 'static) -> Self {
+        self.replaced.push(Arc::new(replaced));
+        self
+    }
+
+    /// Gives a trusted writ issuer's key that replaces the ledger's key by the builder's own when the ledger's is lost: the
+    /// replacement is recorded when the ledger is opened. Where [`rotate_from`](Self::rotate_from) will do, that is done.
+    #[must_use]
+    pub fn rotate_by(mut self, root: impl Signer + 'static) -> Self {
+        self.root = Some(Arc::new(root));
+        self
+    }
+
+    /// Opens the ledger for what belongs to no run: to revoke, rotate and reset. Policies and contracts stay as they are
+    /// recorded, and no run can be started.
+    #[must_use]
+    pub fn authority_only(mut self) -> Self {
+        self.authority_only = true;
         self
     }
 
@@ -186,30 +222,47 @@ impl Builder {
         }
         let log = authority_of(&*store, None, Contracts::Of(&[])).await?;
         let state = log.state().clone();
-        if state.runtime_key().map(|named| named.key) != named.as_ref().map(|named| named.key) {
-            let text = |key: Option<&NamedKey>| key.map_or("no key".into(), |named| named.key.to_string());
-            return Err(BuildError::WrongKey { ledger: text(state.runtime_key()), runtime: text(named.as_ref()) });
-        }
+        let ledger_key = state.runtime_key().map(|named| named.key);
+        let succession = match (ledger_key, &named) {
+            (Some(ledger), Some(ours)) if ledger != ours.key => {
+                let old = self.replaced.iter().find(|signer| signer.public_key() == ledger);
+                let root = self.root.iter().find(|root| state.trust.has(&root.public_key(), Role::WritIssuer));
+                let by = old.or(root).ok_or_else(|| wrong_key(&state, Some(ours)))?;
+                Some((Arc::clone(by), rotate::succession(log.store(), ledger, ours.clone())))
+            }
+            (ledger, ours) if ledger != ours.as_ref().map(|named| named.key) => {
+                return Err(wrong_key(&state, ours.as_ref()));
+            }
+            _ => None,
+        };
         let trajectory = AuthorityState::trajectory(log.store());
         let head = store.head(&trajectory).await?.ok_or(ReplayError::Empty)?;
-        let next = store.append(Batch::default()).await?;
-        let last = store.scan(Position(next.0.saturating_sub(1)), 1).await?;
+        let mark_ms = latest_time(&*store).await?;
+        let held = signer.into_iter().chain(succession.iter().map(|(by, _)| Arc::clone(by))).collect();
         let core = Core {
             accounts: Accounts::default(),
-            authority: Authority::new(trajectory, state, head),
-            high_water_ms: AtomicU64::new(last.first().map_or(0, |(_, entry)| entry.header.time_ms)),
+            authority: Authority::new(trajectory, state, mark_ms, head, held, self.trust.clone()),
             host: self.host,
             plaintexts: Plaintexts::default(),
             policies: self.policies,
             redactor: self.redactor,
-            signer,
+            runs: !self.authority_only,
             store,
             store_id: log.store(),
             tools,
         };
+        if let Some((by, statement)) = succession {
+            let draft = rotate::draft(statement, &*by).await?;
+            core.authority.append(&core, vec![draft], vec![], |_| vec![]).await?;
+        }
         record_changes(&core, &self.trust).await?;
         Ok(Runtime(Arc::new(core)))
     }
+}
+
+fn wrong_key(state: &AuthorityState, ours: Option<&NamedKey>) -> BuildError {
+    let text = |key: Option<&NamedKey>| key.map_or("no key".into(), |named| named.key.to_string());
+    BuildError::WrongKey { ledger: text(state.runtime_key()), runtime: text(ours) }
 }
 
 /// Writes the genesis entry of a new store.
@@ -230,7 +283,7 @@ async fn create(
         parent: EntryId::ZERO,
         authority: EntryId::ZERO,
         base_seq: 0,
-        time_ms: host.clock.now_ms(),
+        time_ms: reading(&*host.clock),
     };
     let entry = seal(store_id, signer, place, draft).await?;
     let value = Some(Epoch { entry: entry.id(), seq: 0 }.to_bytes());
@@ -261,14 +314,11 @@ async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<
             change(NamedKey::new("no longer trusted", *key), vec![*role], TrustChange::Removed)?;
         }
     }
-    if state.policy_set != Some(core.policies.hash()) {
-        let definition = serde_json::to_value(core.policies.definition())
-            .map_err(|error| crate::canon::CanonError::NotJson { what: error.to_string() })?;
-        let record = PolicySetRecord { definition, hash: core.policies.hash() };
-        drafts.push(Draft::seal(Kind::PolicySet, &record, vec![])?);
+    if core.runs && state.policy_set != Some(core.policies.hash()) {
+        drafts.push(rotate::policy_set(&core.policies)?);
     }
     let mut keys = Vec::new();
-    for contract in core.tools.contracts().iter() {
+    for contract in core.tools.contracts().iter().filter(|_| core.runs) {
         let hash = contract.hash();
         let key = RegisterKey::contract(&hash);
         if core.store.register(&key).await?.is_none() {

@@ -7,6 +7,7 @@ use super::{
     doubt::Doubt,
     error::RunError,
     events::EventKind,
+    in_force::InForce,
     journal::Journal,
     outcome,
     run::Inner,
@@ -17,14 +18,14 @@ use crate::{
     canon::EntryId,
     execute::{Concluded, Conclusion, Execution},
     intent::SealedIntent,
-    ledger::{AuthorityState, RegisterKey, StoreError, record::WhatHappened},
+    ledger::{RegisterKey, StoreError, record::WhatHappened},
     writ::Amounts,
 };
 
 /// A staged call on its way.
 struct Carried<'a> {
     inner: &'a Inner,
-    authority: &'a AuthorityState,
+    authority: &'a InForce,
     intent: &'a SealedIntent,
     called: Called,
     /// Reserved on every account of the chain.
@@ -37,7 +38,7 @@ struct Carried<'a> {
 pub(super) async fn carry_out(
     inner: &Inner,
     journal: &mut Journal,
-    authority: &AuthorityState,
+    authority: &InForce,
     intent: &SealedIntent,
     execution: Execution,
     may_come_again: bool,
@@ -164,7 +165,7 @@ impl Carried<'_> {
         }
         let RunError::Store(StoreError::RegisterChanged { key }) = &error else { return Err(error) };
         if *key == RegisterKey::epoch() {
-            core.authority.refresh(core).await?;
+            core.authority.after(core, self.authority).await?;
             return Ok(Err(Again::Changed));
         }
         if self.called.key.is_some_and(|business| *key == RegisterKey::business_key(&business)) {

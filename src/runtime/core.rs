@@ -1,9 +1,12 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
-use super::{accounts::Accounts, authority::Authority, secrets::Plaintexts};
+use super::{
+    accounts::Accounts,
+    authority::Authority,
+    error::RunError,
+    in_force::{InForce, Now},
+    secrets::Plaintexts,
+};
 use crate::{
     canon::{KeyId, StoreId, TrajectoryId},
     crypto::Purpose,
@@ -18,22 +21,15 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) accounts: Accounts,
     pub(crate) authority: Authority,
-    pub(crate) high_water_ms: AtomicU64,
     pub(crate) host: Host,
     pub(crate) plaintexts: Plaintexts,
     pub(crate) policies: PolicySet,
     pub(crate) redactor: Redactor,
-    pub(crate) signer: Option<Arc<dyn Signer>>,
+    /// Whether runs can be started: not by a runtime that was opened for the authority alone.
+    pub(crate) runs: bool,
     pub(crate) store: Arc<dyn LedgerStore>,
     pub(crate) store_id: StoreId,
     pub(crate) tools: ToolRegistry,
-}
-
-/// Two readings: what the clock says, and the later of that and the latest time on record.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
-    pub(crate) clock_ms: u64,
-    pub(crate) judged_ms: u64,
 }
 
 /// Where an entry goes.
@@ -47,14 +43,16 @@ pub(crate) struct Place {
 }
 
 impl Core {
-    pub(crate) fn now(&self) -> Now {
-        let clock_ms = self.host.clock.now_ms().min(crate::canon::MAX_INTEGER);
-        let before = self.high_water_ms.fetch_max(clock_ms, Ordering::SeqCst);
-        Now { clock_ms, judged_ms: before.max(clock_ms) }
+    pub(crate) fn now(&self, epoch: &InForce) -> Now {
+        epoch.now(&*self.host.clock)
     }
 
-    pub(crate) async fn seal(&self, place: Place, draft: Draft) -> Result<Entry, SignError> {
-        seal(self.store_id, self.signer.as_deref(), place, draft).await
+    /// Places a draft, signed with the key of its epoch.
+    pub(crate) async fn seal(&self, epoch: &InForce, place: Place, draft: Draft) -> Result<Entry, RunError> {
+        if let (Some(named), None) = (epoch.runtime_key(), &epoch.signer) {
+            return Err(RunError::KeyReplaced { key: named.key });
+        }
+        Ok(seal(self.store_id, epoch.signer.as_deref(), place, draft).await?)
     }
 }
 

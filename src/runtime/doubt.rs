@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{core::Core, error::RunError, journal::Journal, secrets};
+use super::{authority::expect_epoch, core::Core, error::RunError, in_force::InForce, journal::Journal, secrets};
 use crate::{
     canon::{Blob, BusinessKeyHash, EntryId, FileHash, ProposalId, Salt},
     compile::Staged,
@@ -158,7 +158,7 @@ pub(crate) async fn reconcile(core: &Core, journal: &mut Journal, seq: u64) -> R
     let Some(happened) = execute::reconcile(&**tool, args, doubt.probe, &core.host).await else { return Ok(()) };
     let verdict = if happened { HappenedVerdict::Happened } else { HappenedVerdict::NotDone };
     let doubt = doubt.clone();
-    settle(core, journal, &doubt, verdict, None, None).await.map(drop)
+    settle(core, journal, &core.authority.state(), &doubt, verdict, None).await.map(drop)
 }
 
 /// Settles an effect in doubt on an operator's word.
@@ -170,7 +170,8 @@ pub(crate) async fn resolve(
 ) -> Result<EntryId, ResolveError> {
     let Resolution { dispatch, verdict, note, name } = resolution;
     let key = signer.public_key();
-    if !core.authority.state().trust.has(&key, Role::Approver) {
+    let authority = core.authority.state();
+    if !authority.trust.has(&key, Role::Approver) {
         return Err(ResolveError::NotTrusted { key });
     }
     let doubt = journal.doubts.iter().find(|doubt| doubt.dispatch == dispatch).cloned();
@@ -182,7 +183,7 @@ pub(crate) async fn resolve(
     let signature = signer.sign(Purpose::Resolution, hash.as_bytes()).await.map_err(RunError::from)?;
     key.verify(Purpose::Resolution, hash.as_bytes(), &signature)?;
     let operator = Operator { key: statement.by, signature };
-    Ok(settle(core, journal, &doubt, verdict, Some(operator), note).await?)
+    Ok(settle(core, journal, &authority, &doubt, verdict, Some((operator, note))).await?)
 }
 
 fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
@@ -195,11 +196,14 @@ fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
 async fn settle(
     core: &Core,
     journal: &mut Journal,
+    authority: &InForce,
     doubt: &Doubt,
     verdict: HappenedVerdict,
-    operator: Option<Operator>,
-    note: Option<Blob>,
+    said: Option<(Operator, Option<Blob>)>,
 ) -> Result<EntryId, RunError> {
+    // An operator's word counts in the epoch in which the operator was found to be trusted.
+    let mut registers: Vec<_> = said.iter().map(|_| expect_epoch(authority)).collect();
+    let (operator, note) = said.map_or((None, None), |(operator, note)| (Some(operator), note));
     let held = doubt.held.unwrap_or_default();
     let cost = verdict.cost(&held);
     let commitment = note.as_ref().map(Blob::commitment);
@@ -209,7 +213,7 @@ async fn settle(
     journal.used.held = before.held.minus(&held);
     journal.used.spent = before.spent.plus(&cost);
     let seq = journal.next_seq;
-    let mut registers = journal.account();
+    registers.extend(journal.account());
     let value = Some(ProposalState::Concluded { seq }.to_bytes());
     registers.push(RegisterOp::Set { key: RegisterKey::outcome(&doubt.proposal), value });
     if let Some(key) = &doubt.key {
@@ -219,7 +223,7 @@ async fn settle(
         let value = (verdict == HappenedVerdict::Happened).then(|| claim_bytes(&done));
         registers.push(RegisterOp::Set { key, value });
     }
-    match journal.append_even_after_the_end(core, &core.authority.state(), draft, registers).await {
+    match journal.append_even_after_the_end(core, authority, draft, registers).await {
         Ok(entry) => {
             core.accounts.settle(&journal.chain, &held, &cost);
             journal.doubts.retain(|other| other.dispatch != doubt.dispatch);

@@ -1,5 +1,6 @@
 use crate::{
     canon::{CanonError, EntryId, TrajectoryId},
+    crypto::PublicKey,
     execute::ConcludeError,
     host::{EntropyError, SignError},
     intent::IntentError,
@@ -24,6 +25,9 @@ pub enum StartError {
         /// The refusal as it is recorded.
         refusal: Refusal,
     },
+    /// The runtime was opened for the authority alone.
+    #[error("this runtime was opened for the authority alone: open one without `Builder::authority_only` to run")]
+    AuthorityOnly,
     /// The run has ended; nothing can be added to it.
     #[error("run {} has ended", .0.short())]
     Ended(TrajectoryId),
@@ -81,6 +85,14 @@ pub enum RunError {
     /// An earlier failure, or another writer, left this handle behind the ledger. Resume the run to go on.
     #[error("this run's handle is behind the ledger: resume the run")]
     Stale,
+    /// The ledger's entries are signed by a key that this runtime does not hold.
+    #[error(
+        "the ledger's entries are signed by key {key} now, which this runtime does not hold: open the ledger with it"
+    )]
+    KeyReplaced {
+        /// The key.
+        key: PublicKey,
+    },
     /// An entry could not be signed.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -2,12 +2,13 @@ use std::io::Write;
 
 use crate::{
     canon::{DomainStream, StatementHash, TrajectoryId, domain, to_canonical},
-    crypto::Purpose,
+    crypto::{PublicKey, Purpose},
     host::Signer,
     ledger::{Entry, LedgerStore},
     replay::{
         ReplayError, closure,
         export::{EXPORT_FORMAT, ExportStart, HeadStatement, Line, LineEntry, SignedHead},
+        invalid_from,
     },
 };
 
@@ -30,6 +31,14 @@ pub enum ExportError {
     /// A line cannot be sealed.
     #[error(transparent)]
     Seal(#[from] crate::canon::CanonError),
+    /// The key that is to sign the head is not the one that signs the ledger now.
+    #[error("the ledger's entries are signed by {ledger}, and {given} was given to sign the head")]
+    WrongKey {
+        /// The ledger's key.
+        ledger: String,
+        /// The key that was given.
+        given: String,
+    },
     /// The head could not be signed.
     #[error(transparent)]
     Sign(#[from] crate::host::SignError),
@@ -49,6 +58,11 @@ pub async fn export(
     out: &mut (dyn Write + Send),
 ) -> Result<HeadStatement, ExportError> {
     let log = closure(store, run).await?;
+    let (wanted, given) = (log.state().runtime_key().map(|named| named.key), signer.map(Signer::public_key));
+    if wanted != given {
+        let text = |key: Option<PublicKey>| key.map_or("no key".into(), |key| key.to_string());
+        return Err(ExportError::WrongKey { ledger: text(wanted), given: text(given) });
+    }
     let mut lines = Lines { out, digest: domain::EXPORT.stream() };
     let start = ExportStart { format: EXPORT_FORMAT, store: log.store(), trajectory: *run };
     lines.write(&Line::Export(start))?;
@@ -69,7 +83,8 @@ pub async fn export(
     }
     let head = head.ok_or(ReplayError::NoRun(*run))?;
     let digest = StatementHash(lines.digest.clone().finish());
-    let statement = HeadStatement { as_of_ms, digest, head, length, store: log.store(), trajectory: *run };
+    let invalid = invalid_from(store, run, &log).await?;
+    let statement = HeadStatement { as_of_ms, digest, head, invalid, length, store: log.store(), trajectory: *run };
     let signature = match signer {
         Some(signer) => Some(signer.sign(Purpose::ExportHead, statement.hash()?.as_bytes()).await?),
         None => None,

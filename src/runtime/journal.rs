@@ -2,17 +2,22 @@
 
 use super::{
     accounts,
+    authority::expect_epoch,
     core::{Core, Place},
     doubt::Doubt,
     error::RunError,
+    in_force::InForce,
     unrecorded::Unrecorded,
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
-    ledger::{AuthorityState, Batch, Draft, RegisterOp, StoreError, register::Account},
+    ledger::{Batch, Draft, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
     writ::{Amounts, WritChain},
 };
+
+/// How often an entry is signed again because the authority changes while it is stored.
+const ATTEMPTS: usize = 64;
 
 /// A run's state: the fold of its entries, and its place in the ledger.
 pub(crate) struct Journal {
@@ -65,10 +70,13 @@ impl Journal {
     }
 
     /// Signs and appends one entry; on success it is durable and the state has moved on.
+    ///
+    /// It is stored only while `authority` is the last epoch. What was decided in that epoch says so in `registers`, and
+    /// fails with it; anything else is signed again in the epoch that follows.
     pub(crate) async fn append(
         &mut self,
         core: &Core,
-        authority: &AuthorityState,
+        authority: &InForce,
         draft: Draft,
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
@@ -80,7 +88,7 @@ impl Journal {
     pub(crate) async fn append_even_after_the_end(
         &mut self,
         core: &Core,
-        authority: &AuthorityState,
+        authority: &InForce,
         draft: Draft,
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
@@ -93,32 +101,45 @@ impl Journal {
     async fn push(
         &mut self,
         core: &Core,
-        authority: &AuthorityState,
+        authority: &InForce,
         draft: Draft,
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
-        let place = Place {
-            trajectory: self.trajectory,
-            seq: self.next_seq,
-            parent: self.head,
-            authority: authority.epoch,
-            base_seq: self.base_seq,
-            time_ms: core.now().judged_ms,
-        };
-        let entry = core.seal(place, draft).await?;
-        let id = entry.id();
-        match core.store.append(Batch { entries: vec![entry], registers }).await {
-            Ok(_) => {
-                self.head = id;
-                self.next_seq += 1;
-                Ok(id)
+        let expects = |op: &RegisterOp| matches!(op, RegisterOp::Expect { key, .. } if *key == RegisterKey::epoch());
+        let decided = registers.iter().any(expects);
+        let mut epoch = authority.clone();
+        for _ in 0..ATTEMPTS {
+            let place = Place {
+                trajectory: self.trajectory,
+                seq: self.next_seq,
+                parent: self.head,
+                authority: epoch.epoch,
+                base_seq: self.base_seq,
+                time_ms: core.now(&epoch).judged_ms,
+            };
+            let entry = core.seal(&epoch, place, draft.clone()).await?;
+            let id = entry.id();
+            let mut registers = registers.clone();
+            if !decided {
+                registers.push(expect_epoch(&epoch));
             }
-            Err(error) => {
-                // A changed register leaves the trajectory as it was; anything else may not have.
-                self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
-                Err(error.into())
+            match core.store.append(Batch { entries: vec![entry], registers }).await {
+                Ok(_) => {
+                    self.head = id;
+                    self.next_seq += 1;
+                    return Ok(id);
+                }
+                Err(StoreError::RegisterChanged { key }) if !decided && key == RegisterKey::epoch() => {
+                    epoch = core.authority.after(core, &epoch).await?;
+                }
+                Err(error) => {
+                    // A changed register leaves the trajectory as it was; anything else may not have.
+                    self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
+                    return Err(error.into());
+                }
             }
         }
+        Err(RunError::Stale)
     }
 
     /// The registers of this trajectory's accounts, as they shall be.

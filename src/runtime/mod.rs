@@ -11,6 +11,7 @@ mod authority;
 mod builder;
 mod call;
 mod carry_out;
+mod clock;
 mod core;
 mod doubt;
 mod drive;
@@ -18,10 +19,12 @@ mod error;
 mod events;
 mod export;
 mod history;
+mod in_force;
 mod journal;
 mod outcome;
 mod resume;
 mod revoke;
+mod rotate;
 mod run;
 mod secrets;
 mod sieve;
@@ -32,12 +35,14 @@ mod turn;
 mod unrecorded;
 
 pub use builder::{BuildError, Builder};
+pub use clock::{ClockError, ClockStatus, latest_time};
 pub use doubt::{Resolution, ResolveError};
 pub use drive::Limits;
 pub use error::{RunError, StartError};
 pub use events::{Event, EventKind};
 pub use export::{ExportError, export};
 pub use revoke::RevokeError;
+pub use rotate::{RotateError, Rotation};
 pub use run::Run;
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
@@ -136,6 +141,39 @@ impl Runtime {
     /// When the key is not trusted as writ issuer, or the ledger or the key fails.
     pub async fn revoke(&self, writ: WritId, reason: &str, name: &str, signer: &dyn Signer) -> Result<(), RevokeError> {
         revoke::revoke(&self.0, writ, reason, name, signer).await
+    }
+
+    /// Replaces a key: a root of trust in its roles, or the key that signs entries. `by` holds the old key, or that of a
+    /// trusted writ issuer when the old one is lost or compromised.
+    ///
+    /// When it returns, the old key has no role any more, and all that is stored from then on is signed by the new one. After
+    /// a compromise of a key that signs entries, roots and policies are stated anew with the key that takes over.
+    ///
+    /// # Errors
+    /// When a key does not have the role for it, the new key was in use before, or the ledger or a key fails.
+    pub async fn rotate(&self, rotation: Rotation, by: &dyn Signer) -> Result<(), RotateError> {
+        rotate::rotate(&self.0, rotation, by).await
+    }
+
+    /// Accepts a clock that is behind the latest time on record: what it says becomes that time. `signer` holds the key of a
+    /// trusted writ issuer, and `name` is what audits call it.
+    ///
+    /// Writs that had expired only by the time on record are good again.
+    ///
+    /// # Errors
+    /// When the key is not trusted as writ issuer, the clock is not behind, or the ledger or the key fails.
+    pub async fn reset_clock(&self, name: &str, signer: &dyn Signer) -> Result<ClockStatus, ClockError> {
+        clock::reset(&self.0, name, signer).await
+    }
+
+    /// What the clock says, and the latest time on record.
+    pub fn clock(&self) -> ClockStatus {
+        clock::status(&self.0)
+    }
+
+    /// The authority as it stands: what is trusted, revoked and in force.
+    pub fn authority(&self) -> crate::ledger::AuthorityState {
+        crate::ledger::AuthorityState::clone(&self.0.authority.state())
     }
 
     /// Replays a run: every hash, link and signature, and the fold of its commits.

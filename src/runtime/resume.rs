@@ -29,6 +29,9 @@ pub(super) async fn resume(
     run: &TrajectoryId,
     unrecorded: Option<Unrecorded>,
 ) -> Result<Run, StartError> {
+    if !core.runs {
+        return Err(StartError::AuthorityOnly);
+    }
     let (mut journal, folded) = take_up(core, run).await?;
     if folded.ended.is_some() {
         return Err(StartError::Ended(*run));

@@ -7,6 +7,7 @@ use super::{
     authority::expect_epoch,
     core::{Core, Place},
     error::{RunError, StartError},
+    in_force::InForce,
     journal::Journal,
     secrets,
 };
@@ -16,7 +17,7 @@ use crate::{
     crypto::Purpose,
     host::Signer,
     ledger::{
-        AuthorityState, Draft, Kind, RegisterKey, RegisterOp,
+        Draft, Kind, RegisterKey, RegisterOp,
         record::{RunOpened, RunStart, StartRefused, StartStatement},
         register::seq_bytes,
     },
@@ -33,6 +34,9 @@ pub(super) async fn start(
     chain: UnverifiedChain,
     subject: &dyn Signer,
 ) -> Result<Run, StartError> {
+    if !core.runs {
+        return Err(StartError::AuthorityOnly);
+    }
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0).map_err(RunError::from)?;
     let task = Blob::seal(&Value::from(secrets::text(&core.redactor, task)), salt).map_err(RunError::from)?;
@@ -84,8 +88,8 @@ pub(super) async fn start(
     Err(RunError::Stale.into())
 }
 
-fn standing(core: &Core, chain: &WritChain, authority: &AuthorityState) -> Result<(), Refusal> {
-    let now = core.now();
+fn standing(core: &Core, chain: &WritChain, authority: &InForce) -> Result<(), Refusal> {
+    let now = core.now(authority);
     check_standing(&Standing {
         chain,
         clock_ms: now.clock_ms,
@@ -103,7 +107,7 @@ async fn open(
     start: &RunStart,
     task: &Blob,
     trajectory: TrajectoryId,
-    authority: &AuthorityState,
+    authority: &InForce,
 ) -> Result<EntryId, RunError> {
     let draft = Draft::seal(Kind::Root, start, vec![task.clone()])?;
     let place = Place {
@@ -112,9 +116,9 @@ async fn open(
         parent: EntryId::ZERO,
         authority: authority.epoch,
         base_seq: 0,
-        time_ms: core.now().judged_ms,
+        time_ms: core.now(authority).judged_ms,
     };
-    let root = core.seal(place, draft).await?;
+    let root = core.seal(authority, place, draft).await?;
     let id = root.id();
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
     let registers = |seq: u64| {

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    carry_out::carry_out, doubt, error::RunError, events::EventKind, journal::Journal, outcome, run::Inner, secrets,
+    authority::expect_epoch, carry_out::carry_out, core::Core, doubt, error::RunError, events::EventKind,
+    in_force::InForce, journal::Journal, outcome, run::Inner, secrets,
 };
 use crate::{
     canon::{EntryId, IntentId},
@@ -11,7 +12,7 @@ use crate::{
     execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
-        AuthorityState, Draft, Kind,
+        Draft, Kind, RegisterKey, StoreError,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
     proposal::{Claim, ClaimState, Code, Proposal, Refusal, Stage, Status},
@@ -154,7 +155,7 @@ async fn attempt(
 ) -> Result<Attempt, RunError> {
     let core = &inner.core;
     let authority = core.authority.state();
-    let now = core.now();
+    let now = core.now(&authority);
     let balances = core.accounts.balances(&journal.chain);
     let inputs = Inputs {
         approvals: &[],
@@ -235,7 +236,7 @@ async fn attempt(
 async fn reject(
     inner: &Inner,
     journal: &mut Journal,
-    authority: &AuthorityState,
+    authority: &InForce,
     intent: &SealedIntent,
     proposal: Proposal,
 ) -> Result<Attempt, RunError> {
@@ -245,7 +246,10 @@ async fn reject(
     };
     let blobs = intent.blobs().cloned().collect();
     let draft = Draft::seal(Kind::Rejection, &Rejection::Refused(proposal), blobs)?;
-    let entry = journal.append(&inner.core, authority, draft, vec![]).await?;
+    let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+        Ok(entry) => entry,
+        Err(error) => return again(&inner.core, authority, error).await,
+    };
     let seq = journal.last_seq();
     inner.watchers.tell(Some((seq, entry)), || EventKind::Rejected { intent: intent.id(), refusal: refusal.clone() });
     Ok(Ok(Submitted::Rejected { entry, seq, refusal }))
@@ -254,7 +258,7 @@ async fn reject(
 async fn suspend(
     inner: &Inner,
     journal: &mut Journal,
-    authority: &AuthorityState,
+    authority: &InForce,
     intent: &SealedIntent,
     proposal: Proposal,
 ) -> Result<Attempt, RunError> {
@@ -264,7 +268,10 @@ async fn suspend(
     };
     let record = PendingApproval { expires_at_ms: None, proposal };
     let draft = Draft::seal(Kind::PendingApproval, &record, intent.blobs().cloned().collect())?;
-    let entry = journal.append(&inner.core, authority, draft, vec![]).await?;
+    let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+        Ok(entry) => entry,
+        Err(error) => return again(&inner.core, authority, error).await,
+    };
     let seq = journal.last_seq();
     inner.watchers.tell(Some((seq, entry)), || EventKind::Suspended {
         intent: intent.id(),
@@ -272,6 +279,17 @@ async fn suspend(
         reason: reason.clone(),
     });
     Ok(Ok(Submitted::Suspended { entry, seq, channel, reason }))
+}
+
+/// A refusal or suspension that was not stored: compile again when the authority has changed since, else give up.
+async fn again(core: &Core, authority: &InForce, error: RunError) -> Result<Attempt, RunError> {
+    match error {
+        RunError::Store(StoreError::RegisterChanged { key }) if key == RegisterKey::epoch() => {
+            core.authority.after(core, authority).await?;
+            Ok(Err(Again::Changed))
+        }
+        error => Err(error),
+    }
 }
 
 /// Records that an intent was not tried, since one before it stopped the turn.

@@ -1,6 +1,6 @@
 //! What a tool returned and the ledger would not take: it is recorded when the ledger is opened again.
 
-use super::{call::Called, core::Core, error::RunError, journal::Journal};
+use super::{authority::expect_epoch, call::Called, core::Core, error::RunError, journal::Journal};
 use crate::{
     canon::EntryId,
     execute,
@@ -49,7 +49,11 @@ pub(crate) async fn record(
             journal.used.held = before.held.minus(&held);
             called.concluding(journal, effect)
         }
-        None => called.done_at_once(journal, false),
+        None => {
+            let mut registers = vec![expect_epoch(&authority)];
+            registers.extend(called.done_at_once(journal, false));
+            registers
+        }
     };
     registers.extend(journal.account());
     journal.append(core, &authority, draft, registers).await?;

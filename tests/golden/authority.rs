@@ -8,8 +8,8 @@ use openthymos::{
     ledger::{
         AuthorityState, Draft, Kind,
         record::{
-            ClockReset, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation, RevocationStatement,
-            RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
+            ClockReset, ClockResetStatement, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation,
+            RevocationStatement, RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
         },
     },
     policy::{Bundle, PolicySet, Quorum, Roster, SignedBundle, UnsignedBundle},
@@ -76,6 +76,11 @@ pub fn rotation() -> RotationStatement {
     }
 }
 
+pub fn reset() -> ClockResetStatement {
+    let store = AuthorityState::store_id(&genesis().record);
+    ClockResetStatement { by: OPERATOR.named(), high_water_ms: NOW_MS + 5, reading_ms: NOW_MS, store }
+}
+
 pub fn genesis() -> Draft {
     let software = "openthymos golden vectors".into();
     let genesis = Genesis { nonce: Nonce([1; 16]), runtime: Some(RUNTIME.named()), software };
@@ -132,8 +137,9 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             Draft::seal(kind, &StartRefused { refusal, task: commitment, writ }, vec![task])
         }
         Kind::ClockReset => {
-            let reset = ClockReset { by: OPERATOR.named(), high_water_ms: NOW_MS + 5, reading_ms: NOW_MS };
-            Draft::seal(kind, &reset, vec![])
+            let statement = reset();
+            let signature = operator.sign(Purpose::ClockReset, statement.hash().unwrap().as_bytes());
+            Draft::seal(kind, &ClockReset { signature, statement }, vec![])
         }
         _ => return None,
     };

@@ -26,7 +26,8 @@ fn entry(draft: Draft, trajectory: TrajectoryId, seq: u64, parent: EntryId, abov
         trajectory,
         seq,
         parent,
-        time_ms: NOW_MS + seq,
+        // A reset has the time that it says.
+        time_ms: if draft.kind == Kind::ClockReset { NOW_MS } else { NOW_MS + seq },
         signer: signer.public_key().id(),
         authority: above.0,
         base_seq: above.1,

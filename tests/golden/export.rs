@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// A ledger with a genesis entry that does not name the crate's version.
-async fn ledger() -> MemoryLedger {
+pub async fn ledger() -> MemoryLedger {
     let (draft, signer) = (authority::genesis(), RUNTIME.secret());
     let header = Header {
         kind: Kind::Genesis.code(),

@@ -105,3 +105,23 @@ fn refusals_and_requests_for_approval_say_so() {
     });
     assert!(matches!(fault, FaultKind::Status { expected: "suspended" }), "{fault:?}");
 }
+
+#[test]
+fn times_do_not_go_back_and_no_decision_is_later_than_its_entry() {
+    let before = authority_refuses(|entries| {
+        entries[1].header.time_ms -= 1;
+        sign(&mut entries[1]);
+    });
+    assert!(matches!(before, FaultKind::Time), "{before:?}");
+    let before = run_refuses(Kind::Dispatch, |entry| {
+        entry.header.time_ms = 0;
+        sign(entry);
+    });
+    assert!(matches!(before, FaultKind::Time), "{before:?}");
+    let later = run_refuses(Kind::PendingApproval, |entry| {
+        let mut pending: PendingApproval = entry.body().unwrap();
+        pending.proposal.decision.now_ms = entry.header.time_ms + 1;
+        rewrite(entry, &pending);
+    });
+    assert!(matches!(later, FaultKind::DecidedLater { .. }), "{later:?}");
+}

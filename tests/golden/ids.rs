@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    authority::{bundle, contract, policies, revocation, roster, rotation},
+    authority::{bundle, contract, policies, reset, revocation, roster, rotation},
     file::{hex, vectors_hold},
     run::{decision, intent, resolved, skill, start, store, trajectory, vote},
     writs,
@@ -56,6 +56,7 @@ fn ids_are_hashes_of_the_recorded_json() {
         vector("skill", &skill(), &domain::SKILL, id!(skill().hash())),
         vector("revocation", &revocation(), &domain::STATEMENT, id!(revocation().hash())),
         vector("rotation", &rotation(), &domain::STATEMENT, id!(rotation().hash())),
+        vector("clock reset", &reset(), &domain::STATEMENT, id!(reset().hash())),
         vector("vote", &vote(), &domain::STATEMENT, id!(vote().hash())),
     ];
     let genesis = String::from_utf8(crate::authority::genesis().record.to_vec()).unwrap();

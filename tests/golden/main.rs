@@ -19,6 +19,8 @@ mod fixture;
 mod forged;
 mod hashes;
 mod ids;
+#[cfg(feature = "schema")]
+mod rotated;
 mod run;
 mod signatures;
 #[cfg(feature = "schema")]

@@ -8,7 +8,7 @@ use crate::{
     fixture::{AGENT, OPERATOR},
 };
 
-const PURPOSES: [(Purpose, &str); 10] = [
+const PURPOSES: [(Purpose, &str); 11] = [
     (Purpose::Entry, "entry"),
     (Purpose::Writ, "writ"),
     (Purpose::Start, "start"),
@@ -19,6 +19,7 @@ const PURPOSES: [(Purpose, &str); 10] = [
     (Purpose::Rotation, "rotation"),
     (Purpose::Resolution, "resolution"),
     (Purpose::ExportHead, "export head"),
+    (Purpose::ClockReset, "clock reset"),
 ];
 
 /// The group's order, little-endian.

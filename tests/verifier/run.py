@@ -1,6 +1,7 @@
 """The entries of one run: links, authority, proposals, effects and outcomes, and the fold of commits."""
 
 import shapes
+from authority import begins_anew, key_id, speak_for
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from world import World
 from writs import check_chain
@@ -22,6 +23,8 @@ class Run:
         self.unanswered, self.resumed = [], None
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
+        self.time, self.issuer = 0, None
+        self.signed, self.named = [], set()
 
     def push(self, entry):
         header = entry.header
@@ -30,7 +33,14 @@ class Run:
         if (entry.seq, header["parent"]) != (self.next_seq, self.head):
             raise Refused("order", f"expected seq {self.next_seq} after {self.head[:12]}")
         entry.check()
-        entry.check_signature(self.epoch(header["authority"]).key)
+        before = self.authority.epochs[self.at_epoch].reset
+        epoch = self.epoch(header["authority"])
+        entry.check_signature(epoch.key)
+        if header["time"] < self.time and epoch.reset == before:
+            raise Refused("time", "goes back without a reset of the clock")
+        self.time = header["time"]
+        self.signed.append(header["signer"])
+        self.named.add(epoch.seq)
         if header["base_seq"] != self.base_seq:
             raise Refused("base_seq", f"the last commit was {self.base_seq}")
         for commitment in entry.erased:
@@ -138,6 +148,7 @@ class Run:
         if self.authority.opened.get(self.trajectory) != ids[-1]:
             raise Refused("start", "the run's opening is not recorded")
         self.writ, self.budgets = ids[-1], [link["writ"]["budget"] for link in signed]
+        self.issuer = signed[0]["writ"]["issuer"]["key"]
 
     def proposal(self, proposal, status):
         self.answered(proposal["intent"])
@@ -145,6 +156,8 @@ class Run:
         if (found if isinstance(found, str) else next(iter(found))) != status:
             raise Refused("status", f"is not {status}")
         decision = proposal["decision"]
+        if decision["now_ms"] > self.time:
+            raise Refused("time", "decided after it was written")
         if decision["policy_set"] != self.authority.epochs[self.at_epoch].policy_set:
             raise Refused("policy_set", "was not in force")
         self.check_balances(decision, status)
@@ -232,6 +245,30 @@ class Run:
             statement |= {"note": body["note"]} if "note" in body else {}
             if not verifies(key, "resolution", hashed_json("statement", statement), body["operator"]["signature"]):
                 raise Refused("operator", "the signature does not verify")
+
+    def distrust(self, invalid):
+        """Finds what nothing vouches for: `invalid` is what the head says of compromised keys."""
+        known = self.authority.state.compromised
+        if [key["key"] for key in known] != [key["key"] for key in invalid]:
+            raise Refused("head", "does not say from where on each compromised key is invalid")
+        for compromised, found in zip(known, invalid):
+            key, since = compromised["key"], f"key {compromised['key']}, invalid from position {compromised['position']}"
+            first = found.get("run", self.next_seq)
+            if key_id(key) in self.signed[first:]:
+                self.incomplete.append(f"entries from {first} on are signed by {since}")
+            if first == 0 and self.issuer == key:
+                self.incomplete.append(f"started under a writ issued by {since}")
+            for entry in self.authority.changes:
+                if entry.seq < found.get("authority", entry.seq + 1) or key_id(key) not in speak_for(entry):
+                    continue
+                confirmed = entry.kind == 66 and (key, compromised["successor"]) == (
+                    entry.body["statement"]["old"], entry.body["statement"]["new"]["key"])
+                if not confirmed and self.rests_on(entry):
+                    self.incomplete.append(f"authority {entry} is signed by {since}")
+
+    def rests_on(self, entry):
+        anew = [other.seq for other in self.authority.changes if other.seq > entry.seq and begins_anew(other)]
+        return any(entry.seq <= seq < min(anew, default=seq + 1) for seq in self.named)
 
     def finish(self):
         if self.writ is None:

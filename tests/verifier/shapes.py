@@ -245,7 +245,7 @@ KINDS = {
     70: ("contract", record(definition=contract, hash=hash_)),
     71: ("run_opened", record(trajectory=hash_, writ=hash_)),
     72: ("start_refused", record(refusal=refusal, task=hash_, writ_=hash_)),
-    73: ("clock_reset", record(by=named, high_water_ms=count, reading_ms=count)),
+    73: ("clock_reset", record(signature=signature, statement=record(by=named, high_water_ms=count, reading_ms=count, store=hash_))),
 }
 
 present, erased = record(salt=nonce, text=text), record(erased=hash_)
@@ -257,5 +257,5 @@ def blob(value, at):
 
 entry = record(blobs=array(blob), header=matching("[0-9a-f]{448}", "a header"), record=text, signature=null_or(signature))
 head = record(signature=null_or(signature), signer=null_or(key), statement=record(
-    as_of_ms=count, digest=hash_, head=hash_, length=count, store=hash_, trajectory=hash_))
+    as_of_ms=count, digest=hash_, head=hash_, invalid_=some(record(authority_=count, key=key, run_=count)), length=count, store=hash_, trajectory=hash_))
 line = either(export=record(format=small, store=hash_, trajectory=hash_), entry=entry, head=head)

@@ -153,6 +153,7 @@ CHANGES = [
     (20, 0, at("in_doubt", []), "shape"),
     (20, 0, at("turn", OTHER), "turn"),
     (5, 0, at("reserved", {"tool_calls": 2}), "reserved"),
+    (5, 0, at("proposal.decision.now_ms", 2**53 - 1), "decided after"),
     (5, 0, at("proposal.decision.policy_set", OTHER), "in force"),
     (5, 0, at("proposal.decision.balances", lambda balances: balances[:1]), "balances"),
     (5, 0, at("proposal.decision.balances.0.tool_calls", lambda calls: calls + 10_000), "balances"),
@@ -184,11 +185,11 @@ def with_the_runtimes_key(data):
         expect(lambda forged: change(forged.of_kind(kind, number)["body"]), word, f"kind {kind}, number {number}, {word}")
     entries = Forged(data).entries
     for index, entry in enumerate(entries):
-        kind = entry["header"]["kind"]
+        header, kind = entry["header"], entry["header"]["kind"]
         for field, value in (("seq", 99), ("parent", OTHER), ("authority", OTHER), ("base_seq", 99), ("store", OTHER),
-                             ("trajectory", OTHER), ("signer", OTHER), ("blobs", 9), ("format", 2)):
+                             ("trajectory", OTHER), ("signer", OTHER), ("blobs", 9), ("format", 2), ("time", 0)):
             # After a gap any seq and parent will do: the authority's entries that the run does not refer to are left out.
-            if field in ("seq", "parent") and kind == 71:
+            if field in ("seq", "parent") and kind == 71 or field == "time" and header["seq"] == 0:
                 continue
             change = lambda forged: forged.entries[index]["header"].update({field: value})
             expect(change, "", f"{field} of entry {index}, kind {kind}")
@@ -220,12 +221,24 @@ def incomplete(data):
         raise SystemExit("an unknown kind was taken for verified")
 
 
+def replaced_keys():
+    """A run over rotations and a reset is verified, and one that a compromised key signed is not."""
+    _, run = verify((GOLDEN / "rotated.ndjson").read_bytes())
+    if run.incomplete:
+        raise SystemExit(f"over rotations and a reset: {run.incomplete}")
+    _, run = verify((GOLDEN / "compromised.ndjson").read_bytes())
+    if len(run.incomplete) != 1 or "entries from 2 on" not in run.incomplete[0]:
+        raise SystemExit(f"a compromised key was believed: {run.incomplete}")
+
+
 def main():
     data = (GOLDEN / "export.ndjson").read_bytes()
     print(f"{without_a_key(data, 300)} changes without a key are refused")
     print(f"{with_the_runtimes_key(data)} changes by a holder of the runtime's key are refused")
     incomplete(data)
     print("an unknown kind makes a verification incomplete")
+    replaced_keys()
+    print("keys that were replaced sign what they may, and what a compromised key signed is incomplete")
 
 
 if __name__ == "__main__":

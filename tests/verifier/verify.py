@@ -56,6 +56,7 @@ def check_head(head, data, offset, start, authority, run):
         raise Refused("head", "of another run")
     if (statement["length"], statement["head"]) != (run.next_seq, run.head):
         raise Refused("head", f"says {statement['length']} entries ending in {statement['head'][:12]}")
+    run.distrust(statement.get("invalid", []))
     if statement["digest"] != hashed("export", data[:offset]):
         raise Refused("head", "the digest is not that of the bytes before it")
     if head["signer"] != newest or (head["signature"] is None) != (newest is None):

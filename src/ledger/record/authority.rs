@@ -58,6 +58,14 @@ pub struct KeyRotation {
     pub statement: RotationStatement,
 }
 
+impl KeyRotation {
+    /// Whether the entry that holds it is signed by the key that takes over: when it is a runtime's key that is replaced,
+    /// and another than the old one says so, since the old one may be lost or in wrong hands.
+    pub fn is_sealed_by_the_new_key(&self) -> bool {
+        self.statement.role == Role::Runtime && self.signed_by != self.statement.old
+    }
+}
+
 /// What is signed to replace a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,14 +182,36 @@ pub struct StartRefused {
     pub writ: Option<WritId>,
 }
 
-/// `clock_reset`: an operator accepted a clock that is behind what was recorded.
+/// `clock_reset`: a root accepted a clock that is behind what was recorded. The entry's time is the reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockReset {
-    /// Who accepted it.
+    /// Signature over the statement's hash, by the key it names.
+    pub signature: Signature,
+    /// What was signed.
+    pub statement: ClockResetStatement,
+}
+
+/// What is signed to reset the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockResetStatement {
+    /// Who accepts it: a trusted writ issuer.
     pub by: NamedKey,
-    /// The latest time on record before.
+    /// The latest time on record before, in milliseconds since 1970.
     pub high_water_ms: u64,
-    /// What the clock said.
+    /// What the clock says, which is earlier.
     pub reading_ms: u64,
+    /// The store in which it is accepted.
+    pub store: StoreId,
+}
+
+impl ClockResetStatement {
+    /// The hash that is signed.
+    ///
+    /// # Errors
+    /// Never for keys and names; the signature is that of every sealing.
+    pub fn hash(&self) -> Result<StatementHash, CanonError> {
+        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+    }
 }

@@ -12,8 +12,8 @@ mod upkeep;
 
 pub use approval::{ApprovalOutcome, Outcome, PendingApproval, Vote, VoteStatement};
 pub use authority::{
-    ClockReset, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation, RevocationStatement, RosterRecord,
-    RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
+    ClockReset, ClockResetStatement, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation,
+    RevocationStatement, RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
 };
 pub use delegation::{Delegated, DelegationResult};
 pub use effect::{

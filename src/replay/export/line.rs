@@ -7,6 +7,7 @@ use crate::{
     },
     crypto::{PublicKey, Signature},
     ledger::{Entry, EntryError, HEADER_BYTES, Header, StoredBlob},
+    replay::InvalidFrom,
 };
 
 /// One line of an export.
@@ -106,6 +107,9 @@ pub struct HeadStatement {
     pub digest: StatementHash,
     /// The run's last entry.
     pub head: EntryId,
+    /// From where on the compromised keys of the store prove nothing, in the order in which that was recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid: Vec<InvalidFrom>,
     /// How many entries the run has.
     pub length: u64,
     /// The store.

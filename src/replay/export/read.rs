@@ -72,6 +72,7 @@ pub fn verify(
         }
         next = lines.entry()?;
     };
+    replayer.invalid(head.statement.invalid.clone());
     let (report, folded) = replayer.finish()?;
     check_head(&head, digest, &start, &log, &report)?;
     match (signer, head.signer) {
@@ -108,6 +109,10 @@ fn check_head(
             report.entries,
             report.head.short()
         )));
+    }
+    let compromised = log.state().compromised.iter().map(|known| known.key);
+    if !compromised.eq(statement.invalid.iter().map(|invalid| invalid.key)) {
+        return fault("the head does not say from where on each compromised key is invalid");
     }
     if statement.digest != digest {
         return fault("the bytes before the head are not those that were signed");
