@@ -21,6 +21,7 @@ mod locate;
 mod out;
 mod policy;
 mod replay;
+mod resolve;
 mod resume;
 mod revoke;
 mod rotate;
@@ -64,6 +65,7 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Resume(resume::Args),
+    Resolve(resolve::Args),
     Runs(runs::Args),
     Audit(audit::Args),
     Replay(replay::Args),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         None => front::run(),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
+        Some(Command::Resolve(args)) => resolve::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),

@@ -29,7 +29,7 @@ pub(crate) struct Unrecorded {
 }
 
 /// Records an outcome that an earlier handle could not. A commit becomes a failure that says so: its world has gone on.
-/// What touched only the world is left out when the authority has changed since; nothing came of it.
+/// What touched only the world is left out when the authority has changed since, or the budget has no room for it.
 pub(crate) async fn record(
     core: &Core,
     journal: &mut Journal,
@@ -38,9 +38,12 @@ pub(crate) async fn record(
 ) -> Result<(), RunError> {
     let Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, .. } = unrecorded;
     let authority = core.authority.state();
-    if dispatch.is_none() && authority.epoch != epoch {
-        return Ok(());
-    }
+    let held = match dispatch {
+        Some(_) => held,
+        // Nothing is held for it any more, and nothing came of it: where there is no room left, it is not debited.
+        None if authority.epoch != epoch || !core.accounts.reserve(&journal.chain, &cost).1 => return Ok(()),
+        None => cost,
+    };
     let draft = if draft.kind == Kind::Commit { execute::commit_failed(draft)? } else { draft };
     let before = journal.used;
     journal.used.spent = before.spent.plus(&cost);
@@ -57,7 +60,6 @@ pub(crate) async fn record(
     };
     registers.extend(journal.account());
     journal.append(core, &authority, draft, registers).await?;
-    let held = if dispatch.is_some() { held } else { Amounts::ZERO };
     core.accounts.settle(&journal.chain, &held, &cost);
     unanswered.retain(|other| *other != intent);
     for doubt in journal.doubts.iter_mut().filter(|doubt| Some(doubt.dispatch) == dispatch) {

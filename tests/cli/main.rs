@@ -8,6 +8,7 @@ mod job;
 mod keys;
 mod pages;
 mod processes;
+mod resolve;
 mod rotation;
 mod secrets;
 mod usage;
