@@ -18,10 +18,10 @@ use openthymos::{
     host::{SignError, Signer},
     ledger::{
         AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoredBlob,
-        record::{KeyRotation, TrustChange, TrustRoot},
+        record::{EndReason, KeyRotation, Terminated, TrustChange, TrustRoot},
     },
     proposal::{Code, Stage},
-    replay::{Pins, Report, Verdict, export::verify},
+    replay::{Pins, Report, StorePins, Verdict, export::verify},
     runtime::{BuildError, Builder, RotateError, Rotation, Run, RunError, StartError, Submitted, export},
 };
 use serde_json::json;
@@ -94,16 +94,19 @@ fn entries_are_signed_by_the_old_key_before_and_by_the_new_one_after() {
 }
 
 /// A key of which one can tell whether anybody still has it.
-struct Held(SecretKey, Arc<()>);
+struct Held {
+    key: SecretKey,
+    _by: Arc<()>,
+}
 
 #[async_trait]
 impl Signer for Held {
     fn public_key(&self) -> PublicKey {
-        self.0.public_key()
+        self.key.public_key()
     }
 
     async fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Result<Signature, SignError> {
-        Ok(self.0.sign(purpose, digest))
+        Ok(self.key.sign(purpose, digest))
     }
 }
 
@@ -111,7 +114,7 @@ impl Signer for Held {
 fn a_runtime_lets_go_of_a_key_that_was_replaced() {
     let (fixture, held) = (Fixture::default(), Arc::new(()));
     let builder = Runtime::builder().shared_ledger(fixture.ledger.clone()).host(fixture.host.clone());
-    let runtime = block_on(builder.signer("kernel", Held(key(RUNTIME), held.clone())).open()).unwrap();
+    let runtime = block_on(builder.signer("kernel", Held { key: key(RUNTIME), _by: held.clone() }).open()).unwrap();
     assert_eq!(Arc::strong_count(&held), 2);
     block_on(runtime.rotate(runtime_key(NEXT), &key(RUNTIME))).unwrap();
     assert_eq!(Arc::strong_count(&held), 1);
@@ -372,6 +375,22 @@ fn after_a_compromise_roots_and_policies_are_stated_anew_with_the_new_key() {
     assert!(fixture.authority()[before..].iter().all(|entry| entry.header.signer == new));
     let state = runtime.authority();
     assert!(state.trust.has(&named(ISSUER).key, Role::WritIssuer) && state.policy_set.is_some());
+}
+
+#[test]
+fn what_a_replaced_key_signed_after_its_rotation_is_found_in_the_whole_store() {
+    let fixture = Fixture::default();
+    let runtime = fixture.open([noting()]);
+    let run = start(&runtime, &signed(writ()));
+    let whole = || block_on(openthymos::replay::store(&*fixture.ledger, StorePins::default(), |_| {}));
+    block_on(runtime.rotate(runtime_key(NEXT), &key(RUNTIME))).unwrap();
+    whole().unwrap();
+    // The end of the run, by the key of the epoch that it names, which is over.
+    let reason = EndReason::Closed;
+    let end = Terminated { answer: None, detail: None, reason, spent: openthymos::writ::Amounts::ZERO };
+    forge(&fixture, RUNTIME, &fixture.entry(&run.id(), 0), Draft::seal(Kind::Terminated, &end, vec![]).unwrap());
+    let found = whole().err().unwrap();
+    assert!(found.to_string().contains("which is not there or out of order"), "{found}");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
-    ledger::{Entry, Head, LedgerStore, Position},
-    replay::{ReplayError, fault::at},
+    ledger::{Entry, Head, Kind, LedgerStore, Position},
+    replay::{FaultKind, ReplayError, fault::at},
 };
 
 /// All entries of a store in the order in which they were stored, gone through to the end.
@@ -18,6 +18,8 @@ pub(super) struct Log {
     pub(super) entries: u64,
     pub(super) head: Kept,
     pub(super) as_of_ms: u64,
+    /// The last authority entry that opened an epoch.
+    epoch: EntryId,
     /// Whether accounts and registers can be judged.
     judged: bool,
 }
@@ -40,7 +42,16 @@ impl Log {
         }
         let head = Kept { position: Position::default(), entry: EntryId::ZERO };
         let lookups = Lookups::default();
-        let mut log = Self { lanes, accounts, lookups, entries: 0, head, as_of_ms: 0, judged: !runs.unknown };
+        let mut log = Self {
+            lanes,
+            accounts,
+            lookups,
+            entries: 0,
+            head,
+            as_of_ms: 0,
+            epoch: EntryId::ZERO,
+            judged: !runs.unknown,
+        };
         loop {
             let page = store.scan(Position(log.entries), PAGE).await?;
             for (position, entry) in &page {
@@ -69,6 +80,14 @@ impl Log {
 
     async fn push(&mut self, store: &dyn LedgerStore, position: Position, entry: &Entry) -> Result<(), ReplayError> {
         let trajectory = entry.header.trajectory;
+        // An entry is stored only while the epoch that it names is the last one: a key that was replaced signs nothing more.
+        if entry.header.authority != self.epoch {
+            let fault = Box::new(at(entry, FaultKind::Authority(entry.header.authority)));
+            return Err(StoreFault::Entry { position: position.0, trajectory, fault }.into());
+        }
+        if entry.header.known_kind().is_some_and(Kind::opens_epoch) {
+            self.epoch = entry.id();
+        }
         let lane = self.lanes.get_mut(&trajectory).ok_or(StoreFault::Unopened(trajectory))?;
         let step = lane.push(position, entry).map_err(|reason| {
             let fault = Box::new(at(entry, reason));
