@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
     run: String,
-    /// Dispatch: its number in the audit, or the unique start of its id
+    /// Dispatch: its number in the audit, or the unique start of its id, of 8 digits or more
     entry: String,
     /// The effect happened
     #[arg(long)]
@@ -45,6 +45,9 @@ pub(super) struct Args {
     #[command(flatten)]
     place: Place,
 }
+
+/// The fewest digits of an id that name it.
+const LEAST_DIGITS: usize = 8;
 
 pub(super) fn run(args: &Args) -> Done {
     let home = Home::locate()?;
@@ -75,7 +78,9 @@ pub(super) fn run(args: &Args) -> Done {
 fn find(effects: &[UnknownEffect], name: &str) -> Done<UnknownEffect> {
     let named = name.trim_start_matches('#');
     let by_seq = effects.iter().find(|effect| named == effect.seq.to_string());
-    let mut by_id = effects.iter().filter(|effect| !named.is_empty() && effect.dispatch.to_string().starts_with(named));
+    // A mistaken number must not settle another dispatch whose id happens to start with it.
+    let is_id = named.len() >= LEAST_DIGITS;
+    let mut by_id = effects.iter().filter(|effect| is_id && effect.dispatch.to_string().starts_with(named));
     if let Some(effect) = by_seq.or_else(|| by_id.next().filter(|_| by_id.next().is_none())) {
         return Ok(*effect);
     }

@@ -78,12 +78,17 @@ fn what_names_no_doubt_and_who_may_not_settle_one_is_refused() {
     let host = in_doubt();
     host.thymos(&["resolve", "last", "1"]).is_usage("--happened|--not-done");
     host.thymos(&["resolve", "last", "1", "--happened", "--not-done"]).is_usage("cannot be used with");
-    host.thymos(&["resolve", "last", "2", "--happened"]).is_usage("in doubt: #1 ");
+    let listed = host.json(&["replay", "last", "--json"]);
+    let dispatch = listed["verdict"]["in_doubt"][0].as_str().unwrap();
+    for other in ["2", &dispatch[..7], "ffffffff00000000"] {
+        host.thymos(&["resolve", "last", other, "--happened"]).is_usage("in doubt: #1 ");
+    }
     host.thymos(&["resolve", "last", "", "--happened"]).is_usage("in doubt: #1 ");
     host.thymos(&["resolve", "nonsense", "1", "--happened"]).is_usage("no run `nonsense`");
     host.thymos(&["resolve", "last", "1", "--happened", "--key", "nobody"]).is_usage("no key `nobody`");
     host.thymos(&["resolve", "last", "1", "--happened", "--key", "approver"]).is_failure("not trusted as approver");
     assert!(host.good(&["replay", "last"]).contains("in doubt"));
+    host.good(&["resolve", "last", &dispatch[..8], "--not-done"]);
 }
 
 #[test]
