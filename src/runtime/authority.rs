@@ -18,7 +18,7 @@ use crate::{
         record::{ClockReset, KeyRotation},
         register::Epoch,
     },
-    replay::{Contracts, authority_of},
+    replay::{Contracts, ReplayError, authority_of},
 };
 
 /// What is trusted, revoked and in force, shared by all runs.
@@ -139,7 +139,11 @@ impl Authority {
 
     async fn reload(&self, core: &Core) -> Result<Head, RunError> {
         let log = authority_of(&*core.store, None, Contracts::Of(&[])).await;
-        let log = log.map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let log = log.map_err(|error| match error {
+            // A ledger that cannot be read is not a damaged one.
+            ReplayError::Store(error) => error,
+            error => StoreError::Damaged(error.to_string()),
+        })?;
         self.move_on(log.state().clone());
         let head = core.store.head(&self.trajectory).await?;
         Ok(head.ok_or_else(|| StoreError::Damaged("the authority trajectory is gone".into()))?)
