@@ -104,7 +104,7 @@ impl Device {
             Some((number, fault)) if state.operations > number => match fault {
                 Fault::Error => Err(Error::other("the device is gone")),
                 Fault::Full if writes => Err(Error::from(ErrorKind::StorageFull)),
-                Fault::Panic if syncs => std::panic::panic_any("the device panicked"),
+                Fault::Panic if syncs => std::panic::resume_unwind(Box::new("the device panicked")),
                 _ => Ok(state),
             },
             _ => Ok(state),
