@@ -3,6 +3,7 @@
 
 mod authority;
 mod exports;
+mod faults;
 mod host;
 mod job;
 mod keys;
