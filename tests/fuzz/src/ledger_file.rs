@@ -5,7 +5,10 @@
 
 use std::{
     io::{Error, ErrorKind},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures::executor::block_on;
@@ -21,6 +24,12 @@ const MAX_CHANGES: usize = 8;
 
 pub fn run(bytes: &[u8]) {
     leave_the_engine_its_panics();
+    let before = OWN_PANICS.load(Ordering::SeqCst);
+    read(bytes);
+    assert_eq!(OWN_PANICS.load(Ordering::SeqCst), before, "code other than the storage engine's panicked");
+}
+
+fn read(bytes: &[u8]) {
     let image = match bytes {
         [b'!', file @ ..] => file.to_vec(),
         changes => changed(changes),
@@ -46,6 +55,9 @@ pub fn run(bytes: &[u8]) {
     drop(block_on(ledger.append(Batch::default())));
 }
 
+/// How often other code than the storage engine's panicked: the ledger contains that too, and it is a finding.
+static OWN_PANICS: AtomicUsize = AtomicUsize::new(0);
+
 /// The storage engine panics on some files, and the ledger contains it. A fuzzer takes any panic for a finding, so it is
 /// told only of those that arise in other code.
 fn leave_the_engine_its_panics() {
@@ -55,6 +67,7 @@ fn leave_the_engine_its_panics() {
         std::panic::set_hook(Box::new(move |panic| {
             let engine = |place: &std::panic::Location<'_>| place.file().contains("/redb-");
             if !panic.location().is_some_and(engine) {
+                OWN_PANICS.fetch_add(1, Ordering::SeqCst);
                 tell(panic);
             }
         }));
