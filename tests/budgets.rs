@@ -8,7 +8,7 @@ use std::sync::Barrier;
 
 use async_trait::async_trait;
 use common::*;
-use futures::executor::block_on;
+use futures::{FutureExt, executor::block_on};
 use openthymos::{
     canon::TrajectoryId,
     cognition::{Cognition, CognitionError, Context, Request, Turn, TurnEvents},
@@ -233,4 +233,48 @@ fn a_turn_whose_estimate_does_not_fit_is_not_begun() {
         (WhyStopped::Ended(EndReason::BudgetExhausted), Some("tokens"))
     );
     assert_eq!((summary.steps, summary.spent.tokens), (2, 80));
+}
+
+#[test]
+fn what_a_call_that_was_given_up_had_reserved_is_free_again() {
+    for resumes in [true, false] {
+        let fixture = Fixture::default();
+        let slow = TestTool::world("slow").with(|tool| tool.call = Box::new(|_| Box::pin(std::future::pending())));
+        let runtime = fixture.open([slow, TestTool::world("act")]);
+        let chain = signed(writ().budget(Amounts { tool_calls: 1, ..PLENTY }));
+        let (run, other) = (start(&runtime, &chain), start(&runtime, &chain));
+        let mut call = Box::pin(run.submit(Intent::act("slow", json!({}))));
+        assert!((&mut call).now_or_never().is_none());
+        assert!(matches!(submit(&other, "act", json!({})), Submitted::Rejected { .. }), "it is reserved");
+        let id = run.id();
+        drop(call);
+        let run = if resumes {
+            block_on(runtime.resume(&id)).unwrap()
+        } else {
+            drop(run);
+            other
+        };
+        assert_eq!(block_on(run.spent()), (Amounts::ZERO, Amounts::ZERO));
+        let next = submit(&run, "act", json!({}));
+        assert!(matches!(next, Submitted::Committed { .. }), "{next:?}");
+    }
+}
+
+#[test]
+fn a_handle_that_another_one_has_overtaken_reserves_nothing() {
+    let fixture = Fixture::default();
+    let tool = TestTool::host("act");
+    let calls = tool.counter();
+    let runtime = fixture.open([tool]);
+    let chain = signed(writ().budget(Amounts { tool_calls: 2, ..PLENTY }));
+    let old = start(&runtime, &chain);
+    let new = block_on(runtime.resume(&old.id())).unwrap();
+    assert!(block_on(old.submit(Intent::act("act", json!({})))).is_err());
+    drop(old);
+    for _ in 0..2 {
+        assert!(matches!(submit(&new, "act", json!({})), Submitted::Committed { .. }));
+    }
+    assert!(matches!(submit(&new, "act", json!({})), Submitted::Rejected { .. }));
+    assert_eq!(calls.get(), 2);
+    verified(&runtime, &new.id());
 }

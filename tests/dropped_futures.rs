@@ -19,7 +19,7 @@ use openthymos::{
         Batch, Entry, Head, Kind, LedgerStore, MemoryLedger, Position, RegisterKey, StoreError,
         record::{EndReason, FailureCause, WhatHappened},
     },
-    runtime::{EventKind, Run, RunError, Runtime, Submitted},
+    runtime::{EventKind, Run, RunError, Runtime, StartError, Submitted},
     tool::{ToolError, ToolOutput},
 };
 use serde_json::json;
@@ -159,7 +159,9 @@ fn a_call_left_behind_is_finished_before_the_run_is_closed() {
 fn a_handle_that_another_one_has_overtaken_stops() {
     let (fixture, runtime, run, counter, sender) = open();
     submit_and_leave(&run);
-    let other = block_on(runtime.resume(&run.id())).unwrap();
+    assert!(matches!(block_on(runtime.resume(&run.id())).err(), Some(StartError::UnderWay { .. })));
+    let elsewhere = fixture.open([TestTool::host("slow"), TestTool::world("look")]);
+    let other = block_on(elsewhere.resume(&run.id())).unwrap();
     assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::Dispatch, Kind::Resumed]);
     sender.send(ToolOutput::new("late")).unwrap();
     assert!(matches!(block_on(run.submit(Intent::act("look", json!({})))), Err(RunError::Stale)));

@@ -13,19 +13,20 @@ use common::{
     faulty::{FaultyLedger, Left},
     *,
 };
-use futures::{executor::block_on, join};
+use futures::{FutureExt, executor::block_on, join};
 use openthymos::{
     canon::EntryId,
     cognition::{Mock, Outcome, Request},
+    contract::{Effect, Risk},
     crypto::Role,
     host::{Host, SeededEntropy},
     intent::Intent,
     ledger::{
-        Kind,
+        Kind, LedgerStore,
         record::{Failure, FailureCause, HappenedVerdict, InDoubtResolution, Rejection, WhatHappened},
     },
     proposal::{Code, Stage},
-    runtime::{Limits, Resolution, ResolveError, Run, RunError, Runtime, Submitted},
+    runtime::{Limits, Resolution, ResolveError, Rotation, Run, RunError, Runtime, StartError, Submitted},
     tool::{ToolError, ToolOutput},
     writ::Amounts,
 };
@@ -477,6 +478,108 @@ fn cognition_is_told_what_is_in_doubt_and_how_that_turned_out() {
         block_on(run.drive(&mut seen, Limits::default())).unwrap();
         assert_eq!(seen.0, [("pay".to_owned(), format!("interrupted {told}"))]);
     }
+}
+
+#[test]
+fn cognition_is_told_of_a_doubt_that_was_settled_before_the_run_was_taken_up() {
+    let (fixture, run) = interrupted(Some("7"));
+    let runtime = open(&fixture, [pay(Some("7"), paid)]);
+    let dispatch = fixture.entry(&run, 1).id();
+    let settles = Resolution { dispatch, verdict: HappenedVerdict::Happened, note: None, name: "olga" };
+    block_on(runtime.resolve(&run, settles, &key(OPERATOR))).unwrap();
+    let run = block_on(runtime.resume(&run)).unwrap();
+    let mut seen = Seen(vec![]);
+    block_on(run.drive(&mut seen, Limits::default())).unwrap();
+    assert_eq!(seen.0, [("pay".to_owned(), "interrupted happened".to_owned())]);
+}
+
+#[test]
+fn a_sealed_intent_is_carried_out_once_also_when_its_tool_has_changed() {
+    let fixture = Fixture::default();
+    let intent = Intent::act("pay", json!({})).seal(&SeededEntropy::new(5)).unwrap();
+    let runtime = open(&fixture, [pay(None, paid)]);
+    let run = start(&runtime, &signed(writ()));
+    let first = block_on(run.submit_sealed(intent.clone())).unwrap();
+    let id = run.id();
+    drop((run, runtime));
+    let tool = pay(None, paid).with(|tool| tool.contract.description = "a better description".into());
+    let calls = tool.counter();
+    let runtime = open(&fixture, [tool]);
+    let run = block_on(runtime.resume(&id)).unwrap();
+    assert_eq!(block_on(run.submit_sealed(intent)).unwrap(), first);
+    assert_eq!(calls.get(), 0);
+}
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Payment {
+    invoice: String,
+}
+
+#[test]
+fn a_call_that_outlives_its_deadline_is_not_taken_for_not_done_while_its_process_lives() {
+    let fixture = Fixture::default();
+    let fixture = Fixture { host: Host { timer: Arc::new(FastTimer), ..fixture.host.clone() }, ..fixture };
+    let bank = Arc::new(AtomicUsize::new(0));
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let (pays, knows) = (bank.clone(), bank.clone());
+    let slow = openthymos::tool::tool("pay", Effect::External, Risk::Low).unwrap();
+    let slow = slow.function(move |_: Payment, _| {
+        wait.lock().unwrap().recv().ok();
+        pays.fetch_add(1, Ordering::SeqCst);
+        paid()
+    });
+    let slow = slow.once_per(|payment| payment.invoice.clone());
+    let slow = slow.reconciled_by(move |_| Some(knows.load(Ordering::SeqCst) > 0));
+    let runtime = block_on(fixture.builder().tool(slow).open()).unwrap();
+    let run = start(&runtime, &signed(writ()));
+    let invoice = json!({"invoice": "7"});
+    in_doubt(&submit(&run, "pay", invoice.clone()));
+    assert_eq!(refused(submit(&run, "pay", invoice.clone())).0, Code::InDoubt);
+    let run = block_on(runtime.resume(&run.id())).unwrap();
+    assert_eq!(refused(submit(&run, "pay", invoice.clone())).0, Code::InDoubt);
+    go.send(()).unwrap();
+    while bank.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(refused(submit(&run, "pay", invoice)).0, Code::AlreadyDone);
+    assert_eq!(bank.load(Ordering::SeqCst), 1);
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn what_is_under_way_is_neither_taken_up_nor_settled() {
+    let fixture = Fixture::default();
+    let tool = pay(Some("7"), paid).with(|tool| tool.call = Box::new(|_| Box::pin(std::future::pending())));
+    let runtime = open(&fixture, [tool]);
+    let run = start(&runtime, &signed(writ()));
+    let mut call = Box::pin(run.submit(Intent::act("pay", json!({}))));
+    assert!((&mut call).now_or_never().is_none());
+    let dispatch = fixture.entry(&run.id(), 1).id();
+    let settles = Resolution { dispatch, verdict: HappenedVerdict::NotDone, note: None, name: "olga" };
+    let refused = block_on(runtime.resolve(&run.id(), settles, &key(OPERATOR)));
+    assert!(matches!(refused, Err(ResolveError::UnderWay(_))), "{refused:?}");
+    let refused = block_on(runtime.resume(&run.id())).err();
+    assert!(matches!(refused, Some(StartError::UnderWay { .. })), "{refused:?}");
+    let id = run.id();
+    drop(call);
+    drop(run);
+    block_on(runtime.resolve(&id, settles, &key(OPERATOR))).unwrap();
+    block_on(runtime.resume(&id)).unwrap();
+}
+
+#[test]
+fn a_doubt_is_settled_also_when_the_key_that_signed_its_dispatch_is_compromised() {
+    let fixture = Fixture::default();
+    let runtime = open(&fixture, [pay(Some("7"), lost)]);
+    let run = start(&runtime, &signed(writ()));
+    in_doubt(&submit(&run, "pay", json!({})));
+    let settles = resolution(&run, HappenedVerdict::NotDone);
+    let head = block_on(runtime.ledger().head(&run.id())).unwrap().unwrap();
+    let rotation = Rotation::runtime(named(RUNTIME).key, "next", key(40)).compromised_from(head.position);
+    block_on(runtime.rotate(rotation, &key(ISSUER))).unwrap();
+    block_on(runtime.resolve(&run.id(), settles, &key(OPERATOR))).unwrap();
+    in_doubt(&submit(&start(&runtime, &signed(writ())), "pay", json!({})));
 }
 
 /// Cognition that answers at once, and keeps what it was told.

@@ -101,6 +101,11 @@ struct Kept {
 }
 
 impl Finished {
+    /// Whether the tool's code came to its end; otherwise it may go on, and nobody waits for it.
+    pub fn has_returned(&self) -> bool {
+        !matches!(self.returned, Returned::TimedOut | Returned::Cancelled)
+    }
+
     /// Judges the answer: postcondition, trial apply, cost. On success `world` is changed, otherwise it is not.
     ///
     /// # Errors

@@ -16,20 +16,46 @@ const PAGE: usize = 1_024;
 
 /// The accounts of all writs that runs of this process use.
 #[derive(Default)]
-pub(crate) struct Accounts {
-    used: Mutex<HashMap<WritId, Amounts>>,
+pub(crate) struct Accounts(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// What is spent or held under a writ, by all runs.
+    used: HashMap<WritId, Amounts>,
+    /// What of it is due to the runs that are open here.
+    runs: HashMap<TrajectoryId, Share>,
+    tenures: u64,
+}
+
+struct Share {
+    tenure: u64,
+    amount: Amounts,
+}
+
+/// The right to use the accounts for a run: that of the handle that took the run up last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tenure {
+    trajectory: TrajectoryId,
+    number: u64,
+}
+
+impl Tenure {
+    /// No right at all: of a handle that only reads so far.
+    pub(crate) fn none(trajectory: TrajectoryId) -> Self {
+        Self { trajectory, number: 0 }
+    }
 }
 
 impl Accounts {
-    fn lock(&self) -> MutexGuard<'_, HashMap<WritId, Amounts>> {
-        // Every change is a single assignment, so a panic elsewhere leaves no half change.
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing between the changes of one call can panic, so a panic elsewhere leaves no half change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Loads the accounts of a chain that are not loaded yet.
     pub(crate) async fn load(&self, store: &dyn LedgerStore, chain: &WritChain) -> Result<(), StoreError> {
         for (writ, _) in chain.links() {
-            if self.lock().contains_key(&writ) {
+            if self.lock().used.contains_key(&writ) {
                 continue;
             }
             let prefix = RegisterKey::accounts(&writ);
@@ -45,35 +71,67 @@ impl Accounts {
                     None => break,
                 }
             }
-            self.lock().entry(writ).or_insert(used);
+            self.lock().used.entry(writ).or_insert(used);
         }
         Ok(())
     }
 
     /// What every writ of the chain has left, root first.
     pub(crate) fn balances(&self, chain: &WritChain) -> Vec<Amounts> {
-        balances(&self.lock(), chain)
+        balances(&self.lock().used, chain)
+    }
+
+    /// Opens the accounts for a run, whose chain is loaded. `on_record` is what the ledger has of it: what an earlier handle
+    /// reserved beyond that is given back, and that handle can reserve nothing more.
+    pub(crate) fn open(&self, trajectory: TrajectoryId, chain: &WritChain, on_record: Amounts) -> Tenure {
+        let mut state = self.lock();
+        state.tenures += 1;
+        let number = state.tenures;
+        let share = Share { tenure: number, amount: on_record };
+        // What is not open is in the accounts as it is on record.
+        let before = state.runs.insert(trajectory, share).map_or(on_record, |share| share.amount);
+        change(&mut state.used, chain, |used| used.minus(&before).plus(&on_record));
+        Tenure { trajectory, number }
     }
 
     /// Holds `amount` on every account of the chain, or on none. Returns what was left before either way.
-    pub(crate) fn reserve(&self, chain: &WritChain, amount: &Amounts) -> (Vec<Amounts>, bool) {
-        let mut used = self.lock();
-        let left = balances(&used, chain);
+    pub(crate) fn reserve(&self, tenure: Tenure, chain: &WritChain, amount: &Amounts) -> (Vec<Amounts>, bool) {
+        let mut state = self.lock();
+        let left = balances(&state.used, chain);
         let fits = left.iter().all(|left| amount.exceeds(left).is_none());
-        if fits {
-            change(&mut used, chain, |used| used.plus(amount));
-        }
-        (left, fits)
+        let reserved = fits && state.alter(tenure, chain, |used| used.plus(amount));
+        (left, reserved)
     }
 
     /// Gives back what was held.
-    pub(crate) fn release(&self, chain: &WritChain, held: &Amounts) {
-        self.settle(chain, held, &Amounts::ZERO);
+    pub(crate) fn release(&self, tenure: Tenure, chain: &WritChain, held: &Amounts) {
+        self.settle(tenure, chain, held, &Amounts::ZERO);
     }
 
     /// Turns what was held into what was spent, which may be more.
-    pub(crate) fn settle(&self, chain: &WritChain, held: &Amounts, spent: &Amounts) {
-        change(&mut self.lock(), chain, |used| used.minus(held).plus(spent));
+    pub(crate) fn settle(&self, tenure: Tenure, chain: &WritChain, held: &Amounts, spent: &Amounts) {
+        self.lock().alter(tenure, chain, |used| used.minus(held).plus(spent));
+    }
+
+    /// A handle is gone: what it reserved beyond `on_record` is given back. A run that has ended is forgotten.
+    pub(crate) fn leave(&self, tenure: Tenure, chain: &WritChain, on_record: Amounts, ended: bool) {
+        let mut state = self.lock();
+        let reserved = state.runs.get(&tenure.trajectory).map_or(Amounts::ZERO, |share| share.amount);
+        if state.alter(tenure, chain, |used| used.minus(&reserved).plus(&on_record)) && ended {
+            state.runs.remove(&tenure.trajectory);
+        }
+    }
+}
+
+impl State {
+    /// Changes what a run uses, unless another handle has taken it up.
+    fn alter(&mut self, tenure: Tenure, chain: &WritChain, by: impl Fn(&Amounts) -> Amounts) -> bool {
+        let Some(share) = self.runs.get_mut(&tenure.trajectory).filter(|share| share.tenure == tenure.number) else {
+            return false;
+        };
+        share.amount = by(&share.amount);
+        change(&mut self.used, chain, by);
+        true
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Runtime,
     accounts::Accounts,
     authority::Authority,
+    calls::Calls,
     clock::latest_time,
     core::{Core, Place, seal},
     error::RunError,
@@ -241,6 +242,7 @@ impl Builder {
         let held = signer.into_iter().chain(succession.iter().map(|(by, _)| Arc::clone(by))).collect();
         let core = Core {
             accounts: Accounts::default(),
+            calls: Calls::default(),
             authority: Authority::new(trajectory, state, mark_ms, head, held, self.trust.clone()),
             host: self.host,
             plaintexts: Plaintexts::default(),

@@ -50,7 +50,11 @@ pub(super) async fn carry_out(
         return carried.again(journal, error).await;
     }
     let dispatch = carried.dispatched.as_ref().map(|doubt| doubt.dispatch);
+    let under_way = dispatch.map(|dispatch| inner.core.calls.begin(dispatch));
     let finished = execution.run(dispatch, inner.cancel.clone(), &inner.core.host).await;
+    if let Some(under_way) = under_way.filter(|_| finished.has_returned()) {
+        under_way.returned();
+    }
     match (finished.conclude(&mut journal.world, &*inner.core.host.entropy), dispatch) {
         (Ok(concluded), _) => carried.conclude(journal, concluded).await,
         (Err(error), Some(dispatch)) => {
@@ -115,7 +119,7 @@ impl Carried<'_> {
         let head = journal.head;
         match journal.append(self.core(), self.authority, draft.clone(), registers).await {
             Ok(entry) => {
-                self.core().accounts.settle(&journal.chain, &self.held, &cost);
+                journal.settle(self.core(), &self.held, &cost);
                 if let Some(doubt) = self.dispatched.as_ref().filter(|_| effect == WhatHappened::Unknown) {
                     journal.doubts.push(Doubt { held: None, ..doubt.clone() });
                 }
@@ -161,7 +165,7 @@ impl Carried<'_> {
         let core = self.core();
         // What may have been stored stays held until the run is taken up again.
         if !is_unclear(&error) {
-            core.accounts.release(&journal.chain, &self.held);
+            journal.release(core, &self.held);
         }
         let RunError::Store(StoreError::RegisterChanged { key }) = &error else { return Err(error) };
         if *key == RegisterKey::epoch() {

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::{
     accounts::Accounts,
     authority::Authority,
+    calls::Calls,
     error::RunError,
     in_force::{InForce, Now},
     secrets::Plaintexts,
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct Core {
     pub(crate) accounts: Accounts,
     pub(crate) authority: Authority,
+    pub(crate) calls: Calls,
     pub(crate) host: Host,
     pub(crate) plaintexts: Plaintexts,
     pub(crate) policies: PolicySet,

@@ -55,6 +55,9 @@ pub enum ResolveError {
     /// Nothing is in doubt there.
     #[error("entry {} is no dispatch of this run whose effect is in doubt", .0.short())]
     NotInDoubt(EntryId),
+    /// The call is under way in this process, so nothing is in doubt yet.
+    #[error("dispatch {} is under way in this process: let it end", .0.short())]
+    UnderWay(EntryId),
     /// The key may not settle anything here.
     #[error("key {key} is not trusted as approver, so it settles nothing here")]
     NotTrusted {
@@ -156,6 +159,10 @@ pub(crate) async fn reconcile(core: &Core, journal: &mut Journal, seq: u64) -> R
     let Some(doubt) = journal.doubts.iter().find(|doubt| doubt.seq == seq) else { return Ok(()) };
     let (Some(tool), Some(args)) = (core.tools.get(&doubt.tool), &doubt.args) else { return Ok(()) };
     let Some(happened) = execute::reconcile(&**tool, args, doubt.probe, &core.host).await else { return Ok(()) };
+    if !happened && core.calls.is_left(&doubt.dispatch) {
+        // It has not happened, and nobody can say that it will not.
+        return Ok(());
+    }
     let verdict = if happened { HappenedVerdict::Happened } else { HappenedVerdict::NotDone };
     let doubt = doubt.clone();
     settle(core, journal, &core.authority.state(), &doubt, verdict, None).await.map(drop)
@@ -176,6 +183,10 @@ pub(crate) async fn resolve(
     }
     let doubt = journal.doubts.iter().find(|doubt| doubt.dispatch == dispatch).cloned();
     let doubt = doubt.ok_or(ResolveError::NotInDoubt(dispatch))?;
+    if core.calls.is_under_way(&dispatch) {
+        return Err(ResolveError::UnderWay(dispatch));
+    }
+    journal.open_accounts(core);
     let note = note.map(|note| seal_note(core, note)).transpose()?;
     let by = NamedKey::new(name, key);
     let statement = ResolutionStatement { by, dispatch, note: note.as_ref().map(Blob::commitment), verdict };
@@ -225,8 +236,9 @@ async fn settle(
     }
     match journal.append_even_after_the_end(core, authority, draft, registers).await {
         Ok(entry) => {
-            core.accounts.settle(&journal.chain, &held, &cost);
+            journal.settle(core, &held, &cost);
             journal.doubts.retain(|other| other.dispatch != doubt.dispatch);
+            core.calls.forget(&doubt.dispatch);
             Ok(entry)
         }
         Err(error) => {

@@ -31,6 +31,14 @@ pub enum StartError {
     /// The run has ended; nothing can be added to it.
     #[error("run {} has ended", .0.short())]
     Ended(TrajectoryId),
+    /// A call of the run is under way in this process.
+    #[error("dispatch {} of run {} is under way in this process: let it end, or drop the handles of the run", dispatch.short(), run.short())]
+    UnderWay {
+        /// The run.
+        run: TrajectoryId,
+        /// The dispatch.
+        dispatch: EntryId,
+    },
     /// Not all of the run could be verified by this build, so it is not taken up.
     #[error("run {} cannot be taken up: {reason}", run.short())]
     Incomplete {

@@ -105,12 +105,12 @@ impl Reader {
                 for dispatch in entry.body::<Resumed>()?.in_doubt {
                     if let Some(proposal) = self.dispatched.remove(&dispatch) {
                         self.in_doubt.insert(dispatch, self.outcomes.len());
-                        let outcome = interrupted("the run was interrupted while it was done", WhatHappened::Unknown);
+                        let outcome = interrupted(WHILE_DONE, WhatHappened::Unknown);
                         self.add(&proposal, entry, outcome)?;
                     }
                 }
             }
-            Some(Kind::InDoubtResolution) => self.settle(&entry.body()?),
+            Some(Kind::InDoubtResolution) => self.settle(entry)?,
             Some(Kind::Rejection) => match entry.body()? {
                 Rejection::Refused(proposal) => {
                     if let Status::Rejected(refusal) = proposal.decision.status.clone() {
@@ -138,17 +138,23 @@ impl Reader {
     }
 
     /// What was in doubt when it was told is told as it turned out.
-    fn settle(&mut self, resolution: &InDoubtResolution) {
+    fn settle(&mut self, entry: &Entry) -> Result<(), RunError> {
+        let resolution: InDoubtResolution = entry.body()?;
+        let found = match resolution.verdict {
+            HappenedVerdict::Happened => WhatHappened::Happened,
+            HappenedVerdict::NotDone => WhatHappened::None,
+        };
+        // It may have been settled before anybody told that it was in doubt.
+        if let Some(proposal) = self.dispatched.remove(&resolution.dispatch) {
+            return self.add(&proposal, entry, interrupted(WHILE_DONE, found));
+        }
         let at = self.in_doubt.remove(&resolution.dispatch);
         if let Some(past) = at.and_then(|at| self.outcomes.get_mut(at))
             && let Outcome::Failed { effect, .. } = &mut past.outcome
         {
-            *effect = match resolution.verdict {
-                HappenedVerdict::Happened => WhatHappened::Happened,
-                HappenedVerdict::NotDone => WhatHappened::None,
-            }
-            .to_string();
+            *effect = found.to_string();
         }
+        Ok(())
     }
 
     fn proposal(&mut self, origin: Origin) -> Option<Proposal> {
@@ -169,6 +175,8 @@ impl Reader {
         self.outcomes.push(PastOutcome { step: self.step, intent, tool, args, outcome });
     }
 }
+
+const WHILE_DONE: &str = "the run was interrupted while it was done";
 
 fn interrupted(message: &str, effect: WhatHappened) -> Outcome {
     Outcome::Failed {

@@ -1,7 +1,7 @@
 //! One trajectory's end: where the next entry goes.
 
 use super::{
-    accounts,
+    accounts::{self, Tenure},
     authority::expect_epoch,
     core::{Core, Place},
     doubt::Doubt,
@@ -28,6 +28,8 @@ pub(crate) struct Journal {
     pub(crate) next_seq: u64,
     pub(crate) head: EntryId,
     pub(crate) used: Account,
+    /// The right to use the accounts.
+    pub(crate) tenure: Tenure,
     pub(crate) steps: u64,
     /// Effects of this run of which nobody knows whether they happened.
     pub(crate) doubts: Vec<Doubt>,
@@ -42,7 +44,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// The journal of a run that has its first entry and no other.
-    pub(crate) fn new(trajectory: TrajectoryId, chain: WritChain, head: EntryId) -> Self {
+    pub(crate) fn new(trajectory: TrajectoryId, chain: WritChain, head: EntryId, tenure: Tenure) -> Self {
         Self {
             trajectory,
             chain,
@@ -51,6 +53,7 @@ impl Journal {
             next_seq: 1,
             head,
             used: Account::default(),
+            tenure,
             steps: 0,
             doubts: Vec::new(),
             open_turn: None,
@@ -140,6 +143,35 @@ impl Journal {
             }
         }
         Err(RunError::Stale)
+    }
+
+    /// Takes the accounts over from whatever handle had the run before.
+    pub(crate) fn open_accounts(&mut self, core: &Core) {
+        self.tenure = core.accounts.open(self.trajectory, &self.chain, self.on_record());
+    }
+
+    /// Leaves the accounts as the ledger has them.
+    pub(crate) fn leave_accounts(&self, core: &Core) {
+        core.accounts.leave(self.tenure, &self.chain, self.on_record(), self.ended);
+    }
+
+    fn on_record(&self) -> Amounts {
+        self.used.spent.plus(&self.used.held)
+    }
+
+    /// Holds `amount` on every account of the chain, or on none. Returns what was left before either way.
+    pub(crate) fn reserve(&self, core: &Core, amount: &Amounts) -> (Vec<Amounts>, bool) {
+        core.accounts.reserve(self.tenure, &self.chain, amount)
+    }
+
+    /// Gives back what was held on the accounts.
+    pub(crate) fn release(&self, core: &Core, held: &Amounts) {
+        core.accounts.release(self.tenure, &self.chain, held);
+    }
+
+    /// Turns what was held on the accounts into what was spent.
+    pub(crate) fn settle(&self, core: &Core, held: &Amounts, spent: &Amounts) {
+        core.accounts.settle(self.tenure, &self.chain, held, spent);
     }
 
     /// The registers of this trajectory's accounts, as they shall be.

@@ -10,6 +10,7 @@ mod accounts;
 mod authority;
 mod builder;
 mod call;
+mod calls;
 mod carry_out;
 mod clock;
 mod core;
@@ -117,8 +118,8 @@ impl Runtime {
         resume::resume(&self.0, &run.id(), run.unrecorded().await).await
     }
 
-    /// Settles an effect in doubt on an operator's word. `signer` holds the key of a trusted approver. The run may have ended;
-    /// it must not be under way.
+    /// Settles an effect in doubt on an operator's word. `signer` holds the key of a trusted approver. The run may have ended,
+    /// or be one that cannot be verified wholly any more; a handle that still has it falls behind the ledger.
     ///
     /// # Errors
     /// When nothing is in doubt there, the key is not trusted as approver, or the ledger or the key fails.
@@ -128,8 +129,10 @@ impl Runtime {
         resolution: Resolution<'_>,
         signer: &dyn Signer,
     ) -> Result<EntryId, ResolveError> {
-        let (mut journal, _) = resume::take_up(&self.0, run).await?;
-        doubt::resolve(&self.0, &mut journal, resolution, signer).await
+        let (mut journal, _) = resume::take_up(&self.0, run, false).await?;
+        let resolved = doubt::resolve(&self.0, &mut journal, resolution, signer).await;
+        journal.leave_accounts(&self.0);
+        resolved
     }
 
     /// Revokes a writ, and with it all that were issued below it. `signer` holds the key of a trusted writ issuer, and `name`

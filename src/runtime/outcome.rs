@@ -4,16 +4,19 @@ use serde_json::Value;
 
 use super::{Submitted, error::RunError, journal::Journal, run::Inner};
 use crate::{
-    canon::Commitment,
+    canon::{Commitment, ContractHash},
     commit::Commit,
     intent::SealedIntent,
     ledger::{
-        Entry, Kind, RegisterKey, StoreError,
+        Entry, Kind, LedgerStore, Register, RegisterKey, StoreError,
         record::{Failure, FailureCause, HappenedVerdict, InDoubtResolution, WhatHappened},
         register::ProposalState,
     },
     proposal::{Plan, Resolved},
 };
+
+/// How many registers are read at a time.
+const PAGE: usize = 512;
 
 /// What became of the proposal that a sealed intent makes, where it was carried out before.
 pub(super) async fn earlier(
@@ -22,16 +25,37 @@ pub(super) async fn earlier(
     intent: &SealedIntent,
 ) -> Result<Option<Submitted>, RunError> {
     let core = &inner.core;
-    let Some(contract) = core.tools.contracts().get(intent.record().target.as_str()) else { return Ok(None) };
     let (trajectory, writ) = (journal.trajectory, journal.chain.id());
-    let resolved = Resolved::new(trajectory, intent.id(), writ, contract.hash(), Plan::Call)?;
-    let Some(value) = core.store.register(&RegisterKey::outcome(&resolved.id)).await? else { return Ok(None) };
+    let mut found = None;
+    // The tool may have had another contract then: the proposal is that of any contract that was ever recorded.
+    for contract in recorded_contracts(&*core.store).await? {
+        let resolved = Resolved::new(trajectory, intent.id(), writ, contract, Plan::Call)?;
+        found = core.store.register(&RegisterKey::outcome(&resolved.id)).await?;
+        if found.is_some() {
+            break;
+        }
+    }
+    let Some(value) = found else { return Ok(None) };
     let seq = match ProposalState::from_bytes(&value)? {
         ProposalState::Dispatched { seq } | ProposalState::Concluded { seq } => seq,
     };
     let entry = core.store.read(&trajectory, seq, 1).await?.into_iter().next();
     let entry = entry.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is not there")))?;
     read(&entry).map(Some)
+}
+
+/// The contracts of all tools that were ever registered.
+async fn recorded_contracts(store: &dyn LedgerStore) -> Result<Vec<ContractHash>, StoreError> {
+    let (class, mut contracts, mut after) = (RegisterKey::all(Register::Contract), Vec::new(), None);
+    loop {
+        let page = store.registers(class.as_bytes(), after.as_ref(), PAGE).await?;
+        let hash = |(key, _): &(RegisterKey, _)| key.as_bytes().last_chunk::<32>().copied().map(ContractHash);
+        contracts.extend(page.iter().filter_map(hash));
+        match page.into_iter().nth(PAGE - 1) {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(contracts),
+        }
+    }
 }
 
 fn read(entry: &Entry) -> Result<Submitted, RunError> {

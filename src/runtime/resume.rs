@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Run,
+    accounts::Tenure,
     core::Core,
     doubt::{self, Doubt},
     error::{RunError, StartError},
@@ -32,10 +33,14 @@ pub(super) async fn resume(
     if !core.runs {
         return Err(StartError::AuthorityOnly);
     }
-    let (mut journal, folded) = take_up(core, run).await?;
+    let (mut journal, folded) = take_up(core, run, true).await?;
     if folded.ended.is_some() {
         return Err(StartError::Ended(*run));
     }
+    if let Some(doubt) = journal.doubts.iter().find(|doubt| core.calls.is_under_way(&doubt.dispatch)) {
+        return Err(StartError::UnderWay { run: *run, dispatch: doubt.dispatch });
+    }
+    journal.open_accounts(core);
     // What the turn under way held counts as spent: it may have been.
     let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
     journal.used = Account { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) };
@@ -51,10 +56,10 @@ pub(super) async fn resume(
     Ok(Run::new(Arc::clone(core), journal))
 }
 
-/// Replays a run up to its end, with what is in doubt. Nothing is recorded.
-pub(super) async fn take_up(core: &Core, run: &TrajectoryId) -> Result<(Journal, Folded), StartError> {
+/// Replays a run up to its end, with what is in doubt. Nothing is recorded. With `wholly`, all of it has to be verified.
+pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Result<(Journal, Folded), StartError> {
     let (report, folded) = replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?;
-    if report.verdict() != Verdict::Verified {
+    if wholly && report.verdict() != Verdict::Verified {
         return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
     }
     core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
@@ -65,7 +70,7 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId) -> Result<(Journal,
         used: Account { spent: folded.spent, held: folded.held },
         steps: folded.steps,
         ended: folded.ended.is_some(),
-        ..Journal::new(*run, folded.chain.clone(), folded.head)
+        ..Journal::new(*run, folded.chain.clone(), folded.head, Tenure::none(*run))
     };
     for effect in &folded.unknown_effects {
         let doubt = Doubt::read(core, &journal, effect).await?;

@@ -32,7 +32,8 @@ use crate::{
 ///
 /// Clones are the same run. Calls on one run take place one after the other. A call whose future is dropped is neither
 /// cancelled nor lost: the next call on the run carries it on first. Only when all handles are dropped too is it given up;
-/// an effect that was dispatched is then in doubt.
+/// an effect that was dispatched is then in doubt. A future that is kept and not polled keeps the others waiting: drop it, or poll
+/// it to its end.
 #[derive(Clone)]
 pub struct Run {
     inner: Arc<Inner>,
@@ -48,6 +49,13 @@ pub(super) struct Inner {
     pub(super) watchers: Watchers,
     /// Held by the drive of the run.
     pub(super) driving: Mutex<()>,
+}
+
+impl Drop for Inner {
+    /// The last handle is gone: what was reserved for a call that nothing is on record of is free again.
+    fn drop(&mut self) {
+        self.journal.get_mut().leave_accounts(&self.core);
+    }
 }
 
 impl Run {

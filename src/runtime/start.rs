@@ -22,7 +22,7 @@ use crate::{
         register::seq_bytes,
     },
     proposal::{Code, Refusal, Stage},
-    writ::{UnverifiedChain, WritChain},
+    writ::{Amounts, UnverifiedChain, WritChain},
 };
 
 /// How often a start is tried again when the authority changes while it is recorded.
@@ -71,15 +71,16 @@ pub(super) async fn start(
         signature,
         start: statement,
     };
-    core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
     for _ in 0..ATTEMPTS {
         let authority = core.authority.state();
         if let Err(refusal) = standing(core, &chain, &authority) {
             return Err(refuse(core, refusal, task, presented).await?);
         }
+        core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
         match open(core, &chain, &start, &task, trajectory, &authority).await {
             Ok(head) => {
-                return Ok(Run::new(Arc::clone(core), Journal::new(trajectory, chain, head)));
+                let tenure = core.accounts.open(trajectory, &chain, Amounts::ZERO);
+                return Ok(Run::new(Arc::clone(core), Journal::new(trajectory, chain, head, tenure)));
             }
             Err(RunError::Store(error)) if error.is_conflict() => core.authority.refresh(core).await?,
             Err(error) => return Err(error.into()),

@@ -201,32 +201,31 @@ async fn attempt(
         return Ok(Err(Again::InDoubt(claim.seq)));
     }
     let cost = quote.cost;
-    let (left, reserved) = core.accounts.reserve(&journal.chain, &cost);
+    let (left, reserved) = journal.reserve(core, &cost);
     let compiled = admitted.decide(Asked { claim, quote }, &left);
     let filled = secrets::fill(core, compiled, Inputs { balances: &left, ..inputs }, claim).await;
     if let (Err(_), true) = (&filled, reserved) {
-        core.accounts.release(&journal.chain, &cost);
+        journal.release(core, &cost);
     }
     match filled? {
         (Compiled::Staged(staged), Some(filled)) if reserved => {
             let execution = Execution::new(staged, tool, &journal.world, filled);
             carry_out(inner, journal, &authority, intent, execution, may_come_again).await
         }
-        (Compiled::Staged(staged), _) => {
-            // The budget stage judges the same balances, so this cannot be; if it is, nothing may be done.
-            let mut proposal = staged.into_proposal();
-            proposal.decision.status = Status::Rejected(Refusal::new(Stage::Budget, Code::Internal));
-            reject(inner, journal, &authority, intent, proposal).await
+        (Compiled::Staged(_), _) => {
+            // The budget has room for it, and this handle may not reserve: another one has taken the run up.
+            journal.stale = true;
+            Err(RunError::Stale)
         }
         (Compiled::Suspended(proposal), _) => {
             if reserved {
-                core.accounts.release(&journal.chain, &cost);
+                journal.release(core, &cost);
             }
             suspend(inner, journal, &authority, intent, proposal).await
         }
         (Compiled::Rejected(proposal), _) => {
             if reserved {
-                core.accounts.release(&journal.chain, &cost);
+                journal.release(core, &cost);
             }
             reject(inner, journal, &authority, intent, proposal).await
         }

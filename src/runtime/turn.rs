@@ -116,10 +116,12 @@ pub(super) async fn open(
     if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain)) {
         return Ok(Err(dimension.as_str().to_owned()));
     }
-    let (left, fits) = core.accounts.reserve(&journal.chain, &reserved);
+    let (left, fits) = journal.reserve(core, &reserved);
     if !fits {
         let short = left.iter().find_map(|left| reserved.exceeds(left));
-        return Ok(Err(short.map_or("budget", |dimension| dimension.as_str()).to_owned()));
+        // The budget has room for it, and this handle may not reserve: another one has taken the run up.
+        journal.stale |= short.is_none();
+        return short.map(|dimension| Err(dimension.as_str().to_owned())).ok_or(RunError::Stale);
     }
     let step = journal.steps;
     let cognition: String = secrets::text(&core.redactor, &cognition).chars().take(128).collect();
@@ -131,7 +133,7 @@ pub(super) async fn open(
         Ok(entry) => entry,
         Err(error) => {
             journal.used.held = journal.used.held.minus(&reserved);
-            core.accounts.release(&journal.chain, &reserved);
+            journal.release(core, &reserved);
             return Err(error);
         }
     };
@@ -163,7 +165,7 @@ pub(super) async fn close(
     match journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await {
         Ok(entry) => {
             journal.open_turn = None;
-            inner.core.accounts.settle(&journal.chain, &held, &cost);
+            journal.settle(&inner.core, &held, &cost);
             Ok(entry)
         }
         Err(error) => {

@@ -41,7 +41,7 @@ pub(crate) async fn record(
     let held = match dispatch {
         Some(_) => held,
         // Nothing is held for it any more, and nothing came of it: where there is no room left, it is not debited.
-        None if authority.epoch != epoch || !core.accounts.reserve(&journal.chain, &cost).1 => return Ok(()),
+        None if authority.epoch != epoch || !journal.reserve(core, &cost).1 => return Ok(()),
         None => cost,
     };
     let draft = if draft.kind == Kind::Commit { execute::commit_failed(draft)? } else { draft };
@@ -60,7 +60,7 @@ pub(crate) async fn record(
     };
     registers.extend(journal.account());
     journal.append(core, &authority, draft, registers).await?;
-    core.accounts.settle(&journal.chain, &held, &cost);
+    journal.settle(core, &held, &cost);
     unanswered.retain(|other| *other != intent);
     for doubt in journal.doubts.iter_mut().filter(|doubt| Some(doubt.dispatch) == dispatch) {
         doubt.held = None;

@@ -97,6 +97,7 @@ pub trait ToolContract: Send + Sync {
     /// A call whose key was used is refused, in every run; so is one whose key is in doubt, until
     /// [`reconcile`](Self::reconcile) or an operator says what happened. Without a key, calls with the same arguments are
     /// refused while one is in doubt, in the same run. The ledger shows a hash of the key: whoever can guess it can confirm it.
+    /// The arguments have placeholders where secrets were, and those are others after a restart: make no key of them.
     fn idempotency_key(&self, _args: &Value) -> Option<String> {
         None
     }
@@ -123,9 +124,10 @@ pub trait ToolContract: Send + Sync {
     /// Finds out whether an effect in doubt happened; `None` when that cannot be told. `probe` is the version that
     /// [`probe`](Self::probe) found when the call was decided.
     ///
-    /// It is asked when the run is taken up again, and when the effect stands in the way of another call. `Some(false)` promises
-    /// that the effect did not happen *and will not*: a call that timed out may be under way still. A panic, or more than ten
-    /// seconds, count as `None`.
+    /// It is asked when the run is taken up again, and when the effect stands in the way of another call of the same run.
+    /// `Some(false)` promises that the effect did not happen *and will not*: a request that was sent may arrive yet. It is not
+    /// taken of a call that this runtime left behind when its time was up or it was cancelled, since its code may go on as long
+    /// as the process does. A panic, or more than ten seconds, count as `None`.
     async fn reconcile(&self, _args: &Value, _probe: Option<FileHash>, _spawn: &Arc<dyn Spawn>) -> Option<bool> {
         None
     }
