@@ -22,7 +22,7 @@ use openthymos::{
     host::{Host, SeededEntropy},
     intent::Intent,
     ledger::{
-        Kind, LedgerStore,
+        Kind,
         record::{Failure, FailureCause, HappenedVerdict, InDoubtResolution, Rejection, WhatHappened},
     },
     proposal::{Code, Stage},
