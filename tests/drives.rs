@@ -71,6 +71,9 @@ impl Cognition for Script {
     }
 }
 
+/// More levels than a test's stack has room for, when each costs a call of a function.
+const DEEP: usize = 6_000;
+
 /// `set` writes a key of the world, `fail` fails, `ask` needs approval, `hold` leaves its effect in doubt.
 fn tools() -> Vec<TestTool> {
     let set = TestTool::world("set").calling(|call| {
@@ -290,12 +293,62 @@ fn when_its_authority_ends_the_run_ends() {
     let runtime = fixture.open(tools());
     let window = Window { not_before_ms: 0, expires_at_ms: START_MS + 5 };
     let run = start(&runtime, &signed(writ().window(window)));
-    fixture.clock.set(START_MS + 6);
-    let summary = drive(&run, &mut Script::of([Turn::calls([set("a"), set("b")]), Turn::calls([set("c")])]));
+    let clock = fixture.clock.clone();
+    let late = move |_: &Context| {
+        clock.set(START_MS + 6);
+        Ok(Turn::calls([set("a"), set("b")]))
+    };
+    let summary = drive(&run, &mut Script::default().then(late).then(|_| Ok(Turn::calls([set("c")]))));
     assert_eq!(summary.why, WhyStopped::Ended(EndReason::AuthorityEnded));
     assert_eq!(summary.detail.as_deref(), Some("expired"));
     let kinds = [Kind::Root, Kind::TurnStart, Kind::Turn, Kind::Rejection, Kind::Rejection, Kind::Terminated];
     assert_eq!(fixture.kinds(&run.id()), kinds);
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn no_model_is_asked_under_a_writ_that_is_revoked_or_expired() {
+    for (detail, revoked) in [("revoked", true), ("expired", false)] {
+        let fixture = Fixture::default();
+        let runtime = fixture.open(tools());
+        let chain = signed(writ().window(Window { not_before_ms: 0, expires_at_ms: START_MS + 5 }));
+        let run = start(&runtime, &chain);
+        if revoked {
+            block_on(runtime.revoke(chain.id(), "gone", "issuer", &key(ISSUER))).unwrap();
+        } else {
+            fixture.clock.set(START_MS + 6);
+        }
+        let mut script = Script { estimate: Amounts { tokens: 10, ..Amounts::ZERO }, ..Script::default() };
+        let summary = drive(&run, &mut script);
+        assert_eq!(summary.why, WhyStopped::Ended(EndReason::AuthorityEnded));
+        assert_eq!((summary.detail.as_deref(), script.seen.len(), summary.spent), (Some(detail), 0, Amounts::ZERO));
+        assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::Terminated]);
+        verified(&runtime, &run.id());
+    }
+}
+
+#[test]
+fn no_model_is_asked_under_a_writ_that_another_process_revoked() {
+    let fixture = Fixture::default();
+    let runtime = fixture.open(tools());
+    let chain = signed(writ());
+    let run = start(&runtime, &chain);
+    block_on(fixture.open([]).revoke(chain.id(), "gone", "issuer", &key(ISSUER))).unwrap();
+    let mut script = Script::default();
+    assert_eq!(drive(&run, &mut script).why, WhyStopped::Ended(EndReason::AuthorityEnded));
+    assert!(script.seen.is_empty());
+    assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::Terminated]);
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn a_request_that_is_nested_too_deep_is_recorded_as_malformed() {
+    let (fixture, runtime, run) = open();
+    let deep = (0..DEEP).fold(json!({}), |args, _| Value::Array(vec![args]));
+    let summary = drive(&run, &mut Script::of([Turn::calls([Request::call("set", deep), set("a")])]));
+    assert_eq!((summary.rejected, summary.committed), (1, 1));
+    let turns: Vec<(Entry, TurnRecord)> = bodies(&fixture, &run.id(), Kind::Turn);
+    assert_eq!(turns[0].1.malformed.len(), 1);
     verified(&runtime, &run.id());
 }
 

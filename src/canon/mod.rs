@@ -10,6 +10,7 @@
 
 mod blob;
 mod bytes;
+mod depth;
 mod hash;
 mod hex;
 mod ids;
@@ -24,6 +25,7 @@ mod write;
 
 pub use blob::{Blob, Salt};
 pub use bytes::Bytes;
+pub(crate) use depth::check_depth;
 pub use hash::{Domain, DomainStream, domain};
 pub use hex::HexError;
 pub(crate) use hex::{decode_array, encode};

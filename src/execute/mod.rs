@@ -14,6 +14,6 @@ mod unstored;
 
 pub use conclude::{ConcludeError, Concluded, Conclusion, Finished};
 pub use execution::Execution;
-pub use quote::{MAX_QUOTE_TEXT, MAX_READ_BYTES, MAX_READS, QuoteError, quote, reconcile};
+pub use quote::{MAX_QUOTE_TEXT, MAX_READ_BYTES, MAX_READS, QuoteError, fit_to_record, quote, reconcile};
 pub use secrets::{Filled, fill};
 pub use unstored::commit_failed;

@@ -9,6 +9,7 @@ use crate::{
     host::Host,
     intent::masked,
     proposal::{MAX_REFUSAL_BYTES, PreconditionFault, Quote, Read},
+    redact::Redactor,
     tool::{CancelToken, Reads, ToolContract},
     world::{ResourceId, World},
     writ::Amounts,
@@ -21,7 +22,7 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 pub const MAX_READS: usize = 512;
 /// The most bytes that the names of the resources that a call reads may have together.
 pub const MAX_READ_BYTES: usize = 128 << 10;
-/// The most bytes of a text in a quote, such as a precondition's code; it is cut there.
+/// The most bytes of a text in a quote, such as a precondition's code; [`fit_to_record`] cuts it there.
 pub const MAX_QUOTE_TEXT: usize = 256;
 
 /// A tool that could not be asked.
@@ -34,7 +35,8 @@ pub struct QuoteError {
     pub reason: String,
 }
 
-/// Asks a tool what a call would cost, read and need. The intent must have been admitted: this runs the tool's code.
+/// Asks a tool what a call would cost, read and need. The intent must have been admitted: this runs the tool's code. Its
+/// texts are the tool's own: [`fit_to_record`] is what makes them fit to be decided upon.
 ///
 /// `time_left_ms` is what the writ chain has left of execution time; the call gets at most that.
 ///
@@ -51,8 +53,6 @@ pub async fn quote(
 ) -> Result<Quote, QuoteError> {
     let error = |reason: String| QuoteError { tool: contract.name.to_string(), reason };
     if let Err(fault) = guard_sync(|| tool.check_arguments(args)).map_err(error)? {
-        let ArgumentFault { keyword, pointer } = fault;
-        let fault = ArgumentFault { keyword: cut(keyword, MAX_QUOTE_TEXT), pointer: cut(pointer, MAX_REFUSAL_BYTES) };
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
     let asked = async { tool.probe(args, &host.spawn).await };
@@ -78,16 +78,26 @@ pub async fn quote(
             compensable: probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
             key: keyed.then(|| tool.idempotency_key(args)).flatten().map(|key| business_key(store, contract, &key)),
-            precondition: tool
-                .precondition(args, &reads.1)
-                .err()
-                .map(|fault| PreconditionFault { code: cut(fault.code, MAX_QUOTE_TEXT) }),
+            precondition: tool.precondition(args, &reads.1).err(),
             probe: probe.version,
             reads: reads.0,
             secret: None,
         })
     });
     asked.and_then(|asked| asked).map_err(error)
+}
+
+/// Hides secrets in what a tool said, and then cuts it to what a record holds: a part of a secret is not known as one.
+pub fn fit_to_record(redactor: &Redactor, mut quote: Quote) -> Quote {
+    let fit = |text: &str, limit: usize| cut(redactor.text(text).0.into_owned(), limit);
+    if let Some(ArgumentFault { keyword, pointer }) = &mut quote.arguments {
+        *keyword = fit(keyword, MAX_QUOTE_TEXT);
+        *pointer = fit(pointer, MAX_REFUSAL_BYTES);
+    }
+    if let Some(PreconditionFault { code }) = &mut quote.precondition {
+        *code = fit(code, MAX_QUOTE_TEXT);
+    }
+    quote
 }
 
 /// Asks a tool whether an effect in doubt happened. A tool that panics, or takes more than ten seconds, does not know.

@@ -9,6 +9,7 @@ use super::{
     guard::{Guarded, guard},
 };
 use crate::{
+    canon::CanonError,
     commit::{Change, Delta},
     contract::ToolName,
     host::Host,
@@ -156,7 +157,7 @@ pub(super) fn hide(veil: &Veil, returned: Returned) -> Returned {
     match returned {
         Returned::Output(output) => match hide_output(veil, output) {
             Ok(output) => Returned::Output(output),
-            Err(what) => Returned::Unfit(format!("{what} holds a secret, and may not be recorded")),
+            Err(unfit) => Returned::Unfit(unfit.to_string()),
         },
         Returned::NotDone(message) => Returned::NotDone(veil.text(&message)),
         Returned::Failed(message) => Returned::Failed(veil.text(&message)),
@@ -165,39 +166,48 @@ pub(super) fn hide(veil: &Veil, returned: Returned) -> Returned {
     }
 }
 
-/// `Err` names what cannot hold a placeholder.
-fn hide_output(veil: &Veil, output: ToolOutput) -> Result<ToolOutput, &'static str> {
+/// Why an output may not be recorded.
+#[derive(Debug, thiserror::Error)]
+enum Unfit {
+    /// What cannot hold a placeholder holds a secret.
+    #[error("{0} holds a secret, and may not be recorded")]
+    Secret(&'static str),
+    #[error(transparent)]
+    Value(#[from] CanonError),
+}
+
+fn hide_output(veil: &Veil, output: ToolOutput) -> Result<ToolOutput, Unfit> {
     let ToolOutput { output, delta, cost, undo } = output;
-    let change = |change: Change| -> Result<Change, &'static str> {
+    let change = |change: Change| -> Result<Change, Unfit> {
         Ok(match change {
             Change::Create { resource, value } => {
-                Change::Create { resource: hide_id(veil, resource)?, value: veil.value(value) }
+                Change::Create { resource: hide_id(veil, resource)?, value: veil.value(value)? }
             }
             Change::Replace { resource, version, value } => {
-                Change::Replace { resource: hide_id(veil, resource)?, version, value: veil.value(value) }
+                Change::Replace { resource: hide_id(veil, resource)?, version, value: veil.value(value)? }
             }
             Change::Delete { resource, version } => Change::Delete { resource: hide_id(veil, resource)?, version },
         })
     };
     let undo = match undo {
-        Some((tool, args)) => Some((plain_name(veil, tool)?, veil.undo_args(args))),
+        Some((tool, args)) => Some((plain_name(veil, tool)?, veil.undo_args(args)?)),
         None => None,
     };
     let delta = Delta(delta.0.into_iter().map(change).collect::<Result<_, _>>()?);
-    Ok(ToolOutput { output: veil.value(output), delta, cost, undo })
+    Ok(ToolOutput { output: veil.value(output)?, delta, cost, undo })
 }
 
-fn hide_id(veil: &Veil, resource: ResourceId) -> Result<ResourceId, &'static str> {
+fn hide_id(veil: &Veil, resource: ResourceId) -> Result<ResourceId, Unfit> {
     let hidden = veil.text(resource.id());
     if veil.text(resource.kind()) != resource.kind() {
-        return Err("the kind of a resource");
+        return Err(Unfit::Secret("the kind of a resource"));
     }
     if hidden == resource.id() {
         return Ok(resource);
     }
-    ResourceId::new(resource.kind(), &hidden).map_err(|_| "the id of a resource")
+    ResourceId::new(resource.kind(), &hidden).map_err(|_| Unfit::Secret("the id of a resource"))
 }
 
-fn plain_name(veil: &Veil, tool: ToolName) -> Result<ToolName, &'static str> {
-    if veil.text(tool.as_str()) == tool.as_str() { Ok(tool) } else { Err("the name of an undo's tool") }
+fn plain_name(veil: &Veil, tool: ToolName) -> Result<ToolName, Unfit> {
+    if veil.text(tool.as_str()) == tool.as_str() { Ok(tool) } else { Err(Unfit::Secret("the name of an undo's tool")) }
 }

@@ -17,7 +17,10 @@ use super::{
     rule::{Rule, RuleError},
     table, value,
 };
-use crate::crypto::Secret;
+use crate::{
+    canon::{CanonError, check_depth},
+    crypto::Secret,
+};
 
 /// How often a text is looked through, until nothing more is found. What is still not at rest then goes as a whole.
 const PASSES: usize = 8;
@@ -64,10 +67,14 @@ impl Redactor {
     }
 
     /// Redacts all texts of a value, its keys too, and the members whose names say that they are secret.
-    pub fn value(&self, value: &mut Value) -> Findings {
+    ///
+    /// # Errors
+    /// When the value is nested deeper than can be sealed; it is left as it is then.
+    pub fn value(&self, value: &mut Value) -> Result<Findings, CanonError> {
+        check_depth(value)?;
         let mut findings = Findings::default();
         value::redact(self, value, &mut findings);
-        findings
+        Ok(findings)
     }
 
     pub(super) fn is_empty(&self) -> bool {

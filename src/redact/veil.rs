@@ -3,7 +3,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{finding::Finding, redactor::Redactor, value::rename};
-use crate::crypto::Secret;
+use crate::{
+    canon::{CanonError, check_depth},
+    crypto::Secret,
+};
 
 /// The fewest characters of a secret that is looked for inside longer texts: shorter ones are in every text.
 pub(super) const MIN_CHARS: usize = 4;
@@ -59,17 +62,26 @@ impl Veil {
     }
 
     /// Hides secrets in a value, its keys and numbers too.
-    pub fn value(&self, mut value: Value) -> Value {
-        self.walk(&mut value, false);
-        drop(self.redactor.value(&mut value));
-        value
+    ///
+    /// # Errors
+    /// When the value is nested deeper than can be sealed.
+    pub fn value(&self, value: Value) -> Result<Value, CanonError> {
+        self.hide(value, false)
     }
 
     /// Hides secrets in the arguments of an undo: a text that is a secret given by handle becomes the handle again.
-    pub fn undo_args(&self, mut args: Value) -> Value {
-        self.walk(&mut args, true);
-        drop(self.redactor.value(&mut args));
-        args
+    ///
+    /// # Errors
+    /// When they are nested deeper than can be sealed.
+    pub fn undo_args(&self, args: Value) -> Result<Value, CanonError> {
+        self.hide(args, true)
+    }
+
+    fn hide(&self, mut value: Value, handles: bool) -> Result<Value, CanonError> {
+        check_depth(&value)?;
+        self.walk(&mut value, handles);
+        self.redactor.value(&mut value)?;
+        Ok(value)
     }
 
     fn walk(&self, value: &mut Value, handles: bool) {

@@ -20,7 +20,7 @@ use super::{
     secrets,
     sieve::Sieve,
     submit,
-    turn::{self, MAX_TEXT, Proposed},
+    turn::{self, MAX_TEXT, NotAsked, Proposed},
 };
 use crate::{
     canon::{Blob, EntryId, Salt},
@@ -30,7 +30,6 @@ use crate::{
         Draft, Kind,
         record::{EndReason, Terminated},
     },
-    proposal::Code,
     writ::Amounts,
 };
 
@@ -128,7 +127,7 @@ impl Drive<'_> {
         let opened = self.open_turn(name, estimate).await?;
         let (start, step) = match opened {
             Ok(opened) => opened,
-            Err(dimension) => return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension)))),
+            Err(NotAsked { reason, detail }) => return Ok(Some(end(reason, Some(detail)))),
         };
         let mut context = self.context(step).await;
         let asked = self.ask(cognition, &context, estimate).await;
@@ -201,8 +200,7 @@ impl Drive<'_> {
             }
             Submitted::Rejected { refusal, .. } => {
                 self.counts.rejected += 1;
-                let over =
-                    matches!(refusal.code, Code::Expired | Code::Revoked | Code::UntrustedRoot | Code::NotYetValid);
+                let over = turn::ends_authority(refusal.code);
                 return over.then(|| end(EndReason::AuthorityEnded, Some(refusal.code.as_str())));
             }
         }
@@ -276,8 +274,8 @@ impl Drive<'_> {
         turn
     }
 
-    /// Holds the estimate and records the start of a turn. `Err` names the dimension that does not suffice.
-    async fn open_turn(&self, name: String, reserved: Amounts) -> Result<Result<(EntryId, u64), String>, RunError> {
+    /// Holds the estimate and records the start of a turn.
+    async fn open_turn(&self, name: String, reserved: Amounts) -> Result<Result<(EntryId, u64), NotAsked>, RunError> {
         let work = move |inner: Arc<Inner>| async move {
             let mut journal = inner.journal.lock().await;
             turn::open(&inner, &mut journal, name, reserved).await

@@ -84,7 +84,7 @@ impl Run {
     /// When the intent cannot be sealed, the run has ended, or the ledger fails. A refusal or a failing tool is an outcome.
     pub async fn submit(&self, intent: Intent) -> Result<Submitted, RunError> {
         let core = &self.inner.core;
-        let (intent, found) = secrets::intent(&core.redactor, intent);
+        let (intent, found) = secrets::intent(&core.redactor, intent)?;
         let sealed = intent.seal(&*core.host.entropy)?;
         core.plaintexts.keep(self.id(), sealed.id(), found);
         self.submit_once(sealed, false).await

@@ -13,7 +13,7 @@ use crate::{
     cognition::{CognitionError, Turn},
     compile::{Asked, Compiled, Inputs, compile},
     execute::{self, Filled},
-    intent::{Intent, SealedIntent},
+    intent::{Intent, IntentError, SealedIntent},
     proposal::{Claim, Quote},
     redact::{Findings, Redactor},
 };
@@ -73,12 +73,12 @@ pub(super) fn text(redactor: &Redactor, text: &str) -> String {
 }
 
 /// Redacts an intent, and gives what its arguments held.
-pub(super) fn intent(redactor: &Redactor, mut intent: Intent) -> (Intent, Findings) {
+pub(super) fn intent(redactor: &Redactor, mut intent: Intent) -> Result<(Intent, Findings), IntentError> {
     intent.author = text(redactor, &intent.author);
     intent.target = text(redactor, &intent.target);
     intent.rationale = text(redactor, &intent.rationale);
-    let found = redactor.value(&mut intent.args);
-    (intent, found)
+    let found = redactor.value(&mut intent.args)?;
+    Ok((intent, found))
 }
 
 /// Redacts what cognition said. Its requests are redacted when they are sealed.
@@ -91,25 +91,24 @@ pub(super) fn turn(redactor: &Redactor, asked: Result<Turn, CognitionError>) -> 
 }
 
 /// Redacts what a tool said before its call.
-pub(super) fn quote(redactor: &Redactor, mut quote: Quote) -> Quote {
-    if let Some(fault) = &mut quote.precondition {
-        fault.code = text(redactor, &fault.code);
-    }
-    quote
+pub(super) fn quote(redactor: &Redactor, quote: Quote) -> Quote {
+    execute::fit_to_record(redactor, quote)
 }
 
 /// Refuses an intent that was sealed with a secret in it: its plaintext is bound into its id.
 pub(super) fn check(redactor: &Redactor, intent: &SealedIntent) -> Result<(), RunError> {
-    let found = |value: Value| redactor.value(&mut { value }).iter().next().map(|finding| finding.rule.to_string());
+    let found = |value: Value| -> Result<Option<String>, IntentError> {
+        Ok(redactor.value(&mut { value })?.iter().next().map(|finding| finding.rule.to_string()))
+    };
     let in_clear = |place, rule| RunError::SecretInClear { place, rule };
-    if let Some(rule) = found(intent.args().clone()) {
+    if let Some(rule) = found(intent.args().clone())? {
         return Err(in_clear("arguments", rule));
     }
-    if let Some(rule) = intent.rationale().map(Value::from).and_then(found) {
+    if let Some(rule) = intent.rationale().map(Value::from).map(found).transpose()?.flatten() {
         return Err(in_clear("rationale", rule));
     }
     let record = intent.record();
-    match found(Value::from(vec![record.author.as_str(), record.target.as_str()])) {
+    match found(Value::from(vec![record.author.as_str(), record.target.as_str()]))? {
         Some(rule) => Err(in_clear("author or target", rule)),
         None => Ok(()),
     }

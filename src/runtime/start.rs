@@ -89,7 +89,7 @@ pub(super) async fn start(
     Err(RunError::Stale.into())
 }
 
-fn standing(core: &Core, chain: &WritChain, authority: &InForce) -> Result<(), Refusal> {
+pub(super) fn standing(core: &Core, chain: &WritChain, authority: &InForce) -> Result<(), Refusal> {
     let now = core.now(authority);
     check_standing(&Standing {
         chain,

@@ -2,15 +2,20 @@
 
 use serde_json::Value;
 
-use super::{error::RunError, events::EventKind, journal::Journal, run::Inner, secrets};
+use super::{
+    authority::expect_epoch, error::RunError, events::EventKind, in_force::InForce, journal::Journal, run::Inner,
+    secrets, start::standing,
+};
 use crate::{
-    canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, Salt},
-    cognition::{CognitionError, Turn},
-    intent::{Intent, SealedIntent},
+    canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, Salt, check_depth},
+    cognition::{CognitionError, Request, Turn},
+    intent::{Intent, IntentError, SealedIntent},
     ledger::{
-        Draft, Kind,
-        record::{self, MalformedRequest, TurnError, TurnStart},
+        Draft, Kind, RegisterKey, StoreError,
+        record::{self, EndReason, MalformedRequest, TurnError, TurnStart},
     },
+    proposal::Code,
+    redact::Findings,
     writ::{Amounts, Dimension, WritChain},
 };
 
@@ -19,6 +24,9 @@ const MAX_TURN_BYTES: usize = MAX_ENTRY_BLOB_BYTES / 2 - MAX_BLOB_BYTES;
 
 /// The most characters of a model's text that are recorded in one value.
 pub(super) const MAX_TEXT: usize = 1 << 20;
+
+/// How often the start of a turn is decided again because the authority changes meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// A request of a turn, sealed or not sealable.
 pub(super) enum Proposed {
@@ -48,25 +56,16 @@ pub(super) fn seal(
     let (mut intents, mut malformed, mut proposed) = (vec![], vec![], vec![]);
     let (limit, asked) = (requests_per_turn, turn.requests.len());
     for (index, request) in turn.requests.iter().enumerate().take(limit.saturating_add(1)) {
-        let intent = Intent {
-            author: "cognition".into(),
-            kind: request.kind,
-            target: request.tool.clone(),
-            args: request.args.clone(),
-            rationale: request.rationale.clone(),
-        };
-        let (intent, found) = secrets::intent(redactor, intent);
-        let tool = intent.target.clone();
         let bytes: usize = blobs.iter().map(|blob: &Blob| blob.bytes.len()).sum();
         let sealed = if bytes > MAX_TURN_BYTES {
             Err(format!("more than {MAX_TURN_BYTES} bytes of arguments in one turn"))
         } else if index < limit {
-            intent.seal(entropy).map_err(|error| error.to_string())
+            seal_request(inner, request).map_err(|error| error.to_string())
         } else {
             Err(format!("{asked} requests in one turn, and the limit is {limit}: the rest is not looked at"))
         };
         match sealed {
-            Ok(sealed) => {
+            Ok((sealed, found)) => {
                 inner.core.plaintexts.keep(inner.trajectory, sealed.id(), found);
                 blobs.extend(sealed.blobs().cloned());
                 intents.push(sealed.record().clone());
@@ -75,6 +74,7 @@ pub(super) fn seal(
             Err(message) => {
                 let reason = seal(&message, &mut blobs)?;
                 malformed.push(MalformedRequest { index: index as u64, reason });
+                let tool = secrets::text(redactor, &request.tool);
                 proposed.push(Proposed::Malformed { tool, args: Value::Null, message });
             }
         }
@@ -103,33 +103,89 @@ pub(super) fn seal(
     Ok((Draft::seal(Kind::Turn, &record, blobs)?, proposed))
 }
 
-/// Holds what a turn may cost and records its start. `Err` names the dimension that does not suffice.
+fn seal_request(inner: &Inner, request: &Request) -> Result<(SealedIntent, Findings), IntentError> {
+    check_depth(&request.args)?;
+    let intent = Intent {
+        author: "cognition".into(),
+        kind: request.kind,
+        target: request.tool.clone(),
+        args: request.args.clone(),
+        rationale: request.rationale.clone(),
+    };
+    let (intent, found) = secrets::intent(&inner.core.redactor, intent)?;
+    Ok((intent.seal(&*inner.core.host.entropy)?, found))
+}
+
+/// Why cognition is not asked: the run ends.
+pub(super) struct NotAsked {
+    pub(super) reason: EndReason,
+    pub(super) detail: String,
+}
+
+impl NotAsked {
+    fn exhausted(detail: &str) -> Self {
+        Self { reason: EndReason::BudgetExhausted, detail: detail.to_owned() }
+    }
+}
+
+/// Whether a refusal says that the writ chain gives nothing any more: whatever is proposed would be refused.
+pub(super) fn ends_authority(code: Code) -> bool {
+    matches!(code, Code::Expired | Code::Revoked | Code::UntrustedRoot | Code::NotYetValid)
+}
+
+/// Holds what a turn may cost and records its start, in an epoch in which the writ chain stands.
 pub(super) async fn open(
     inner: &Inner,
     journal: &mut Journal,
     cognition: String,
     reserved: Amounts,
-) -> Result<Result<(EntryId, u64), String>, RunError> {
+) -> Result<Result<(EntryId, u64), NotAsked>, RunError> {
     journal.check_open()?;
     abandon(inner, journal).await?;
     let core = &inner.core;
+    let mut authority = core.authority.state();
+    for _ in 0..ATTEMPTS {
+        if let Err(refusal) = standing(core, &journal.chain, &authority)
+            && ends_authority(refusal.code)
+        {
+            return Ok(Err(NotAsked { reason: EndReason::AuthorityEnded, detail: refusal.code.as_str().to_owned() }));
+        }
+        match open_in(inner, journal, &authority, &cognition, reserved).await {
+            Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {
+                authority = core.authority.after(core, &authority).await?;
+            }
+            opened => return opened,
+        }
+    }
+    Err(RunError::Stale)
+}
+
+async fn open_in(
+    inner: &Inner,
+    journal: &mut Journal,
+    authority: &InForce,
+    cognition: &str,
+    reserved: Amounts,
+) -> Result<Result<(EntryId, u64), NotAsked>, RunError> {
+    let core = &inner.core;
     if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain)) {
-        return Ok(Err(dimension.as_str().to_owned()));
+        return Ok(Err(NotAsked::exhausted(dimension.as_str())));
     }
     let (left, fits) = journal.reserve(core, &reserved);
     if !fits {
         let short = left.iter().find_map(|left| reserved.exceeds(left));
         // The budget has room for it, and this handle may not reserve: another one has taken the run up.
         journal.stale |= short.is_none();
-        return short.map(|dimension| Err(dimension.as_str().to_owned())).ok_or(RunError::Stale);
+        return short.map(|dimension| Err(NotAsked::exhausted(dimension.as_str()))).ok_or(RunError::Stale);
     }
     let step = journal.steps;
-    let cognition: String = secrets::text(&core.redactor, &cognition).chars().take(128).collect();
+    let cognition: String = secrets::text(&core.redactor, cognition).chars().take(128).collect();
     let draft =
         Draft::seal(Kind::TurnStart, &TurnStart { cognition: cognition.clone(), omitted: 0, reserved, step }, vec![])?;
     journal.used.held = journal.used.held.plus(&reserved);
-    let registers = journal.account();
-    let entry = match journal.append(core, &core.authority.state(), draft, registers).await {
+    let mut registers = journal.account();
+    registers.push(expect_epoch(authority));
+    let entry = match journal.append(core, authority, draft, registers).await {
         Ok(entry) => entry,
         Err(error) => {
             journal.used.held = journal.used.held.minus(&reserved);

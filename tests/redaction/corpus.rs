@@ -67,7 +67,7 @@ fn what_is_secret_goes_from_inside_json_and_the_json_stays_whole() {
     let redactor = Redactor::default();
     for case in goes() {
         let mut value = serde_json::json!({ "note": [case.text(), 1], case.text(): { "more": case.text() } });
-        redactor.value(&mut value);
+        redactor.value(&mut value).unwrap();
         let sealed = value.to_string();
         let secret = Value::from(case.secret.clone()).to_string();
         assert!(!sealed.contains(secret.trim_matches('"')), "{sealed}");
@@ -80,7 +80,7 @@ fn what_is_secret_goes_from_inside_json_and_the_json_stays_whole() {
     for text in stays() {
         if let Ok(value) = serde_json::from_str::<Value>(text) {
             let mut redacted = value.clone();
-            redactor.value(&mut redacted);
+            redactor.value(&mut redacted).unwrap();
             assert_eq!(redacted, value);
         }
     }
@@ -108,14 +108,14 @@ fn members_whose_whole_name_is_secret_go_whatever_they_hold() {
     ] {
         let mut value =
             serde_json::json!({ name: "plain words", "beside": "plain words", "list": [{ name: ["a b"] }] });
-        let found = redactor.value(&mut value);
+        let found = redactor.value(&mut value).unwrap();
         assert_eq!(found.iter().count(), 2, "{name}");
         assert_eq!(value["beside"], "plain words");
         assert!(value[name].as_str().unwrap().starts_with("[redacted:member:"), "{value}");
         assert!(value["list"][0][name][0].as_str().unwrap().starts_with("[redacted:member:"), "{value}");
     }
     let mut value = serde_json::json!({ "db_password": "Tr0ub4dor3", "stripe_secret_key": "weak words" });
-    assert_eq!(redactor.value(&mut value).iter().count(), 1);
+    assert_eq!(redactor.value(&mut value).unwrap().iter().count(), 1);
 }
 
 #[test]
@@ -180,9 +180,9 @@ proptest! {
     fn redacting_values_twice_is_redacting_once(a in texts(), b in texts(), name in prop::sample::select(vec!["a", "password", "db_secret"])) {
         let redactor = Redactor::default();
         let mut once = serde_json::json!({ name: [&a, { b.as_str(): &a }], "b": &b });
-        redactor.value(&mut once);
+        redactor.value(&mut once).unwrap();
         let mut twice = once.clone();
-        prop_assert!(redactor.value(&mut twice).is_empty(), "{}\n{}", once, twice);
+        prop_assert!(redactor.value(&mut twice).unwrap().is_empty(), "{}\n{}", once, twice);
         prop_assert_eq!(twice, once);
     }
 }

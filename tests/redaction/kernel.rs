@@ -5,13 +5,18 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, executor::block_on};
 use openthymos::{
+    canon::{CanonError, MAX_DEPTH},
     cognition::{Cognition, CognitionError, Context, Request, Turn, TurnEvents, TurnPiece},
     commit::Delta,
-    contract::ToolName,
+    contract::{ArgumentFault, ToolName},
     crypto::Secret,
+    execute::MAX_QUOTE_TEXT,
     host::{EnvSecrets, MapSecrets, SecretError, SecretStore, SeededEntropy},
-    intent::Intent,
-    ledger::{Kind, LedgerStore, Position, StoredBlob, record::FailureCause},
+    intent::{Intent, IntentError},
+    ledger::{
+        Kind, LedgerStore, Position, StoredBlob,
+        record::{FailureCause, WhatHappened},
+    },
     proposal::{Code, PreconditionFault, Refusal, Stage},
     redact::Redactor,
     runtime::{Builder, Event, Limits, Run, RunError, Runtime, Submitted},
@@ -409,6 +414,60 @@ fn what_cannot_hold_a_placeholder_is_not_recorded_with_a_secret() {
     let Submitted::Failed { cause, .. } = submitted else { panic!("{submitted:?}") };
     assert_eq!(cause, FailureCause::BadResult);
     verified(&runtime, &run.id());
+}
+
+#[test]
+fn no_part_of_a_secret_is_in_what_a_tool_says_before_its_call() {
+    let cut_at = |at: usize| format!("{} {}", "x".repeat(at - 30), key_of('q'));
+    let precondition = TestTool::world("act").with(|tool| {
+        tool.precondition = Some(Box::new(move |()| Err(PreconditionFault { code: cut_at(MAX_QUOTE_TEXT) })));
+    });
+    let arguments = |fault: fn() -> ArgumentFault| {
+        TestTool::world("act").with(|tool| tool.arguments = Some(Box::new(move |()| Err(fault()))))
+    };
+    let keyword = arguments(|| ArgumentFault { keyword: key_of('q'), pointer: "/x".into() });
+    let pointer = arguments(|| ArgumentFault { keyword: "enum".into(), pointer: format!("/{}", key_of('q')) });
+    for tool in [precondition, keyword, pointer] {
+        let mut world = World::with(tool);
+        let refusal = world.refused(json!({}));
+        assert!(!format!("{refusal:?}").contains("ghp_"), "{refusal:?}");
+        world.holds_none_of(&["ghp_"]);
+    }
+}
+
+/// More levels than a stack has room for, when each costs some calls of functions.
+const DEEP: usize = 6_000;
+
+/// A value of so many arrays, each in the next.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!(0), |inner, _| Value::Array(vec![inner]))
+}
+
+#[test]
+fn arguments_that_are_nested_too_deep_are_refused_before_they_are_looked_through() {
+    let world = World::with(echo());
+    let submitted = block_on(world.run.submit(Intent::act("act", nested(DEEP))));
+    assert!(matches!(submitted, Err(RunError::Intent(IntentError::Value(CanonError::TooDeep)))), "{submitted:?}");
+    assert_eq!(world.calls.get(), 0);
+    assert_eq!(Redactor::default().value(&mut nested(DEEP)).unwrap_err(), CanonError::TooDeep);
+    assert!(Redactor::default().value(&mut nested(MAX_DEPTH)).is_ok());
+}
+
+#[test]
+fn whatever_a_tool_returns_nested_too_deep_is_a_bad_result() {
+    let outputs: [fn() -> ToolOutput; 3] = [
+        || ToolOutput::new(nested(DEEP)),
+        || ToolOutput::new(1).with_delta(Delta::none().create(kv("a"), nested(DEEP))),
+        || ToolOutput::new(1).undone_by(ToolName::new("act").unwrap(), nested(DEEP)),
+    ];
+    for output in outputs {
+        let world = World::with(TestTool::host("act").calling(move |_| Ok(output())));
+        let submitted = world.submit(json!({ "x": { "$secret": "door" } }));
+        let Submitted::Failed { cause, effect, message, .. } = submitted else { panic!("{submitted:?}") };
+        assert_eq!((cause, effect), (FailureCause::BadResult, WhatHappened::Happened));
+        assert!(message.contains("nested deeper than"), "{message}");
+        verified(&world.runtime, &world.run.id());
+    }
 }
 
 /// A cognition that says what it was told to, once, in pieces, and remembers what it was told.
