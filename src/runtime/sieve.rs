@@ -161,11 +161,11 @@ mod tests {
         let started = std::time::Instant::now();
         let take = |text: &str| sieve.take(&redactor, TurnPiece::Text(text.into()));
         assert_eq!(take("-----BEGIN\n"), None);
-        for at in 0..(1 << 20) - 64 {
+        for at in 0..1 << 19 {
             assert_eq!(take(if at % 64 == 0 { "\n" } else { "a" }), None);
         }
         assert!(take("-----END\n").is_some());
-        // Each character once takes about a second; all of them for each takes minutes.
+        // Each character once takes a second; all of them for each, far longer than this.
         assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 }
