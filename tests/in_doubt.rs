@@ -437,6 +437,34 @@ fn a_failed_commit_is_recorded_when_the_ledger_is_opened_again() {
 }
 
 #[test]
+fn what_was_decided_later_than_the_clock_says_now_is_not_recorded_and_its_run_goes_on() {
+    for (back_ms, recorded) in [(0, true), (30_000, false)] {
+        let fixture = Fixture::default();
+        let failing = Arc::new(FaultyLedger::sound(&fixture.ledger, Left::Nothing));
+        let fails = failing.clone();
+        let tool = TestTool::world("act").calling(move |_| {
+            fails.fail_now();
+            Ok(ToolOutput::new("done"))
+        });
+        let runtime = block_on(fixture.builder().shared_ledger(failing).tool(tool).open()).unwrap();
+        let old = start(&runtime, &signed(writ()));
+        fixture.clock.set(START_MS + 50_000);
+        assert!(block_on(old.submit(Intent::act("act", json!({})))).is_err());
+
+        fixture.clock.set(START_MS + 50_000 - back_ms);
+        let runtime = fixture.open([TestTool::world("act")]);
+        let run = block_on(runtime.take_over(&old)).unwrap();
+        let failures = fixture.kinds(&run.id()).iter().filter(|kind| **kind == Kind::Failure).count();
+        assert_eq!(failures, usize::from(recorded));
+        let spent = verified(&runtime, &run.id()).spent;
+        assert_eq!((spent.tool_calls, block_on(run.spent())), (u64::from(recorded), (spent, Amounts::ZERO)));
+        assert!(matches!(submit(&run, "act", json!({})), Submitted::Committed { .. }));
+        drop(run);
+        verified(&runtime, &block_on(runtime.resume(&old.id())).unwrap().id());
+    }
+}
+
+#[test]
 fn intents_that_a_crash_left_without_an_outcome_are_recorded_and_told() {
     let fixture = Fixture::default();
     let failing = Arc::new(FaultyLedger::sound(&fixture.ledger, Left::Nothing));

@@ -4,13 +4,13 @@
 mod common;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
 use async_trait::async_trait;
 use common::*;
-use futures::executor::block_on;
+use futures::{FutureExt, channel::oneshot, executor::block_on, join};
 use openthymos::{
     Runtime,
     canon::TrajectoryId,
@@ -523,4 +523,64 @@ fn a_runtime_whose_key_another_replaced_signs_nothing_and_says_so() {
     let lost = block_on(run.submit(openthymos::Intent::act("note", json!({})))).unwrap_err();
     assert!(matches!(lost, RunError::KeyReplaced { key } if key == named(NEXT).key), "{lost}");
     verified(&runtime, &run.id());
+}
+
+/// The runtime's key; before the next signature it waits for the word, if there is one to wait for.
+struct Waiting(Arc<Mutex<Option<oneshot::Receiver<()>>>>);
+
+#[async_trait]
+impl Signer for Waiting {
+    fn public_key(&self) -> PublicKey {
+        named(RUNTIME).key
+    }
+
+    async fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Result<Signature, SignError> {
+        let word = self.0.lock().unwrap().take();
+        if let Some(word) = word {
+            word.await.unwrap();
+        }
+        Ok(key(RUNTIME).sign(purpose, digest))
+    }
+}
+
+/// Begins two rotations, the second while the first is being recorded.
+fn at_once(runtime: &Runtime, gate: &Mutex<Option<oneshot::Receiver<()>>>, [one, two]: [Rotation; 2]) -> [bool; 2] {
+    let (word, waits) = oneshot::channel();
+    *gate.lock().unwrap() = Some(waits);
+    let issuer = key(ISSUER);
+    let (mut one, mut two) = (Box::pin(runtime.rotate(one, &issuer)), Box::pin(runtime.rotate(two, &issuer)));
+    assert!((&mut one).now_or_never().is_none() && (&mut two).now_or_never().is_none());
+    word.send(()).unwrap();
+    let (one, two) = block_on(async { join!(one, two) });
+    assert!(!matches!(two, Err(RotateError::Run(_))), "{two:?}");
+    [one.is_ok(), two.is_ok()]
+}
+
+#[test]
+fn rotations_that_are_asked_for_at_once_do_not_undo_each_other() {
+    const APPROVER: u8 = 22;
+    let (fixture, gate) = (Fixture::default(), Arc::<Mutex<_>>::default());
+    let builder = Runtime::builder().shared_ledger(fixture.ledger.clone()).host(fixture.host.clone());
+    let builder = builder.trust(named(ISSUER), [Role::WritIssuer]).trust(named(APPROVER), [Role::Approver]);
+    let runtime = block_on(builder.signer("kernel", Waiting(gate.clone())).tool(noting()).open()).unwrap();
+    let approver = |new| Rotation::new([Role::Approver], named(APPROVER).key, named(new));
+    // The second states all roots anew: as they are when it is recorded.
+    let compromised = runtime_key(NEXT).compromised_from(length(&fixture));
+    assert_eq!(at_once(&runtime, &gate, [approver(23), compromised]), [true, true]);
+    let trust = runtime.authority().trust;
+    assert!(trust.has(&named(23).key, Role::Approver) && !trust.has(&named(APPROVER).key, Role::Approver));
+    let run = start(&runtime, &signed(writ()));
+    assert_eq!(reported(&fixture, &runtime, &run.id(), NEXT).verdict(), Verdict::Verified);
+}
+
+#[test]
+fn of_two_rotations_of_one_key_at_once_the_later_is_told_that_the_key_has_the_role_no_more() {
+    let (fixture, gate) = (Fixture::default(), Arc::<Mutex<_>>::default());
+    let builder = Runtime::builder().shared_ledger(fixture.ledger.clone()).host(fixture.host.clone());
+    let builder = builder.trust(named(ISSUER), [Role::WritIssuer]).signer("kernel", Waiting(gate.clone()));
+    let runtime = block_on(builder.open()).unwrap();
+    let issuer = |new| Rotation::new([Role::WritIssuer], named(ISSUER).key, named(new));
+    assert_eq!(at_once(&runtime, &gate, [issuer(NEXT), issuer(21)]), [true, false]);
+    let trust = runtime.authority().trust;
+    assert!(trust.has(&named(NEXT).key, Role::WritIssuer) && !trust.has(&named(21).key, Role::WritIssuer));
 }

@@ -102,8 +102,15 @@ impl Vouching {
 
     /// What nothing vouches for, in words.
     pub(super) fn doubts(&self, log: &AuthorityLog, invalid: &[InvalidFrom]) -> Vec<String> {
+        let all = &log.state().compromised;
+        if all.is_empty() {
+            return Vec::new();
+        }
         let mut doubts = Vec::new();
-        for compromised in &log.state().compromised {
+        let spoken = spoken(log);
+        let anew = log.epochs().iter().filter(|entry| begins_anew(entry));
+        let anew: Vec<_> = anew.map(|entry| entry.header.seq).collect();
+        for compromised in all {
             let Compromised { key, from, .. } = compromised;
             let since = format!("key {key}, which is invalid from position {}", from.0);
             let Some(invalid) = invalid.iter().find(|invalid| invalid.key == *key) else {
@@ -120,9 +127,9 @@ impl Vouching {
                 doubts.push(format!("the run was started under a writ issued by {since}: nothing vouches for it"));
             }
             let Some(first) = invalid.authority else { continue };
-            for entry in log.epochs().iter().filter(|entry| entry.header.seq >= first) {
+            for entry in spoken.get(&key.id()).into_iter().flatten().filter(|entry| entry.header.seq >= first) {
                 let (seq, kind) = (entry.header.seq, entry.header.known_kind());
-                if speaks_for(entry, key) && !confirmed(entry, compromised) && self.rests_on(seq, log) {
+                if !confirmed(entry, compromised) && self.rests_on(seq, &anew) {
                     let kind = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
                     doubts.push(format!("authority entry {seq}{kind} is signed by {since}: nothing vouches for it"));
                 }
@@ -132,12 +139,26 @@ impl Vouching {
     }
 
     /// Whether the run names an epoch in which an authority entry still counts. A runtime's key that takes over from a
-    /// compromised one states everything anew.
-    fn rests_on(&self, seq: u64, log: &AuthorityLog) -> bool {
-        let anew = log.epochs().iter().filter(|entry| entry.header.seq > seq && begins_anew(entry));
-        let until = anew.map(|entry| entry.header.seq).next().unwrap_or(u64::MAX);
+    /// compromised one states everything anew; `anew` has the seqs at which one did, in order.
+    fn rests_on(&self, seq: u64, anew: &[u64]) -> bool {
+        let next = anew.partition_point(|begun| *begun <= seq);
+        let until = anew.get(next).copied().unwrap_or(u64::MAX);
         self.epochs.range(seq..until).next().is_some()
     }
+}
+
+/// The authority entries that each key signed or made a statement of, in order. Every entry is read once, however many keys
+/// are compromised.
+fn spoken(log: &AuthorityLog) -> HashMap<KeyId, Vec<&Entry>> {
+    let mut spoken = HashMap::<_, Vec<_>>::new();
+    for entry in log.epochs() {
+        let stated = stated_by(entry).unwrap_or_default();
+        let keys: BTreeSet<_> = stated.iter().map(PublicKey::id).chain([entry.header.signer]).collect();
+        for key in keys {
+            spoken.entry(key).or_default().push(entry);
+        }
+    }
+    spoken
 }
 
 /// Whether the root that called the key compromised says the same: it names the key that takes over.
@@ -157,11 +178,6 @@ fn begins_anew(entry: &Entry) -> bool {
         rotation.statement.role == crate::crypto::Role::Runtime && rotation.statement.invalid_from.is_some()
     };
     entry.header.known_kind() == Some(Kind::KeyRotation) && entry.body().is_ok_and(rotation)
-}
-
-/// Whether an authority entry is signed by a key, or holds a statement that is.
-fn speaks_for(entry: &Entry, key: &PublicKey) -> bool {
-    entry.header.signer == key.id() || stated_by(entry).is_ok_and(|keys| keys.contains(key))
 }
 
 fn stated_by(entry: &Entry) -> Result<Vec<PublicKey>, EntryError> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
-use futures::lock::Mutex;
+use futures::lock::{Mutex, MutexGuard};
 
 use super::{
     core::{Core, Place, seal},
@@ -94,40 +94,16 @@ impl Authority {
         also: Vec<Entry>,
         registers: impl FnOnce(u64) -> Vec<RegisterOp> + Send,
     ) -> Result<(), RunError> {
-        let mut writer = self.writer.lock().await;
-        let head = match writer.take() {
-            Some(head) => head,
-            None => self.reload(core).await?,
-        };
-        let before = self.state();
-        let mut state = AuthorityState::clone(&before);
-        let (mut seq, mut parent) = (head.seq, head.id);
-        let first = head.seq + 1;
-        let mut entries = Vec::with_capacity(drafts.len() + also.len());
-        for draft in drafts {
-            seq += 1;
-            let (authority, base_seq) = (state.epoch, state.epoch_seq);
-            let (time_ms, signing) = placed(core, &before, &state, &draft)?;
-            let place = Place { trajectory: self.trajectory, seq, parent, authority, base_seq, time_ms };
-            let signer = signing.map(|key| self.held(&key).ok_or(RunError::KeyReplaced { key })).transpose()?;
-            let entry = seal(core.store_id, signer.as_deref(), place, draft).await?;
-            parent = entry.id();
-            // An entry that would have no force in replay must not be written.
-            state.apply(&entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            entries.push(entry);
+        self.writing(core).await?.append(core, drafts, also, registers).await
+    }
+
+    /// Waits until nobody else appends; nobody does before the answer is dropped.
+    pub(crate) async fn writing(&self, core: &Core) -> Result<Writing<'_>, RunError> {
+        let mut head = self.writer.lock().await;
+        if head.is_none() {
+            *head = Some(self.reload(core).await?);
         }
-        entries.extend(also);
-        let mut ops = vec![expect_epoch(&before)];
-        ops.extend(registers(first));
-        if state.epoch != before.epoch {
-            ops.push(RegisterOp::Set { key: RegisterKey::epoch(), value: epoch_of(&state) });
-        }
-        let position = core.store.append(Batch { entries, registers: ops }).await?;
-        *writer = Some(Head { seq, id: parent, position });
-        if state.epoch != before.epoch {
-            self.move_on(state);
-        }
-        Ok(())
+        Ok(Writing { authority: self, head })
     }
 
     /// Waits for an append under way, and takes over what the ledger has.
@@ -167,6 +143,58 @@ impl Authority {
     fn held(&self, key: &PublicKey) -> Option<Arc<dyn Signer>> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.iter().find(|signer| signer.public_key() == *key).cloned()
+    }
+}
+
+/// The right to append to the authority trajectory: what is read of the authority meanwhile stays so until the append.
+pub(crate) struct Writing<'a> {
+    authority: &'a Authority,
+    head: MutexGuard<'a, Option<Head>>,
+}
+
+impl Writing<'_> {
+    /// As [`Authority::append`].
+    pub(crate) async fn append(
+        &mut self,
+        core: &Core,
+        drafts: Vec<Draft>,
+        also: Vec<Entry>,
+        registers: impl FnOnce(u64) -> Vec<RegisterOp> + Send,
+    ) -> Result<(), RunError> {
+        let authority = self.authority;
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => authority.reload(core).await?,
+        };
+        let before = authority.state();
+        let mut state = AuthorityState::clone(&before);
+        let (mut seq, mut parent) = (head.seq, head.id);
+        let first = head.seq + 1;
+        let mut entries = Vec::with_capacity(drafts.len() + also.len());
+        for draft in drafts {
+            seq += 1;
+            let (epoch, base_seq) = (state.epoch, state.epoch_seq);
+            let (time_ms, signing) = placed(core, &before, &state, &draft)?;
+            let place = Place { trajectory: authority.trajectory, seq, parent, authority: epoch, base_seq, time_ms };
+            let signer = signing.map(|key| authority.held(&key).ok_or(RunError::KeyReplaced { key })).transpose()?;
+            let entry = seal(core.store_id, signer.as_deref(), place, draft).await?;
+            parent = entry.id();
+            // An entry that would have no force in replay must not be written.
+            state.apply(&entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            entries.push(entry);
+        }
+        entries.extend(also);
+        let mut ops = vec![expect_epoch(&before)];
+        ops.extend(registers(first));
+        if state.epoch != before.epoch {
+            ops.push(RegisterOp::Set { key: RegisterKey::epoch(), value: epoch_of(&state) });
+        }
+        let position = core.store.append(Batch { entries, registers: ops }).await?;
+        *self.head = Some(Head { seq, id: parent, position });
+        if state.epoch != before.epoch {
+            authority.move_on(state);
+        }
+        Ok(())
     }
 }
 

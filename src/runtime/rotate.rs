@@ -112,6 +112,9 @@ pub(super) async fn rotate(core: &Core, rotation: Rotation, by: &dyn Signer) -> 
         };
         drafts.push(draft(statement, by).await?);
     }
+    // Another rotation may have been recorded while this one was signed.
+    let mut writing = core.authority.writing(core).await?;
+    check(core, &rotation, &roles, by.public_key()).await?;
     let moved = |trust: &mut Vec<(NamedKey, Vec<Role>)>| replace(trust, &rotation, &roles);
     let mut trust = core.authority.with_trust(|trust| trust.clone());
     let state = core.authority.state();
@@ -120,7 +123,7 @@ pub(super) async fn rotate(core: &Core, rotation: Rotation, by: &dyn Signer) -> 
     if roles.contains(&Role::Runtime) && rotation.invalid_from.is_some() {
         drafts.extend(restated(&trust, core.runs.then_some(&core.policies))?);
     }
-    core.authority.append(core, drafts, vec![], |_| vec![]).await?;
+    writing.append(core, drafts, vec![], |_| vec![]).await?;
     core.authority.with_trust(moved);
     Ok(())
 }

@@ -2,10 +2,14 @@
 
 use super::{authority::expect_epoch, call::Called, core::Core, error::RunError, journal::Journal};
 use crate::{
-    canon::EntryId,
+    canon::{CanonError, EntryId},
+    commit::Origin,
     execute,
     intent::IntentRecord,
-    ledger::{Draft, Kind, record::WhatHappened},
+    ledger::{
+        Draft, Kind,
+        record::{Failure, WhatHappened},
+    },
     writ::Amounts,
 };
 
@@ -29,7 +33,8 @@ pub(crate) struct Unrecorded {
 }
 
 /// Records an outcome that an earlier handle could not. A commit becomes a failure that says so: its world has gone on.
-/// What touched only the world is left out when the authority has changed since, or the budget has no room for it.
+/// What touched only the world is left out when the authority has changed since, the clock is behind its decision, or the
+/// budget has no room for it.
 pub(crate) async fn record(
     core: &Core,
     journal: &mut Journal,
@@ -38,13 +43,15 @@ pub(crate) async fn record(
 ) -> Result<(), RunError> {
     let Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, .. } = unrecorded;
     let authority = core.authority.state();
+    let draft = if draft.kind == Kind::Commit { execute::commit_failed(draft)? } else { draft };
     let held = match dispatch {
         Some(_) => held,
+        // No entry is older than the decision in it.
+        None if decided_ms(&draft)? > core.now(&authority).judged_ms => return Ok(()),
         // Nothing is held for it any more, and nothing came of it: where there is no room left, it is not debited.
         None if authority.epoch != epoch || !journal.reserve(core, &cost).1 => return Ok(()),
         None => cost,
     };
-    let draft = if draft.kind == Kind::Commit { execute::commit_failed(draft)? } else { draft };
     let before = journal.used;
     journal.used.spent = before.spent.plus(&cost);
     let mut registers = match dispatch {
@@ -69,4 +76,13 @@ pub(crate) async fn record(
         journal.doubts.retain(|doubt| Some(doubt.dispatch) != dispatch);
     }
     Ok(())
+}
+
+/// When the failure of what touched only the world was decided on; 0 where the decision stands in an entry of its own.
+fn decided_ms(failure: &Draft) -> Result<u64, CanonError> {
+    let record = serde_json::from_slice::<Failure>(&failure.record);
+    match record.map_err(|error| CanonError::NotJson { what: error.to_string() })?.origin {
+        Origin::Dispatch(_) => Ok(0),
+        Origin::Proposal(proposal) => Ok(proposal.decision.now_ms),
+    }
 }
