@@ -551,6 +551,17 @@ fn a_write_creates_replaces_and_removes_and_can_be_undone() {
 }
 
 #[test]
+fn a_write_is_not_judged_by_arguments_whose_content_is_masked() {
+    let bench = Bench::new();
+    let write = bench.tool("fs_write");
+    let output = call(write, &json!({ "path": "file", "content": "the secret itself" })).unwrap();
+    for masked in [json!("[redacted:github-token:0102030405060708]"), json!({ "$secret": "DOOR" })] {
+        let args = json!({ "path": "file", "content": masked });
+        assert_eq!(write.postcondition(&args, &Reads::default(), &output), Ok(()), "{args}");
+    }
+}
+
+#[test]
 fn an_undo_does_not_overwrite_what_came_after() {
     let bench = Bench::with(&[("file", b"one")]);
     let write = bench.tool("fs_write");

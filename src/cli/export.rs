@@ -1,14 +1,11 @@
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::io::{self, BufWriter, Write};
 
 use anstream::eprintln;
 use futures::executor::block_on;
 
 use super::{
     failure::{Done, Failure},
+    files,
     home::{Home, RUNTIME},
     locate::{self, Place},
     steward,
@@ -31,9 +28,8 @@ use crate::{
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
     run: String,
-    /// File to write; standard output without it
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: files::Output,
     #[command(flatten)]
     place: Place,
 }
@@ -41,6 +37,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Done {
     drop(args.place.open_existing()?);
     let home = Home::locate()?;
+    let output = args.output.place(&home, &args.place.ledger())?;
     let key = home.secret(RUNTIME)?;
     steward::catch_up(&home, &args.place)?;
     let ledger = args.place.open_existing()?;
@@ -52,22 +49,18 @@ pub(super) fn run(args: &Args) -> Done {
             return Err(Failure::failed(message).hint("set THYMOS_HOME to the folder with this ledger's keys"));
         }
         replay::run(&ledger, &run, Pins::default(), |_, _| {}).await?;
-        match &args.output {
-            Some(path) => {
-                let length = to_file(&ledger, &run, &key, path).await?;
-                let entries = count(length, "entry", "entries");
-                eprintln!("{entries} of run {} to {}", run.short(), path.display());
-                eprintln!("verify with: thymos replay --file '{}' --verify", path.display());
-                Ok(())
-            }
-            None => {
-                let mut out = BufWriter::new(io::stdout());
-                match write(&ledger, &run, &key, &mut out).await {
-                    Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                    written => written.map(drop).map_err(Failure::failed),
-                }
-            }
+        let is_file = matches!(output, files::Place::File { .. });
+        let mut writing = output.open()?;
+        let length = match write(&ledger, &run, &key, writing.out()).await {
+            Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            written => written.map_err(Failure::failed)?,
+        };
+        writing.finish()?;
+        if let Some(path) = args.output.path().filter(|_| is_file) {
+            eprintln!("{} of run {} to {}", count(length, "entry", "entries"), run.short(), path.display());
+            eprintln!("verify with: thymos replay --file '{}' --verify", path.display());
         }
+        Ok(())
     })
 }
 
@@ -77,23 +70,8 @@ async fn write(
     key: &SecretKey,
     out: &mut (dyn Write + Send),
 ) -> Result<u64, ExportError> {
-    Ok(runtime::export(ledger, run, Some(key), now_ms(), out).await?.length)
-}
-
-/// Writes beside the file and gives it its name when it is whole.
-async fn to_file(ledger: &dyn LedgerStore, run: &TrajectoryId, key: &SecretKey, path: &Path) -> Done<u64> {
-    let failed = |error: io::Error| Failure::failed(format!("writing `{}`: {error}", path.display()));
-    let mut unnamed = path.as_os_str().to_owned();
-    unnamed.push(format!(".{}.new", std::process::id()));
-    let file = OpenOptions::new().write(true).create_new(true).open(&unnamed).map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let written = write(ledger, run, key, &mut out).await.map_err(Failure::failed);
-    let named = written.and_then(|length| {
-        out.get_ref().sync_all().and_then(|()| fs::rename(&unnamed, path)).map_err(failed)?;
-        Ok(length)
-    });
-    if named.is_err() {
-        drop(fs::remove_file(&unnamed));
-    }
-    named
+    let mut out = BufWriter::new(out);
+    let length = runtime::export(ledger, run, Some(key), now_ms(), &mut out).await?.length;
+    out.flush().map_err(ExportError::Write)?;
+    Ok(length)
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The folder in a workspace that no tool sees.
-const FOLDER: &str = ".thymos";
+pub(super) const FOLDER: &str = ".thymos";
 const LEDGER: &str = "ledger.redb";
 const PAGE: u64 = 256;
 
@@ -110,11 +110,15 @@ fn out_of_reach(workspace: &Path, path: &Path) -> bool {
 }
 
 /// A path behind links, as far as it exists.
-fn resolve(path: &Path) -> PathBuf {
+pub(super) fn resolve(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let existing = path.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
     match existing {
-        Some((ancestor, resolved)) => resolved.join(path.strip_prefix(ancestor).unwrap_or(Path::new(""))),
+        Some((ancestor, resolved)) => match path.strip_prefix(ancestor) {
+            // Joined to nothing, the path of a file would end like that of a folder.
+            Ok(rest) if rest.as_os_str().is_empty() => resolved,
+            rest => resolved.join(rest.unwrap_or(Path::new(""))),
+        },
         None => path,
     }
 }

@@ -32,9 +32,8 @@ pub(super) struct Sign {
     /// The key that signs; runs take bundles only from keys with the role policy_issuer
     #[arg(long, value_name = "NAME", default_value = ROOT)]
     key: String,
-    /// File to write; standard output without it
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: files::Output,
 }
 
 /// Check a bundle: its form, its signature, and its rules against the tools
@@ -123,13 +122,14 @@ fn sign(args: &Sign) -> Done {
         return Err(Failure::usage(format!("`{}` is signed already", args.file.display())));
     };
     let home = Home::locate()?;
+    let output = args.output.place(&home, &Place::default().ledger())?;
     home.ensure()?;
     let key = home.secret(&args.key)?;
     let signed = block_on(SignedBundle::sign(bundle, &key)).map_err(Failure::failed)?;
     if !home.roots()?.has(&key.public_key(), Role::PolicyIssuer) {
         anstream::eprintln!("{} no run takes it: `{}` has not the role policy_issuer", paint(WARN, "note:"), args.key);
     }
-    files::write(args.output.as_deref(), &serde_json::to_string_pretty(&signed).map_err(Failure::failed)?)
+    output.write(&serde_json::to_string_pretty(&signed).map_err(Failure::failed)?)
 }
 
 fn check(args: &Check) -> Done {

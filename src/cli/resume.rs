@@ -6,13 +6,22 @@ use super::{
     locate,
     session::{How, Prepared},
 };
-use crate::runtime::StartError;
+use crate::{
+    canon::{PolicySetHash, TrajectoryId},
+    ledger::{
+        Kind, LedgerStore,
+        record::{BranchStart, Resumed, RunStart},
+    },
+    runtime::StartError,
+};
+
+const PAGE: u64 = 256;
 
 /// Take a run up again where it was left, and go on
 ///
 /// After a crash, a full disk or an interruption. Everything on record is verified first. The turn that was under way is
 /// debited, what has no outcome is recorded as abandoned, and tools are asked about effects in doubt; for what they do not
-/// know see `thymos resolve`.
+/// know see `thymos resolve`. It goes on under the policies that it was under: give the same --policy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   thymos resume last
@@ -20,6 +29,9 @@ use crate::runtime::StartError;
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
     run: String,
+    /// Go on under the policies of this command, whatever the run was under
+    #[arg(long)]
+    change_policy: bool,
     #[command(flatten)]
     how: How,
 }
@@ -31,7 +43,14 @@ pub(super) fn run(args: &Args) -> Done {
     // That the run is there is found without making a ledger for it.
     let ledger = args.how.place.open_existing()?;
     let run = block_on(locate::find(&ledger, &args.run))?;
+    let before = block_on(policy_set(&ledger, &run))?;
     drop(ledger);
+    let now = prepared.policies.hash();
+    if let Some(before) = before.filter(|before| *before != now && !args.change_policy) {
+        let message = format!("run {} is under policy set {before}, and this command gives {now}", run.short());
+        let hint = "give the same --policy as before, or --change-policy to go on under what this command gives";
+        return Err(Failure::usage(message).hint(hint));
+    }
     let mut session = prepared.open(&args.how, &home)?;
     block_on(async {
         let taken = session.runtime.resume(&run).await.map_err(|error| match error {
@@ -44,4 +63,25 @@ pub(super) fn run(args: &Args) -> Done {
         let (completed, _) = session.drive(&taken, &chain, &args.how).await?;
         if completed { Ok(()) } else { Err(Failure::told()) }
     })
+}
+
+/// The policy set that a run was last under; none when it has ended.
+async fn policy_set(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Option<PolicySetHash>> {
+    let mut end = store.head(run).await?.map_or(0, |head| head.seq + 1);
+    while end > 0 {
+        let from = end.saturating_sub(PAGE);
+        let page = store.read(run, from, usize::try_from(end - from).unwrap_or(usize::MAX)).await?;
+        for entry in page.iter().rev() {
+            let found = match entry.header.known_kind() {
+                Some(Kind::Terminated) => return Ok(None),
+                Some(Kind::Resumed) => entry.body::<Resumed>().map(|resumed| resumed.policy_set),
+                Some(Kind::Root) => entry.body::<RunStart>().map(|start| start.policy_set),
+                Some(Kind::Branch) => entry.body::<BranchStart>().map(|start| start.run.policy_set),
+                _ => continue,
+            };
+            return found.map(Some).map_err(Failure::failed);
+        }
+        end = from;
+    }
+    Err(Failure::failed(format!("run {} has no entry that starts it", run.short())))
 }

@@ -70,7 +70,7 @@ pub(super) struct Prepared {
     workspace: PathBuf,
     cognition: Box<dyn Cognition>,
     tools: Vec<Arc<dyn ToolContract>>,
-    policies: PolicySet,
+    pub(super) policies: PolicySet,
     secrets: EnvSecrets,
     pub(super) contracts: ContractSet,
 }
@@ -138,7 +138,8 @@ impl Session {
             out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&what))));
         }
         let (summary, refusals) = drive(run, &mut *self.cognition, &mut out, how.json).await.map_err(|failure| {
-            let again = format!("thymos resume {}{}", run.id().short(), place_arguments(&how.place));
+            let again =
+                format!("thymos resume {}{}{}", run.id().short(), place_arguments(&how.place), policy_arguments(how));
             failure.hint(format_args!("`{again}` goes on from what is on record, once that is put right"))
         })?;
         let doubts = run.in_doubt().await;
@@ -215,9 +216,12 @@ fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place
 /// Says which effects nobody knows of, and how to settle them.
 fn in_doubt(doubts: &[(u64, EntryId)], run: &Run, place: &Place) {
     for (seq, _) in doubts {
-        let settle = format!("thymos resolve {} {seq} --happened | --not-done", run.id().short());
+        let (settle, place) = (format!("thymos resolve {} {seq}", run.id().short()), place_arguments(place));
         eprintln!("{} whether dispatch #{seq} took effect is not known: find out, then", paint(WARN, "in doubt:"));
-        eprintln!("{} {settle}{}", paint(HINT, "hint:"), place_arguments(place));
+        // A line each: what is pasted into a shell has to be a command as it stands.
+        eprintln!("{} either of", paint(HINT, "hint:"));
+        eprintln!("  {settle} --happened{place}");
+        eprintln!("  {settle} --not-done{place}");
     }
 }
 
@@ -227,7 +231,19 @@ fn place_arguments(place: &Place) -> String {
     if path == default || path == Path::new(".thymos/ledger.redb") {
         return String::new();
     }
-    format!(" --ledger '{}'", path.display())
+    format!(" --ledger {}", quoted(path.display()))
+}
+
+/// A word as a shell takes it.
+fn quoted(word: impl std::fmt::Display) -> String {
+    format!("'{}'", word.to_string().replace('\'', r"'\''"))
+}
+
+/// What puts the same policies in force again.
+fn policy_arguments(how: &How) -> String {
+    let files = how.policy.iter().map(|path| format!(" --policy {}", quoted(path.display())));
+    let unsigned = if how.allow_unsigned_policy { " --allow-unsigned-policy" } else { "" };
+    files.chain([unsigned.to_owned()]).collect()
 }
 
 fn summary_json(summary: &Summary, budget: &Amounts, doubts: &[(u64, EntryId)], ledger: &Path) -> serde_json::Value {

@@ -19,11 +19,13 @@ const WORD: usize = 10;
 pub(super) struct Stream {
     json: bool,
     dispatched: Option<u64>,
+    /// How many requests the turn made, and how many of them are not shown yet.
+    unseen: (usize, usize),
 }
 
 impl Stream {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, dispatched: None }
+        Self { json, dispatched: None, unseen: (0, 0) }
     }
 
     /// Shows an event.
@@ -41,10 +43,15 @@ impl Stream {
         let seq = event.entry.map_or(0, |(seq, _)| seq);
         let room = out.width().saturating_sub(WORD + 2);
         match &event.kind {
-            EventKind::TurnEnded { text: Some(text), .. } => {
-                say(out, paint(DIM, "says"), "says", &paint(DIM, fit(&plain(text), room)));
+            EventKind::TurnStarted { .. } | EventKind::Ended { .. } => self.turn_is_over(out),
+            EventKind::TurnEnded { text, requests, .. } => {
+                self.unseen = (*requests, *requests);
+                if let Some(text) = text {
+                    say(out, paint(DIM, "says"), "says", &paint(DIM, fit(&plain(text), room)));
+                }
             }
             EventKind::Proposed { tool, args, .. } => {
+                self.saw_one();
                 let tool = plain(tool);
                 let args = brief(args, room.saturating_sub(tool.len() + 1));
                 say(out, paint(BOLD, "intent"), "intent", &format!("{} {args}", paint(BOLD, &tool)));
@@ -74,12 +81,23 @@ impl Stream {
                 say(out, paint(BAD, "staged"), "staged", &told);
             }
             EventKind::NotAttempted { .. } => {
+                self.saw_one();
                 say(out, paint(WARN, "skipped"), "skipped", &format!("#{seq} what came before it stopped the turn"));
             }
-            EventKind::TurnStarted { .. }
-            | EventKind::TurnEnded { .. }
-            | EventKind::Piece(_)
-            | EventKind::Ended { .. } => {}
+            EventKind::Piece(_) => {}
+        }
+    }
+
+    fn saw_one(&mut self) {
+        self.unseen.1 = self.unseen.1.saturating_sub(1);
+    }
+
+    /// Says how many requests of the turn came to nothing: malformed, more than are looked at, or not reached.
+    fn turn_is_over(&mut self, out: &mut Out) {
+        let (requests, unseen) = std::mem::take(&mut self.unseen);
+        if unseen > 0 {
+            let told = format!("{unseen} of {requests} requests of the turn were not looked at: see `thymos audit`");
+            say(out, paint(WARN, "skipped"), "skipped", &told);
         }
     }
 

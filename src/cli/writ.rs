@@ -58,9 +58,8 @@ pub(super) struct Issue {
     /// Whose resources these are
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// File to write; standard output without it
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: files::Output,
     #[command(flatten)]
     place: Place,
 }
@@ -89,9 +88,8 @@ pub(super) struct Mint {
     /// How many generations may be minted below it
     #[arg(long, value_name = "N", default_value_t = 0)]
     depth: u32,
-    /// File to write; standard output without it
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: files::Output,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +118,7 @@ pub(super) fn load(path: &Path) -> Done<WritChain> {
 fn issue(args: &Issue) -> Done {
     let home = Home::locate()?;
     let workspace = args.place.workspace(&home)?;
+    let output = args.output.place(&home, &args.place.ledger())?;
     let stores = match args.store.as_deref() {
         Some("any") => None,
         Some(id) => Some(id.parse::<StoreId>().map_err(|error| {
@@ -149,12 +148,13 @@ fn issue(args: &Issue) -> Done {
         None => builder.any_store(),
     };
     let chain = block_on(builder.sign(&root)).map_err(Failure::failed)?;
-    save(&chain, args.output.as_deref())
+    save(&chain, output)
 }
 
 fn mint(args: &Mint) -> Done {
     let parent = load(&args.file)?;
     let home = Home::locate()?;
+    let output = args.output.place(&home, &Place::default().ledger())?;
     let issuer = home.secret(&args.key)?;
     if issuer.public_key() != parent.leaf().subject.key {
         let subject = &parent.leaf().subject;
@@ -176,12 +176,12 @@ fn mint(args: &Mint) -> Done {
         builder = builder.window(Window { not_before_ms: now, expires_at_ms: now.saturating_add(span) });
     }
     let chain = block_on(builder.sign(&issuer)).map_err(Failure::failed)?;
-    save(&chain, args.output.as_deref())
+    save(&chain, output)
 }
 
-fn save(chain: &WritChain, output: Option<&Path>) -> Done {
+fn save(chain: &WritChain, output: files::Place) -> Done {
     let text = serde_json::to_string_pretty(&chain.to_unverified()).map_err(Failure::failed)?;
-    files::write(output, &text)
+    output.write(&text)
 }
 
 fn show(path: &Path) -> Done {

@@ -100,3 +100,38 @@ fn rules_that_nobody_signed_or_that_cannot_apply_are_refused() {
     host.thymos(&["run", "x", "--policy", &never, "--allow-unsigned-policy"]).is_failure("rule `no readme`");
     assert!(!host.ledger().exists(), "nothing is made for a run that cannot start");
 }
+
+#[test]
+fn a_run_is_taken_up_under_the_policies_that_it_was_under() {
+    let host = Host::new();
+    let script = host.file("s.json", READ);
+    let gate = |name: &str, reason: &str| {
+        let gate = format!(r#"{{"kind":"require_approval","channel":"ops","reason":"{reason}"}}"#);
+        host.file(name, BUNDLE.replace(r#"{"kind":"deny","reason":"not for you"}"#, &gate))
+    };
+    let (first, second) = (gate("first.json", "ask first"), gate("second.json", "ask again"));
+    let under = |command: &[&str], policy: &[&str]| {
+        let unsigned: &[&str] = if policy.contains(&"--policy") { &["--allow-unsigned-policy"] } else { &[] };
+        host.thymos(&[command, &["--script", &script], policy, unsigned].concat())
+    };
+    let (resume, waits) = (["resume", "last"], "waits for approval");
+    let ran = under(&["run", "read"], &["--policy", &first]);
+    assert!(ran.out.contains(waits) && ran.code == Some(1), "{ran:#?}");
+
+    let before = host.good(&["audit", "last"]);
+    for other in [&[][..], &["--policy", &second], &["--policy", &first, "--policy", &second]] {
+        let ran = under(&resume, other);
+        ran.is_usage("is under policy set ");
+        assert!(ran.err.contains("the same --policy") && ran.err.contains("--change-policy"), "{ran:#?}");
+    }
+    assert_eq!(host.good(&["audit", "last"]), before, "nothing was recorded");
+    assert!(under(&resume, &["--policy", &first]).out.contains(waits));
+
+    // From a change on, the run is under the new one.
+    assert!(under(&resume, &["--policy", &second, "--change-policy"]).out.contains("ask again"));
+    under(&resume, &["--policy", &first]).is_usage("is under policy set ");
+    assert!(under(&resume, &["--policy", &second]).out.contains("ask again"));
+    let ran = under(&resume, &["--change-policy"]);
+    assert!(ran.code == Some(0) && ran.out.contains("→ commit") && ran.out.contains("completed · 2"), "{ran:#?}");
+    under(&resume, &["--policy", &first]).is_failure("has ended");
+}

@@ -105,3 +105,14 @@ fn json_lines_parse_and_end_in_the_summary() {
     );
     assert_eq!(host.json(&["keys", "list", "--json"]).as_array().map(Vec::len), Some(3));
 }
+
+#[test]
+fn requests_that_were_not_looked_at_are_told() {
+    let host = Host::new();
+    let asks = vec![r#"{"tool":"kv_get","args":{"key":"a"}}"#; 40].join(",");
+    let out = host.play(&format!(r#"[[{asks}],{{"answer":"done"}}]"#));
+    assert_eq!(out.matches("not looked at").count(), 1, "{out}");
+    assert!(out.contains("skipped") && out.contains("8 of 40 requests of the turn were not looked at"), "{out}");
+    let few = host.play(r#"[[{"tool":"kv_get","args":{"key":"a"}}],{"answer":"done"}]"#);
+    assert!(!few.contains("not looked at"), "{few}");
+}

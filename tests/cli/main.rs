@@ -7,6 +7,7 @@ mod faults;
 mod host;
 mod job;
 mod keys;
+mod outputs;
 mod pages;
 mod processes;
 mod resolve;

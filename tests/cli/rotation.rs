@@ -62,7 +62,7 @@ fn after_a_rotation_of_the_root_its_writs_are_not_taken_any_more() {
     let told = host.good(&["keys", "rotate", "root"]);
     assert!(told.contains("not trusted any more") && told.contains("sign them anew"), "{told}");
     host.thymos(&["run", "x", "--writ", &writ, "--key", "agent"]).is_failure("untrusted_root");
-    host.good(&["writ", "issue", "--to", "agent", "-o", &writ]);
+    host.good(&["writ", "issue", "--to", "agent", "-o", &writ, "--force"]);
     host.good(&["run", "x", "--writ", &writ, "--key", "agent"]);
     host.good(&["replay", "last", "--verify"]);
     let agent = host.good(&["keys", "rotate", "agent"]);

@@ -35,6 +35,22 @@ fn a_named_variable_reaches_the_tool_and_nothing_else() {
 }
 
 #[test]
+fn a_file_with_a_secret_is_a_commit() {
+    let host = Host::new();
+    let ran = play(&host, "DOOR", &["--secret-env", "DOOR"]);
+    assert!(ran.out.contains(r#""event":"committed""#) && !ran.out.contains(r#""event":"failed""#), "{ran:#?}");
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let steps = [
+        format!(r#"[{{"tool":"fs_write","args":{{"path":"t.txt","content":"token {token}"}}}}]"#),
+        r#"{"answer":"done"}"#.into(),
+    ];
+    let out = host.play(&format!("[{}]", steps.join(",")));
+    assert!(out.contains("→ commit #") && out.contains("[redacted:") && !out.contains("failure"), "{out}");
+    assert_eq!(fs::read_to_string(host.workspace().join("t.txt")).unwrap(), format!("token {token}"));
+    host.good(&["replay", "--all"]);
+}
+
+#[test]
 fn a_variable_that_was_not_named_is_not_handed_out() {
     let host = Host::new();
     let ran = play(&host, "WINDOW", &["--secret-env", "DOOR"]);

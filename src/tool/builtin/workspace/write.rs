@@ -18,7 +18,7 @@ use crate::{
     contract::{ArgumentFault, Contract, Effect, Risk},
     host::{Spawn, SystemEntropy},
     tool::{
-        Call, Probe, Reads, ToolContract, ToolError, ToolOutput, blocking,
+        Call, Probe, ToolContract, ToolError, ToolOutput, blocking,
         builtin::{stock, stock_name},
         function::arguments,
     },
@@ -96,11 +96,6 @@ impl ToolContract for FsWrite {
         let root = Arc::clone(&self.root);
         let spawn = Arc::clone(&call.spawn);
         blocking(&spawn, move || target.write(&root, &call)).await
-    }
-
-    fn postcondition(&self, args: &Value, _: &Reads, output: &ToolOutput) -> Result<(), String> {
-        let wanted = Target::parse(args).map_err(|_| "arguments")?.wanted();
-        if output.output.get("hash") == Some(&json!(wanted.to_string())) { Ok(()) } else { Err("hash".into()) }
     }
 
     async fn reconcile(&self, args: &Value, probe: Option<FileHash>, spawn: &Arc<dyn Spawn>) -> Option<bool> {
@@ -203,6 +198,10 @@ impl Target {
         let failed = |why: String| ToolError::Failed(format!("after the change: {why}"));
         sync_dir(&dir).map_err(|error| failed(describe(&self.path, &error)))?;
         let new = self.current_in(&dir).map_err(|error| failed(error.to_string()))?;
+        // Compared here: a postcondition sees masked arguments, not what was to be written.
+        if new.version() != self.wanted() {
+            return Err(failed(format!("`{}` has not the content that was written", self.path)));
+        }
         Ok(self.output(&old, &new))
     }
 
