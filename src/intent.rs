@@ -2,6 +2,7 @@
 
 mod handle;
 
+pub(crate) use handle::below;
 pub use handle::{HandleFault, MAX_SECRET_NAME, handle, masked};
 
 use serde::{Deserialize, Serialize};

@@ -13,7 +13,7 @@ use crate::{
     commit::{Change, Delta},
     contract::ToolName,
     host::Host,
-    intent::{SealedIntent, handle},
+    intent::{SealedIntent, below, handle},
     proposal::SecretFault,
     redact::{Findings, Redactor, Veil, placeholders},
     tool::{CancelToken, ToolOutput},
@@ -141,15 +141,6 @@ fn restored(text: &str, found: &Findings) -> Option<Option<String>> {
     // A secret that was found around a placeholder of somebody else's brings it back.
     let foreign = placeholders(&whole).next().is_some();
     (!foreign).then_some(Some(whole))
-}
-
-fn below<T>(at: &mut String, step: &str, work: impl FnOnce(&mut String) -> T) -> T {
-    let length = at.len();
-    at.push('/');
-    at.push_str(&step.replace('~', "~0").replace('/', "~1"));
-    let done = work(at);
-    at.truncate(length);
-    done
 }
 
 /// Hides a call's secrets in what its tool returned.

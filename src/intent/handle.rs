@@ -71,7 +71,8 @@ fn mask(value: &mut Value, at: &mut String) -> Result<(), HandleFault> {
     Ok(())
 }
 
-fn below<T>(at: &mut String, step: &str, work: impl FnOnce(&mut String) -> T) -> T {
+/// Works one step deeper in a value, with the step at the end of the JSON pointer `at`.
+pub(crate) fn below<T>(at: &mut String, step: &str, work: impl FnOnce(&mut String) -> T) -> T {
     let length = at.len();
     at.push('/');
     at.push_str(&step.replace('~', "~0").replace('/', "~1"));
