@@ -129,7 +129,7 @@ impl Carried<'_> {
                 journal.world.unfold(unfold);
                 journal.used = before;
                 let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
-                if is_unclear(&error) || dispatch.is_some() {
+                if error.is_unclear() || dispatch.is_some() {
                     let (called, intent) = (self.called, self.intent.record().clone());
                     let (held, epoch) = (self.held, self.authority.epoch);
                     let unrecorded = Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, head };
@@ -164,7 +164,7 @@ impl Carried<'_> {
     async fn again(&self, journal: &mut Journal, error: RunError) -> Result<Attempt, RunError> {
         let core = self.core();
         // What may have been stored stays held until the run is taken up again.
-        if !is_unclear(&error) {
+        if !error.is_unclear() {
             journal.release(core, &self.held);
         }
         let RunError::Store(StoreError::RegisterChanged { key }) = &error else { return Err(error) };
@@ -180,11 +180,6 @@ impl Carried<'_> {
             None => Err(error),
         }
     }
-}
-
-/// Whether the store may have stored what it failed to acknowledge.
-fn is_unclear(error: &RunError) -> bool {
-    matches!(error, RunError::Store(error) if !error.is_conflict())
 }
 
 fn not_recorded(dispatch: EntryId, error: RunError) -> RunError {

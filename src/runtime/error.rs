@@ -115,6 +115,13 @@ pub enum RunError {
     Entry(#[from] EntryError),
 }
 
+impl RunError {
+    /// Whether the store may have stored what it failed to acknowledge.
+    pub(super) fn is_unclear(&self) -> bool {
+        matches!(self, Self::Store(error) if !error.is_conflict())
+    }
+}
+
 impl From<ConcludeError> for RunError {
     fn from(error: ConcludeError) -> Self {
         match error {

@@ -189,7 +189,9 @@ async fn open_in(
         Ok(entry) => entry,
         Err(error) => {
             journal.used.held = journal.used.held.minus(&reserved);
-            journal.release(core, &reserved);
+            if !error.is_unclear() {
+                journal.release(core, &reserved);
+            }
             return Err(error);
         }
     };
