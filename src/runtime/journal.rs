@@ -84,7 +84,7 @@ impl Journal {
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
         self.check_open()?;
-        self.push(core, authority, draft, registers).await
+        self.append_even_after_the_end(core, authority, draft, registers).await
     }
 
     /// As [`append`](Self::append), also to a run that has ended: a doubt may be settled later.
@@ -98,51 +98,54 @@ impl Journal {
         if self.stale {
             return Err(RunError::Stale);
         }
-        self.push(core, authority, draft, registers).await
-    }
-
-    async fn push(
-        &mut self,
-        core: &Core,
-        authority: &InForce,
-        draft: Draft,
-        registers: Vec<RegisterOp>,
-    ) -> Result<EntryId, RunError> {
-        let expects = |op: &RegisterOp| matches!(op, RegisterOp::Expect { key, .. } if *key == RegisterKey::epoch());
-        let decided = registers.iter().any(expects);
+        let epoch_key = RegisterKey::epoch();
+        if registers.iter().any(|op| matches!(op, RegisterOp::Expect { key, .. } if *key == epoch_key)) {
+            return self.append_in(core, authority, draft, registers).await;
+        }
         let mut epoch = authority.clone();
         for _ in 0..ATTEMPTS {
-            let place = Place {
-                trajectory: self.trajectory,
-                seq: self.next_seq,
-                parent: self.head,
-                authority: epoch.epoch,
-                base_seq: self.base_seq,
-                time_ms: core.now(&epoch).judged_ms,
-            };
-            let entry = core.seal(&epoch, place, draft.clone()).await?;
-            let id = entry.id();
             let mut registers = registers.clone();
-            if !decided {
-                registers.push(expect_epoch(&epoch));
-            }
-            match core.store.append(Batch { entries: vec![entry], registers }).await {
-                Ok(_) => {
-                    self.head = id;
-                    self.next_seq += 1;
-                    return Ok(id);
-                }
-                Err(StoreError::RegisterChanged { key }) if !decided && key == RegisterKey::epoch() => {
+            registers.push(expect_epoch(&epoch));
+            match self.append_in(core, &epoch, draft.clone(), registers).await {
+                Err(RunError::Store(StoreError::RegisterChanged { key })) if key == epoch_key => {
                     epoch = core.authority.after(core, &epoch).await?;
                 }
-                Err(error) => {
-                    // A changed register leaves the trajectory as it was; anything else may not have.
-                    self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
-                    return Err(error.into());
-                }
+                done => return done,
             }
         }
         Err(RunError::Stale)
+    }
+
+    /// Signs and appends one entry in an epoch.
+    async fn append_in(
+        &mut self,
+        core: &Core,
+        epoch: &InForce,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+    ) -> Result<EntryId, RunError> {
+        let place = Place {
+            trajectory: self.trajectory,
+            seq: self.next_seq,
+            parent: self.head,
+            authority: epoch.epoch,
+            base_seq: self.base_seq,
+            time_ms: core.now(epoch).judged_ms,
+        };
+        let entry = core.seal(epoch, place, draft).await?;
+        let id = entry.id();
+        match core.store.append(Batch { entries: vec![entry], registers }).await {
+            Ok(_) => {
+                self.head = id;
+                self.next_seq += 1;
+                Ok(id)
+            }
+            Err(error) => {
+                // A changed register leaves the trajectory as it was; anything else may not have.
+                self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
+                Err(error.into())
+            }
+        }
     }
 
     /// Takes the accounts over from whatever handle had the run before.

@@ -90,11 +90,6 @@ pub(super) fn turn(redactor: &Redactor, asked: Result<Turn, CognitionError>) -> 
     }
 }
 
-/// Redacts what a tool said before its call.
-pub(super) fn quote(redactor: &Redactor, quote: Quote) -> Quote {
-    execute::fit_to_record(redactor, quote)
-}
-
 /// Refuses an intent that was sealed with a secret in it: its plaintext is bound into its id.
 pub(super) fn check(redactor: &Redactor, intent: &SealedIntent) -> Result<(), RunError> {
     let found = |value: Value| -> Result<Option<String>, IntentError> {

@@ -194,7 +194,7 @@ async fn attempt(
         let proposal = admitted.refuse(unavailable());
         return reject(inner, journal, &authority, intent, proposal).await;
     };
-    let quote = secrets::quote(&core.redactor, quote);
+    let quote = execute::fit_to_record(&core.redactor, quote);
     let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| asked != Some(claim.seq)) {
