@@ -1,30 +1,31 @@
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+mod check;
+mod finish;
+
+pub use finish::Folded;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Fault, FaultKind, InvalidFrom, Pins, ReplayError, Report,
+    Fault, FaultKind, InvalidFrom, Pins,
     authority::{AuthorityCursor, AuthorityLog, check_signature},
     fault::at,
     invalid::Vouching,
-    origin::{Dispatches, UnknownEffect, check_balances, check_change, check_origin, check_proposal, check_staged},
+    origin::{Dispatches, UnknownEffect, check_staged},
 };
 use crate::{
     canon::{Commitment, EntryId, KeyId, PolicySetHash, ProposalId, TrajectoryId},
-    commit::{Commit, DeltaOp, Origin},
-    crypto::{NamedKey, Purpose, Role},
+    crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
         Entry, Kind, StoredBlob,
         record::{
-            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, Operator,
-            PendingApproval, Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
+            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, PendingApproval,
+            Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
         },
     },
-    proposal::{Code, Proposal, Status},
-    world::{FoldOp, World},
-    writ::{Amounts, UnverifiedChain, WritChain},
+    proposal::Status,
+    world::World,
+    writ::{Amounts, WritChain},
 };
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
@@ -70,36 +71,6 @@ pub struct Replayer<'a> {
 struct Started {
     chain: WritChain,
     start: RunStart,
-}
-
-/// What a trajectory's entries amount to: enough to go on with it.
-pub struct Folded {
-    /// The writ chain.
-    pub chain: WritChain,
-    /// How the run started.
-    pub start: RunStart,
-    /// The world.
-    pub world: World,
-    /// The seq of the last commit; 0 when there is none.
-    pub base_seq: u64,
-    /// The last entry.
-    pub head: EntryId,
-    /// Its seq.
-    pub head_seq: u64,
-    /// What the run spent.
-    pub spent: Amounts,
-    /// Effects of which it is not known whether they happened, in the order of their dispatches.
-    pub unknown_effects: Vec<UnknownEffect>,
-    /// Intents of the last turn of which nothing is on record.
-    pub unanswered: Vec<IntentRecord>,
-    /// Why the run ended; `None` when it has not.
-    pub ended: Option<EndReason>,
-    /// What is held for dispatches and turns without an outcome.
-    pub held: Amounts,
-    /// The turn without an outcome, and what is held for it.
-    pub open_turn: Option<(EntryId, Amounts)>,
-    /// How many turns were begun.
-    pub steps: u64,
 }
 
 impl<'a> Replayer<'a> {
@@ -332,198 +303,6 @@ impl<'a> Replayer<'a> {
             other => check_shape(entry, other)?,
         }
         Ok(())
-    }
-
-    fn begin(&mut self, start: RunStart) -> Result<(), FaultKind> {
-        let chain = UnverifiedChain { chain: start.chain.clone() }.verify()?;
-        let trajectory = start.start.trajectory().map_err(|_| FaultKind::Start)?;
-        if trajectory != self.trajectory || start.start.store != self.log.store() || start.start.writ != chain.id() {
-            return Err(FaultKind::Start);
-        }
-        let subject = &chain.leaf().subject.key;
-        subject.verify(Purpose::Start, trajectory.as_bytes(), &start.signature).map_err(FaultKind::StartSignature)?;
-        let issuer = chain.root().issuer.key;
-        if !self.cursor.state().trust.has(&issuer, Role::WritIssuer) {
-            return Err(FaultKind::Untrusted(issuer));
-        }
-        let opened = self.log.opened(&trajectory).ok_or(FaultKind::NotOpened)?;
-        if opened.writ != chain.id() {
-            return Err(FaultKind::NotOpened);
-        }
-        self.vouching.started(issuer);
-        self.start = Some(Started { chain, start });
-        Ok(())
-    }
-
-    /// An operator's word counts where it is signed by a key that was trusted as approver.
-    fn check_operator(&self, resolution: &InDoubtResolution) -> Result<(), FaultKind> {
-        let (Some(Operator { key, signature }), Some(statement)) = (&resolution.operator, resolution.statement())
-        else {
-            return Ok(());
-        };
-        if !self.cursor.state().trust.has(&key.key, Role::Approver) {
-            return Err(FaultKind::NotApprover(key.key));
-        }
-        let hash = statement.hash().map_err(|_| FaultKind::Misplaced)?;
-        key.key.verify(Purpose::Resolution, hash.as_bytes(), signature).map_err(FaultKind::Operator)
-    }
-
-    /// Something is on record of what became of an intent.
-    fn answered(&mut self, intent: &IntentRecord) {
-        self.unanswered.retain(|unanswered| unanswered != intent);
-    }
-
-    fn proposal(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
-        self.answered(&proposal.intent);
-        let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
-        check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
-        let decision = &proposal.decision;
-        let used = self.spent.plus(&self.held());
-        let budgets = started.chain.links().map(|(_, writ)| writ.budget);
-        check_balances(decision, budgets, &used)?;
-        let time_ms = entry.header.time_ms;
-        if decision.now_ms > time_ms {
-            return Err(FaultKind::DecidedLater { decided_ms: decision.now_ms, time_ms });
-        }
-        if self.cursor.state().policy_set != Some(decision.policy_set) {
-            return Err(FaultKind::NotInForce(decision.policy_set));
-        }
-        if let Some(required) = self.pins.compiler.filter(|required| *required != decision.compiler) {
-            return Err(FaultKind::Compiler { found: decision.compiler, required });
-        }
-        if let Some(required) = self.pins.policy_set.filter(|required| *required != decision.policy_set) {
-            return Err(FaultKind::PolicySet { found: decision.policy_set, required });
-        }
-        self.compilers.insert(decision.compiler);
-        self.policy_sets.insert(decision.policy_set);
-        let unasked = matches!(&decision.status, Status::Rejected(refusal) if refusal.code == Code::QuoteUnavailable);
-        let quoted = |quote: &crate::proposal::Quote| quote.arguments.is_some() || quote.precondition.is_some();
-        if decision.trace.asserted.is_empty()
-            && decision.trace.failed.is_empty()
-            && !unasked
-            && !decision.quote.as_ref().is_some_and(quoted)
-        {
-            self.derived += 1;
-        } else {
-            self.asserted += 1;
-        }
-        Ok(())
-    }
-
-    fn outcome(&mut self, origin: &Origin, in_doubt: bool, entry: &Entry) -> Result<(), FaultKind> {
-        check_origin(origin, self.log)?;
-        match origin {
-            Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
-            Origin::Proposal(proposal) => self.proposal(proposal, entry),
-        }
-    }
-
-    /// What is held for turns and dispatches without an outcome.
-    fn held(&self) -> Amounts {
-        self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held())
-    }
-
-    /// What was quoted is a hard cap, but for the time that the call took.
-    fn check_cost(&self, commit: &Commit) -> Result<(), FaultKind> {
-        let quoted = match &commit.origin {
-            Origin::Dispatch(dispatch) => self.dispatches.held_for(dispatch),
-            Origin::Proposal(proposal) => proposal.decision.quote.as_ref().map(|quote| quote.cost),
-        };
-        let cap = quoted.map(|quoted| Amounts { wall_clock_ms: Amounts::MAX.wall_clock_ms, ..quoted });
-        match cap.and_then(|cap| commit.cost.exceeds(&cap)) {
-            Some(dimension) => Err(FaultKind::Cost(dimension)),
-            None => Ok(()),
-        }
-    }
-
-    fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
-        let commit: Commit = entry.body()?;
-        self.check_cost(&commit)?;
-        self.outcome(&commit.origin, false, entry)?;
-        check_change(&commit, self.log)?;
-        let present = if commit.delta.is_empty() { HashMap::new() } else { entry.present() };
-        let value = |commitment: &Commitment| {
-            let value = present.get(commitment).and_then(|blob| blob.value().ok());
-            (*commitment, value.map(Arc::new))
-        };
-        let ops = commit.delta.iter().map(|op| match op {
-            DeltaOp::Create { resource, value: new } => (resource, 0, Some(value(new))),
-            DeltaOp::Replace { resource, value: new, version } => (resource, *version, Some(value(new))),
-            DeltaOp::Delete { resource, version } => (resource, *version, None),
-        });
-        let folds = ops.map(|(resource, expected, becomes)| FoldOp { resource: resource.clone(), expected, becomes });
-        let (found, _) = self.world.fold(folds.collect())?;
-        if found != commit.world_root {
-            return Err(FaultKind::Root { recorded: commit.world_root, found });
-        }
-        self.base_seq = entry.header.seq;
-        self.commits += 1;
-        self.spent = self.spent.plus(&commit.cost);
-        Ok(())
-    }
-
-    /// Ends the replay.
-    ///
-    /// # Errors
-    /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
-    pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
-        self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
-        let held = self.held();
-        let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
-        if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
-            return Err(fault.into());
-        }
-        let world_root = self.world.root();
-        let pin = |what, found: String, required: String| {
-            if found == required { Ok(()) } else { Err(ReplayError::Pin { what, found, required }) }
-        };
-        if let Some(required) = self.pins.world_root {
-            pin("the world's root", world_root.to_string(), required.to_string())?;
-        }
-        if let Some(required) = self.pins.store {
-            pin("the store", self.log.store().to_string(), required.to_string())?;
-        }
-        if let Some(required) = self.pins.contains.filter(|_| !self.pinned_entry_seen) {
-            pin("an entry of the run", "not there".into(), required.to_string())?;
-        }
-        let report = Report {
-            store: self.log.store(),
-            trajectory: self.trajectory,
-            writ: chain.id(),
-            entries: self.next_seq,
-            commits: self.commits,
-            derived: self.derived,
-            asserted: self.asserted,
-            head: self.head,
-            head_seq: self.head_seq,
-            as_of_ms: self.as_of_ms,
-            world_root,
-            signers: self.signers,
-            signer_pinned: self.pins.signer.is_some(),
-            compilers: self.compilers,
-            policy_sets: self.policy_sets,
-            in_doubt: self.dispatches.ids(),
-            erased: self.erased,
-            spent: self.spent,
-            ended: self.ended,
-            incomplete: self.incomplete,
-        };
-        let folded = Folded {
-            chain,
-            start,
-            world: self.world,
-            base_seq: self.base_seq,
-            head: self.head,
-            head_seq: self.head_seq,
-            spent: self.spent,
-            unknown_effects: self.dispatches.unknown(),
-            unanswered: self.unanswered,
-            ended: self.ended,
-            held,
-            open_turn: self.turn,
-            steps: self.steps,
-        };
-        Ok((report, folded))
     }
 }
 

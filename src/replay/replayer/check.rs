@@ -1,0 +1,152 @@
+//! The checks of starts, proposals, outcomes and settlements against what the entries before them say.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Replayer, Started};
+use crate::{
+    canon::Commitment,
+    commit::{Commit, DeltaOp, Origin},
+    crypto::{Purpose, Role},
+    intent::IntentRecord,
+    ledger::{
+        Entry,
+        record::{InDoubtResolution, Operator, RunStart},
+    },
+    proposal::{Code, Proposal, Status},
+    replay::{
+        FaultKind,
+        origin::{check_balances, check_change, check_origin, check_proposal},
+    },
+    world::FoldOp,
+    writ::{Amounts, UnverifiedChain},
+};
+
+impl Replayer<'_> {
+    pub(super) fn begin(&mut self, start: RunStart) -> Result<(), FaultKind> {
+        let chain = UnverifiedChain { chain: start.chain.clone() }.verify()?;
+        let trajectory = start.start.trajectory().map_err(|_| FaultKind::Start)?;
+        if trajectory != self.trajectory || start.start.store != self.log.store() || start.start.writ != chain.id() {
+            return Err(FaultKind::Start);
+        }
+        let subject = &chain.leaf().subject.key;
+        subject.verify(Purpose::Start, trajectory.as_bytes(), &start.signature).map_err(FaultKind::StartSignature)?;
+        let issuer = chain.root().issuer.key;
+        if !self.cursor.state().trust.has(&issuer, Role::WritIssuer) {
+            return Err(FaultKind::Untrusted(issuer));
+        }
+        let opened = self.log.opened(&trajectory).ok_or(FaultKind::NotOpened)?;
+        if opened.writ != chain.id() {
+            return Err(FaultKind::NotOpened);
+        }
+        self.vouching.started(issuer);
+        self.start = Some(Started { chain, start });
+        Ok(())
+    }
+
+    /// An operator's word counts where it is signed by a key that was trusted as approver.
+    pub(super) fn check_operator(&self, resolution: &InDoubtResolution) -> Result<(), FaultKind> {
+        let (Some(Operator { key, signature }), Some(statement)) = (&resolution.operator, resolution.statement())
+        else {
+            return Ok(());
+        };
+        if !self.cursor.state().trust.has(&key.key, Role::Approver) {
+            return Err(FaultKind::NotApprover(key.key));
+        }
+        let hash = statement.hash().map_err(|_| FaultKind::Misplaced)?;
+        key.key.verify(Purpose::Resolution, hash.as_bytes(), signature).map_err(FaultKind::Operator)
+    }
+
+    /// Something is on record of what became of an intent.
+    pub(super) fn answered(&mut self, intent: &IntentRecord) {
+        self.unanswered.retain(|unanswered| unanswered != intent);
+    }
+
+    pub(super) fn proposal(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
+        self.answered(&proposal.intent);
+        let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
+        check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
+        let decision = &proposal.decision;
+        let used = self.spent.plus(&self.held());
+        let budgets = started.chain.links().map(|(_, writ)| writ.budget);
+        check_balances(decision, budgets, &used)?;
+        let time_ms = entry.header.time_ms;
+        if decision.now_ms > time_ms {
+            return Err(FaultKind::DecidedLater { decided_ms: decision.now_ms, time_ms });
+        }
+        if self.cursor.state().policy_set != Some(decision.policy_set) {
+            return Err(FaultKind::NotInForce(decision.policy_set));
+        }
+        if let Some(required) = self.pins.compiler.filter(|required| *required != decision.compiler) {
+            return Err(FaultKind::Compiler { found: decision.compiler, required });
+        }
+        if let Some(required) = self.pins.policy_set.filter(|required| *required != decision.policy_set) {
+            return Err(FaultKind::PolicySet { found: decision.policy_set, required });
+        }
+        self.compilers.insert(decision.compiler);
+        self.policy_sets.insert(decision.policy_set);
+        let unasked = matches!(&decision.status, Status::Rejected(refusal) if refusal.code == Code::QuoteUnavailable);
+        let quoted = |quote: &crate::proposal::Quote| quote.arguments.is_some() || quote.precondition.is_some();
+        if decision.trace.asserted.is_empty()
+            && decision.trace.failed.is_empty()
+            && !unasked
+            && !decision.quote.as_ref().is_some_and(quoted)
+        {
+            self.derived += 1;
+        } else {
+            self.asserted += 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn outcome(&mut self, origin: &Origin, in_doubt: bool, entry: &Entry) -> Result<(), FaultKind> {
+        check_origin(origin, self.log)?;
+        match origin {
+            Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
+            Origin::Proposal(proposal) => self.proposal(proposal, entry),
+        }
+    }
+
+    /// What is held for turns and dispatches without an outcome.
+    pub(super) fn held(&self) -> Amounts {
+        self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held())
+    }
+
+    /// What was quoted is a hard cap, but for the time that the call took.
+    pub(super) fn check_cost(&self, commit: &Commit) -> Result<(), FaultKind> {
+        let quoted = match &commit.origin {
+            Origin::Dispatch(dispatch) => self.dispatches.held_for(dispatch),
+            Origin::Proposal(proposal) => proposal.decision.quote.as_ref().map(|quote| quote.cost),
+        };
+        let cap = quoted.map(|quoted| Amounts { wall_clock_ms: Amounts::MAX.wall_clock_ms, ..quoted });
+        match cap.and_then(|cap| commit.cost.exceeds(&cap)) {
+            Some(dimension) => Err(FaultKind::Cost(dimension)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+        let commit: Commit = entry.body()?;
+        self.check_cost(&commit)?;
+        self.outcome(&commit.origin, false, entry)?;
+        check_change(&commit, self.log)?;
+        let present = if commit.delta.is_empty() { HashMap::new() } else { entry.present() };
+        let value = |commitment: &Commitment| {
+            let value = present.get(commitment).and_then(|blob| blob.value().ok());
+            (*commitment, value.map(Arc::new))
+        };
+        let ops = commit.delta.iter().map(|op| match op {
+            DeltaOp::Create { resource, value: new } => (resource, 0, Some(value(new))),
+            DeltaOp::Replace { resource, value: new, version } => (resource, *version, Some(value(new))),
+            DeltaOp::Delete { resource, version } => (resource, *version, None),
+        });
+        let folds = ops.map(|(resource, expected, becomes)| FoldOp { resource: resource.clone(), expected, becomes });
+        let (found, _) = self.world.fold(folds.collect())?;
+        if found != commit.world_root {
+            return Err(FaultKind::Root { recorded: commit.world_root, found });
+        }
+        self.base_seq = entry.header.seq;
+        self.commits += 1;
+        self.spent = self.spent.plus(&commit.cost);
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! What is left to check at the end, and what the entries amount to.
+
+use super::{Replayer, Started};
+use crate::{
+    canon::EntryId,
+    intent::IntentRecord,
+    ledger::record::{EndReason, RunStart},
+    replay::{ReplayError, Report, UnknownEffect},
+    world::World,
+    writ::{Amounts, WritChain},
+};
+
+/// What a trajectory's entries amount to: enough to go on with it.
+pub struct Folded {
+    /// The writ chain.
+    pub chain: WritChain,
+    /// How the run started.
+    pub start: RunStart,
+    /// The world.
+    pub world: World,
+    /// The seq of the last commit; 0 when there is none.
+    pub base_seq: u64,
+    /// The last entry.
+    pub head: EntryId,
+    /// Its seq.
+    pub head_seq: u64,
+    /// What the run spent.
+    pub spent: Amounts,
+    /// Effects of which it is not known whether they happened, in the order of their dispatches.
+    pub unknown_effects: Vec<UnknownEffect>,
+    /// Intents of the last turn of which nothing is on record.
+    pub unanswered: Vec<IntentRecord>,
+    /// Why the run ended; `None` when it has not.
+    pub ended: Option<EndReason>,
+    /// What is held for dispatches and turns without an outcome.
+    pub held: Amounts,
+    /// The turn without an outcome, and what is held for it.
+    pub open_turn: Option<(EntryId, Amounts)>,
+    /// How many turns were begun.
+    pub steps: u64,
+}
+
+impl Replayer<'_> {
+    /// Ends the replay.
+    ///
+    /// # Errors
+    /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
+    pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
+        self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
+        let held = self.held();
+        let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
+        if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
+            return Err(fault.into());
+        }
+        let world_root = self.world.root();
+        let pin = |what, found: String, required: String| {
+            if found == required { Ok(()) } else { Err(ReplayError::Pin { what, found, required }) }
+        };
+        if let Some(required) = self.pins.world_root {
+            pin("the world's root", world_root.to_string(), required.to_string())?;
+        }
+        if let Some(required) = self.pins.store {
+            pin("the store", self.log.store().to_string(), required.to_string())?;
+        }
+        if let Some(required) = self.pins.contains.filter(|_| !self.pinned_entry_seen) {
+            pin("an entry of the run", "not there".into(), required.to_string())?;
+        }
+        let report = Report {
+            store: self.log.store(),
+            trajectory: self.trajectory,
+            writ: chain.id(),
+            entries: self.next_seq,
+            commits: self.commits,
+            derived: self.derived,
+            asserted: self.asserted,
+            head: self.head,
+            head_seq: self.head_seq,
+            as_of_ms: self.as_of_ms,
+            world_root,
+            signers: self.signers,
+            signer_pinned: self.pins.signer.is_some(),
+            compilers: self.compilers,
+            policy_sets: self.policy_sets,
+            in_doubt: self.dispatches.ids(),
+            erased: self.erased,
+            spent: self.spent,
+            ended: self.ended,
+            incomplete: self.incomplete,
+        };
+        let folded = Folded {
+            chain,
+            start,
+            world: self.world,
+            base_seq: self.base_seq,
+            head: self.head,
+            head_seq: self.head_seq,
+            spent: self.spent,
+            unknown_effects: self.dispatches.unknown(),
+            unanswered: self.unanswered,
+            ended: self.ended,
+            held,
+            open_turn: self.turn,
+            steps: self.steps,
+        };
+        Ok((report, folded))
+    }
+}
