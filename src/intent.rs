@@ -178,13 +178,21 @@ impl SealedIntent {
     /// # Errors
     /// When a blob does not match its commitment, or the arguments are not sealed JSON.
     pub fn open(record: IntentRecord, args: Blob, rationale: Option<Blob>) -> Result<Self, IntentError> {
-        if args.commitment() != record.args {
-            return Err(IntentError::Commitment(record.args));
-        }
         if let Some(commitment) = record.rationale
             && rationale.as_ref().map(Blob::commitment) != record.rationale
         {
             return Err(IntentError::Commitment(commitment));
+        }
+        Ok(Self { rationale_blob: rationale, ..Self::with_args(record, args)? })
+    }
+
+    /// Joins a record with its arguments alone: the part of an intent that decisions rest on.
+    ///
+    /// # Errors
+    /// When the blob does not match its commitment, or the arguments are not sealed JSON.
+    pub fn with_args(record: IntentRecord, args: Blob) -> Result<Self, IntentError> {
+        if args.commitment() != record.args {
+            return Err(IntentError::Commitment(record.args));
         }
         let value = args.value()?;
         Ok(Self {
@@ -192,7 +200,7 @@ impl SealedIntent {
             masked: handle::masked(&value),
             args: value,
             args_blob: args,
-            rationale_blob: rationale,
+            rationale_blob: None,
             record,
             recorded: false,
         })

@@ -417,6 +417,7 @@ impl Direct {
             earlier: self.earlier.as_ref(),
             intent: &self.intent,
             policies: &self.policies,
+            recorded: None,
             standing: Standing {
                 chain: &self.chain,
                 clock_ms: START_MS,

@@ -27,6 +27,7 @@ use crate::{
 #[command(after_help = "Examples:
   thymos replay last
   thymos replay --all                    every run, every budget, and that nothing is missing
+  thymos replay --all --rederive         the same, and every decision made again
   thymos replay --file run.ndjson --verify --require-signer 9f1c…")]
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Print every decision with the rules that fired
     #[arg(long, group = "view")]
     policy_trace: bool,
+    /// Make every decision again from what is recorded, and fail where one differs
+    #[arg(long)]
+    rederive: bool,
     /// Fail unless this version of the compiler decided
     #[arg(long, value_name = "N")]
     require_compiler: Option<u32>,
@@ -70,7 +74,7 @@ pub(super) fn run(args: &Args) -> Done {
     let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
     if args.all {
         let kept = args.require_head.iter().map(|whole::Head(kept)| *kept).collect();
-        let pins = StorePins { kept, signer: signer.map(|named| named.key), store: None };
+        let pins = StorePins { kept, rederive: args.rederive, signer: signer.map(|named| named.key), store: None };
         return whole::run(&args.place.open_existing()?, pins, whole::Told { brief: args.verify, json: args.json });
     }
     if !args.require_head.is_empty() {
@@ -79,6 +83,7 @@ pub(super) fn run(args: &Args) -> Done {
     let pins = Pins {
         compiler: args.require_compiler,
         policy_set: args.require_policy_set,
+        rederive: args.rederive,
         signer: signer.map(|named| named.key),
         ..Pins::default()
     };

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::{NamedKey, PublicKey},
-    replay::{ReplayError, Report, Verdict},
+    replay::{Rederived, ReplayError, Report, Verdict},
 };
 
 /// How many digits of a key a verdict shows; the report shows all.
@@ -24,7 +24,13 @@ pub(super) fn line(report: &Report) -> String {
         Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
     };
     let signer = signers(&report.signers, report.signer_pinned);
-    format!("{verdict} · {signer} · complete to #{} as of {}", report.head_seq, rfc3339(report.as_of_ms))
+    let (again, time) = (again(report.rederived.as_ref()), rfc3339(report.as_of_ms));
+    format!("{verdict} · {signer}{again} · complete to #{} as of {time}", report.head_seq)
+}
+
+/// How many decisions were derived again, where that was asked for.
+pub(super) fn again(rederived: Option<&Rederived>) -> String {
+    rederived.map_or_else(String::new, |rederived| format!(" · {rederived}"))
 }
 
 /// Who signed, and whether that was asked for.
@@ -66,6 +72,9 @@ pub(super) fn words(out: &mut Out, report: &Report) {
     out.field("checked", format_args!("{entries}, of them {commits}: hashes, links, signatures, folded world"));
     let asserted = format!("{} rest on recorded verdicts of Rust code", report.asserted);
     out.field("decisions", format_args!("{} rest on rules that anyone can apply again, {asserted}", report.derived));
+    if let Some(rederived) = &report.rederived {
+        out.field("derived", rederived);
+    }
     let compilers: Vec<_> = report.compilers.iter().map(u32::to_string).collect();
     if !compilers.is_empty() {
         out.field("compiler", compilers.join(", "));
@@ -96,6 +105,17 @@ pub(super) fn json(outcome: &Result<Report, ReplayError>) -> Value {
     }
 }
 
+/// What came of deriving decisions again, as JSON.
+pub(super) fn rederived_json(rederived: &Rederived) -> Value {
+    let Rederived { derived, asserted, not_derived } = rederived;
+    let not_derived = not_derived.iter();
+    let not_derived = not_derived.map(|(gap, count)| json!({"reason": gap.to_string(), "decisions": count}));
+    json!({
+        "decisions": rederived.decisions(), "derived": derived, "asserted": asserted,
+        "not_derived": not_derived.collect::<Value>(),
+    })
+}
+
 /// A report as JSON.
 pub(super) fn report_json(report: &Report) -> Value {
     json!({
@@ -104,7 +124,7 @@ pub(super) fn report_json(report: &Report) -> Value {
             "commits": report.commits, "derived": report.derived, "asserted": report.asserted, "head": report.head,
             "head_seq": report.head_seq, "as_of_ms": report.as_of_ms, "world_root": report.world_root,
             "signers": report.signers, "signer_pinned": report.signer_pinned, "compilers": report.compilers,
-            "policy_sets": report.policy_sets, "in_doubt": report.in_doubt, "erased": report.erased,
+            "policy_sets": report.policy_sets, "rederived": report.rederived.as_ref().map(rederived_json), "in_doubt": report.in_doubt, "erased": report.erased,
             "spent": report.spent, "ended": report.ended,
     })
 }

@@ -87,6 +87,9 @@ fn words(out: &mut Out, report: &StoreReport) {
     let (runs, entries) = (count(report.runs, "run", "runs"), count(report.entries, "entry", "entries"));
     let registers = count(report.registers, "register", "registers");
     out.field("checked", format_args!("{runs}, {entries}, {registers}: nothing missing, nothing added, sums agree"));
+    if let Some(rederived) = &report.rederived {
+        out.field("decisions", rederived);
+    }
     out.field("open", format_args!("{}, {} in doubt", count(report.open, "run", "runs"), report.in_doubt));
     for account in report.accounts.iter().filter(|account| account.parent.is_none()) {
         let spent = budget::spent_of(&account.spent, &account.budget);
@@ -111,7 +114,8 @@ fn line(report: &StoreReport) -> String {
         None => "not pinned".into(),
     };
     let (end, time) = (report.head.position.0, rfc3339(report.as_of_ms));
-    format!("{verdict} · {runs} · {signer} · complete to position {end}, {pinned}, as of {time}")
+    let again = verdict::again(report.rederived.as_ref());
+    format!("{verdict} · {runs} · {signer}{again} · complete to position {end}, {pinned}, as of {time}")
 }
 
 fn run_json(run: &TrajectoryId, outcome: Result<&Report, &ReplayError>) -> Value {
@@ -129,6 +133,7 @@ fn json(outcome: &Result<StoreReport, ReplayError>) -> Value {
             "in_doubt": report.in_doubt, "head": head_json(&report.head), "as_of_ms": report.as_of_ms,
             "pinned": report.pinned.as_ref().map(head_json), "signers": report.signers,
             "signer_pinned": report.signer_pinned, "registers": report.registers,
+            "rederived": report.rederived.as_ref().map(verdict::rederived_json),
             "accounts": report.accounts.iter().map(account_json).collect::<Value>(),
         }),
         Err(error) => json!({"verified": false, "fault": error.to_string()}),

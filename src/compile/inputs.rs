@@ -6,7 +6,7 @@ use crate::{
     crypto::Trust,
     intent::SealedIntent,
     policy::PolicySet,
-    proposal::{ApprovalEvidence, Claim, Quote},
+    proposal::{ApprovalEvidence, Claim, Decision, Quote},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -26,12 +26,22 @@ pub struct Inputs<'a> {
     pub intent: &'a SealedIntent,
     /// The policies.
     pub policies: &'a PolicySet,
+    /// The decision that is derived again; `None` when it is made. What only Rust code can say is taken from it: the verdicts of
+    /// policies, and whether the tool's own types stood in for the schema.
+    pub recorded: Option<&'a Decision>,
     /// The authority that it stands on.
     pub standing: Standing<'a>,
     /// The trajectory.
     pub trajectory: TrajectoryId,
     /// The world.
     pub world: &'a World,
+}
+
+impl Inputs<'_> {
+    /// Whether the tool's own types stand in for the schema.
+    pub(super) fn asserts_schema(&self) -> bool {
+        cfg!(not(feature = "schema")) || self.recorded.is_some_and(|recorded| recorded.asserted_schema)
+    }
 }
 
 /// What was found out about an admitted intent before it is decided.

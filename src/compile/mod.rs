@@ -35,6 +35,16 @@ pub enum Compiled {
     Rejected(Proposal),
 }
 
+impl Compiled {
+    /// The intent with what was decided about it.
+    pub fn into_proposal(self) -> Proposal {
+        match self {
+            Self::Staged(staged) => staged.into_proposal(),
+            Self::Suspended(proposal) | Self::Rejected(proposal) => proposal,
+        }
+    }
+}
+
 /// An intent that has passed the stages before its tool is asked.
 #[derive(Debug)]
 pub struct Admitted<'a> {
@@ -132,7 +142,7 @@ fn propose(
     Proposal {
         decision: Decision {
             approvals: inputs.approvals.to_vec(),
-            asserted_schema: cfg!(not(feature = "schema")),
+            asserted_schema: inputs.asserts_schema(),
             balances: balances.to_vec(),
             claim,
             clock_ms: (inputs.standing.clock_ms != inputs.standing.now_ms).then_some(inputs.standing.clock_ms),

@@ -89,12 +89,20 @@ impl SealedContract {
         self.0.hash
     }
 
-    /// Checks arguments against the schema; without feature `schema`, only that they are an object.
+    /// Checks arguments against the schema; without feature `schema`, only their [shape](Self::check_shape).
     ///
     /// # Errors
     /// The first place where the arguments break the schema.
     pub fn check_arguments(&self, args: &Value) -> Result<(), ArgumentFault> {
         self.0.check.arguments(&self.0.contract.schema, args)
+    }
+
+    /// Checks only that arguments are an object, and that the schema could be applied to them in bounded time.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_shape(&self, args: &Value) -> Result<(), ArgumentFault> {
+        self.0.check.shape(&self.0.contract.schema, args)
     }
 }
 

@@ -76,9 +76,7 @@ impl Check {
     }
 
     pub(super) fn arguments(&self, schema: &Value, args: &Value) -> Result<(), ArgumentFault> {
-        if !self.bounds.allow(schema, args) {
-            return Err(ArgumentFault { keyword: "size".into(), pointer: String::new() });
-        }
+        self.size(schema, args)?;
         #[cfg(feature = "schema")]
         if !self.validator.is_valid(args) {
             // The validator's order follows the schema's map, which a host's features may reorder: the least counts.
@@ -87,8 +85,25 @@ impl Check {
                 keyword: error.kind().keyword().to_owned(),
             });
             let least = faults.min_by(|a, b| (&a.pointer, &a.keyword).cmp(&(&b.pointer, &b.keyword)));
-            return Err(least.unwrap_or(ArgumentFault { keyword: "schema".into(), pointer: String::new() }));
+            return Err(least.unwrap_or_else(|| at_root("schema")));
         }
-        if args.is_object() { Ok(()) } else { Err(ArgumentFault { keyword: "type".into(), pointer: String::new() }) }
+        object(args)
     }
+
+    pub(super) fn shape(&self, schema: &Value, args: &Value) -> Result<(), ArgumentFault> {
+        self.size(schema, args)?;
+        object(args)
+    }
+
+    fn size(&self, schema: &Value, args: &Value) -> Result<(), ArgumentFault> {
+        if self.bounds.allow(schema, args) { Ok(()) } else { Err(at_root("size")) }
+    }
+}
+
+fn object(args: &Value) -> Result<(), ArgumentFault> {
+    if args.is_object() { Ok(()) } else { Err(at_root("type")) }
+}
+
+fn at_root(keyword: &str) -> ArgumentFault {
+    ArgumentFault { keyword: keyword.into(), pointer: String::new() }
 }

@@ -46,6 +46,10 @@ impl PolicySetDefinition {
         })
     }
 
+    fn check_signatures(&self) -> Result<(), BundleError> {
+        self.signed().try_for_each(SignedBundle::check_signature)
+    }
+
     /// The set's hash: it covers every rule, signature, descriptor and gate.
     ///
     /// # Errors
@@ -86,16 +90,22 @@ impl PolicySet {
         definition: PolicySetDefinition,
         engines: impl Fn(&PolicyDescriptor) -> Option<Arc<dyn PolicyEngine>>,
     ) -> Result<Self, DefinitionError> {
-        for entry in &definition.bundles {
-            if let BundleEntry::Signed(signed) = entry {
-                signed.check_signature()?;
-            }
-        }
+        definition.check_signatures()?;
         let find = |descriptor: &PolicyDescriptor| {
             let engine = engines(descriptor).filter(|engine| engine.descriptor() == *descriptor);
             engine.ok_or_else(|| DefinitionError::Engine(descriptor.clone()))
         };
         let engines = definition.engines.iter().map(find).collect::<Result<_, _>>()?;
         Ok(Self::assemble(definition, engines)?)
+    }
+
+    /// Makes the set that a ledger's definition describes, without its policies written in Rust: for decisions that have their
+    /// verdicts on record, see [`evaluate_recorded`](Self::evaluate_recorded). To [`evaluate`](Self::evaluate) they have failed.
+    ///
+    /// # Errors
+    /// When a signature does not hold, or the definition cannot be sealed.
+    pub fn without_engines(definition: PolicySetDefinition) -> Result<Self, DefinitionError> {
+        definition.check_signatures()?;
+        Ok(Self::assemble(definition, Vec::new())?)
     }
 }

@@ -1,6 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{PolicyInput, PolicySet, input::InputFields};
+use super::{PolicyDescriptor, PolicyInput, PolicySet, input::InputFields};
 use crate::{
     predicate::{Fields, Truth},
     proposal::{AssertedVerdict, PolicyTrace, Verdict},
@@ -24,6 +24,23 @@ impl PolicySet {
     /// policies written in Rust. A rule fires where its condition holds, and, unless it permits, where its condition
     /// cannot be judged. A policy that returns an error or panics denies; the trace then names it as failed.
     pub fn evaluate(&self, input: &PolicyInput<'_>) -> Evaluation {
+        let ask = |index: u32| {
+            let engine = self.0.engines.get(usize::try_from(index).ok()?)?;
+            // A policy is pure, so nothing that it leaves half done can be seen later.
+            catch_unwind(AssertUnwindSafe(|| engine.evaluate(input))).ok()?.ok()
+        };
+        self.weigh(input, ask)
+    }
+
+    /// Judges a call as [`evaluate`](Self::evaluate) does, with what `recorded` says that policies written in Rust said. One
+    /// of which it says nothing is taken to have failed.
+    pub fn evaluate_recorded(&self, input: &PolicyInput<'_>, recorded: &PolicyTrace) -> Evaluation {
+        let of = |index: u32| recorded.asserted.iter().find(|said| said.policy == index);
+        self.weigh(input, |index| of(index).map(|said| said.verdict.clone()))
+    }
+
+    /// `engine` gives what a policy written in Rust says, or nothing when it fails.
+    fn weigh(&self, input: &PolicyInput<'_>, engine: impl Fn(u32) -> Option<Verdict>) -> Evaluation {
         let set = &*self.0;
         let fields = InputFields::new(*input, &set.arguments);
         let mut trace = PolicyTrace::default();
@@ -46,22 +63,20 @@ impl PolicySet {
         }
         let mut verdict = strongest.cloned().unwrap_or(Verdict::Permit);
         let mut failed = false;
-        for ((index, engine), descriptor) in (0u32..).zip(&set.engines).zip(&self.definition().engines) {
-            // A policy is pure, so nothing that it leaves half done can be seen later.
-            let said = match catch_unwind(AssertUnwindSafe(|| engine.evaluate(input))) {
-                Ok(Ok(said)) => {
+        for (index, descriptor) in (0u32..).zip(&self.definition().engines) {
+            let said = engine(index);
+            let failure = said.is_none();
+            let said = match said {
+                Some(said) => {
                     trace.asserted.push(AssertedVerdict { policy: index, verdict: said.clone() });
-                    Ok(said)
+                    said
                 }
-                _ => Err(Verdict::Deny {
-                    reason: format!("policy `{}` version `{}` could not decide", descriptor.name, descriptor.version),
-                }),
+                None => {
+                    trace.failed.push(index);
+                    let PolicyDescriptor { name, version, .. } = descriptor;
+                    Verdict::Deny { reason: format!("policy `{name}` version `{version}` could not decide") }
+                }
             };
-            let failure = said.is_err();
-            if failure {
-                trace.failed.push(index);
-            }
-            let said = said.unwrap_or_else(|denial| denial);
             if severity(&said) > severity(&verdict) {
                 (verdict, failed) = (said, failure);
             }

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
     Bundle, BundleEntry, Gates, PolicyEngine, PolicySetDefinition, Rule, UnsignedBundle, VerifiedBundle,
@@ -7,6 +7,7 @@ use super::{
 use crate::{
     canon::{CanonError, PolicySetHash},
     predicate::Predicate,
+    world::ResourceId,
 };
 
 /// Every policy in force: bundles of rules, policies written in Rust, and gates. Cheap to clone.
@@ -21,6 +22,8 @@ pub(super) struct Inner {
     pub(super) rules: Vec<Compiled>,
     /// The names of the arguments that rules read.
     pub(super) arguments: Vec<String>,
+    /// The resources whose values rules read.
+    resources: HashSet<ResourceId>,
 }
 
 /// Where a rule stands in the definition, and its condition over resolved fields.
@@ -57,12 +60,18 @@ impl PolicySet {
         self.0.find(self.0.rules.get(usize::try_from(index).ok()?)?)
     }
 
+    /// The resources whose values rules read.
+    pub fn resources(&self) -> impl Iterator<Item = &ResourceId> {
+        self.0.resources.iter()
+    }
+
     pub(super) fn assemble(
         definition: PolicySetDefinition,
         engines: Vec<Arc<dyn PolicyEngine>>,
     ) -> Result<Self, CanonError> {
         let hash = definition.hash()?;
         let mut arguments: Vec<String> = Vec::new();
+        let mut resources = HashSet::new();
         let mut rules = Vec::new();
         for (bundle, entry) in definition.bundles.iter().enumerate() {
             for (rule, written) in entry.bundle().rules.iter().enumerate() {
@@ -76,12 +85,15 @@ impl PolicySet {
                         })
                     });
                     reads_arguments |= argument.is_some();
+                    if let Source::Value(resource, _) = &source {
+                        resources.insert(resource.clone());
+                    }
                     Field { path: path.clone(), source, argument }
                 });
                 rules.push(Compiled { bundle, rule, condition, reads_arguments });
             }
         }
-        Ok(Self(Arc::new(Inner { definition, hash, engines, rules, arguments })))
+        Ok(Self(Arc::new(Inner { definition, hash, engines, rules, arguments, resources })))
     }
 }
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Quote, Refusal};
+use super::{Claim, Code, Quote, Refusal};
 use crate::{
     canon::{CanonError, DecisionHash, KeyId, PolicySetHash, RosterHash, domain, to_canonical},
     writ::Amounts,
@@ -47,6 +47,17 @@ impl Decision {
     /// When a recorded read cannot be sealed.
     pub fn hash(&self) -> Result<DecisionHash, CanonError> {
         Ok(DecisionHash(domain::DECISION.hash(&[&to_canonical(self)?])))
+    }
+
+    /// Whether it rests on a verdict of Rust code, which is recorded and cannot be derived: of a policy, or of the tool when it
+    /// was asked.
+    pub fn rests_on_code(&self) -> bool {
+        let unasked = matches!(&self.status, Status::Rejected(refusal) if refusal.code == Code::QuoteUnavailable);
+        let by_tool = self.quote.as_ref().is_some_and(|quote| {
+            let fault = quote.arguments.is_some() || quote.precondition.is_some() || quote.secret.is_some();
+            fault || self.asserted_schema
+        });
+        unasked || by_tool || !self.trace.asserted.is_empty() || !self.trace.failed.is_empty()
     }
 }
 

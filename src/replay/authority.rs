@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Fault, FaultKind, ReplayError, fault::at};
+use super::{Fault, FaultKind, ReplayError, fault::at, rederive::Definitions};
 use crate::{
     canon::{ContractHash, EntryId, StoreId, TrajectoryId},
     contract::Contract,
@@ -25,6 +25,8 @@ pub struct AuthorityLog {
     /// Whether entries that opened no epoch are kept too.
     whole: bool,
     time_ms: u64,
+    /// What decisions were made by, made ready to make them again.
+    definitions: Arc<Definitions>,
 }
 
 impl AuthorityLog {
@@ -64,6 +66,7 @@ impl AuthorityLog {
             unknown: Vec::new(),
             whole: false,
             time_ms: 0,
+            definitions: Arc::default(),
         })
     }
 
@@ -174,6 +177,10 @@ impl AuthorityLog {
     /// A recorded contract.
     pub fn contract(&self, hash: &ContractHash) -> Option<&Contract> {
         self.contracts.get(hash)
+    }
+
+    pub(super) fn definitions(&self) -> &Definitions {
+        &self.definitions
     }
 
     /// How a run was opened.

@@ -1,4 +1,4 @@
-use super::StoreFault;
+use super::{Difference, StoreFault};
 use crate::{
     canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::SignatureError,
@@ -119,6 +119,9 @@ pub enum FaultKind {
     /// A decision by a policy set that was not in force.
     #[error("decided by policy set {0}, which was not in force")]
     NotInForce(PolicySetHash),
+    /// A decision that does not follow from what it was made from.
+    #[error("its decision does not follow: {0}")]
+    Decision(Box<Difference>),
     /// The end of the run does not sum up what its entries cost.
     #[error("the run's end does not sum up what its entries cost")]
     Spent,

@@ -2,7 +2,7 @@
 //!
 //! [`Replayer`] takes the entries of one trajectory in order and stops at the first [`Fault`]. [`run`] feeds it from a
 //! store, [`export`] from a file, [`store`] all of a store with its accounts and registers. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
-//! makes it *incomplete*, which is not success.
+//! makes it *incomplete*, which is not success. With [`Pins::rederive`] every decision is derived again: see [`Rederived`].
 
 mod authority;
 pub mod export;
@@ -10,6 +10,7 @@ mod fault;
 mod invalid;
 mod origin;
 mod pins;
+mod rederive;
 mod replayer;
 mod report;
 mod run;
@@ -20,6 +21,7 @@ pub use fault::{Fault, FaultKind, ReplayError};
 pub use invalid::{InvalidFrom, invalid_from};
 pub use origin::UnknownEffect;
 pub use pins::Pins;
+pub use rederive::{Difference, Differing, Gap, Part, Rederived};
 pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};

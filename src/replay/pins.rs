@@ -13,6 +13,8 @@ pub struct Pins {
     pub compiler: Option<u32>,
     /// Every decision was made by this policy set.
     pub policy_set: Option<PolicySetHash>,
+    /// Every decision follows from what is recorded before it and in it: each is derived again.
+    pub rederive: bool,
     /// Every entry is signed by this key.
     pub signer: Option<PublicKey>,
     /// The ledger is of this store.

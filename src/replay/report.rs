@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::Rederived;
 use crate::{
     canon::{EntryId, PolicySetHash, StoreId, TrajectoryId, WorldRoot, WritId},
     crypto::NamedKey,
@@ -24,6 +25,8 @@ pub struct Report {
     pub derived: u64,
     /// How many decisions rest on a verdict of Rust code, which is recorded and not derivable.
     pub asserted: u64,
+    /// What came of deriving every decision again; `None` when that was not asked for.
+    pub rederived: Option<Rederived>,
     /// The last entry.
     pub head: EntryId,
     /// Its seq.
@@ -80,6 +83,9 @@ impl std::fmt::Display for Report {
                 let names: Vec<_> = keys.iter().map(|named| format!("{} {}", named.name, named.key)).collect();
                 write!(f, " · signer {}{}", names.join(", "), if pinned { "" } else { " not pinned" })?;
             }
+        }
+        if let Some(rederived) = &self.rederived {
+            write!(f, " · {rederived}")?;
         }
         write!(f, " · complete to {} as of {} ms", self.head_seq, self.as_of_ms)
     }

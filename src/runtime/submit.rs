@@ -164,6 +164,7 @@ async fn attempt(
         earlier: None,
         intent,
         policies: &core.policies,
+        recorded: None,
         standing: Standing {
             chain: &journal.chain,
             clock_ms: now.clock_ms,

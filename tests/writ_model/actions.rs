@@ -177,6 +177,7 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
                 earlier: None,
                 intent: action.intent,
                 policies: &policies,
+                recorded: None,
                 standing,
                 trajectory: TrajectoryId([1; 32]),
                 world: &world,

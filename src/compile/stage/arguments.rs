@@ -14,7 +14,8 @@ pub(super) fn check_schema(inputs: &Inputs<'_>, contract: &SealedContract) -> Re
     let malformed = |pointer: &str| ArgumentFault { keyword: "$secret".into(), pointer: pointer.into() };
     let args = inputs.intent.masked_args();
     let args = args.map_err(|fault| refuse(Code::ArgumentsMalformed, &malformed(&fault.pointer)))?;
-    contract.check_arguments(args).map_err(|fault| refuse(Code::SchemaViolation, &fault))
+    let checked = if inputs.asserts_schema() { contract.check_shape(args) } else { contract.check_arguments(args) };
+    checked.map_err(|fault| refuse(Code::SchemaViolation, &fault))
 }
 
 /// What the tool's own types said, where it was asked.

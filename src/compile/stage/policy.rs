@@ -12,7 +12,10 @@ pub(super) fn check(
     trace: &mut PolicyTrace,
 ) -> Result<Option<Request>, Refusal> {
     let input = PolicyInput { intent: inputs.intent, chain: inputs.standing.chain, contract, world: inputs.world };
-    let evaluation = inputs.policies.evaluate(&input);
+    let evaluation = match inputs.recorded {
+        Some(recorded) => inputs.policies.evaluate_recorded(&input, &recorded.trace),
+        None => inputs.policies.evaluate(&input),
+    };
     *trace = evaluation.trace;
     match evaluation.verdict {
         Verdict::Permit => Ok(None),

@@ -9,13 +9,14 @@ use crate::{
     crypto::{Purpose, Role},
     intent::IntentRecord,
     ledger::{
-        Entry,
+        Entry, Kind,
         record::{InDoubtResolution, Operator, RunStart},
     },
-    proposal::{Code, Proposal, Status},
+    proposal::Proposal,
     replay::{
         FaultKind,
         origin::{check_balances, check_change, check_origin, check_proposal},
+        rederive::Scene,
     },
     world::FoldOp,
     writ::{Amounts, UnverifiedChain},
@@ -39,6 +40,9 @@ impl Replayer<'_> {
             return Err(FaultKind::NotOpened);
         }
         self.vouching.started(issuer);
+        if let Some(rederiver) = &mut self.rederiver {
+            rederiver.started(self.log, &start);
+        }
         self.start = Some(Started { chain, start });
         Ok(())
     }
@@ -84,18 +88,28 @@ impl Replayer<'_> {
         }
         self.compilers.insert(decision.compiler);
         self.policy_sets.insert(decision.policy_set);
-        let unasked = matches!(&decision.status, Status::Rejected(refusal) if refusal.code == Code::QuoteUnavailable);
-        let quoted = |quote: &crate::proposal::Quote| quote.arguments.is_some() || quote.precondition.is_some();
-        if decision.trace.asserted.is_empty()
-            && decision.trace.failed.is_empty()
-            && !unasked
-            && !decision.quote.as_ref().is_some_and(quoted)
-        {
-            self.derived += 1;
-        } else {
+        if decision.rests_on_code() {
             self.asserted += 1;
+        } else {
+            self.derived += 1;
         }
-        Ok(())
+        self.rederive(proposal, entry)
+    }
+
+    /// Derives a decision again, where that is asked for.
+    fn rederive(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
+        let (Some(rederiver), Some(started)) = (&mut self.rederiver, &self.start) else { return Ok(()) };
+        let just_resumed = self.resumed == Some(entry.header.parent);
+        let scene = Scene {
+            log: self.log,
+            authority: self.cursor.state(),
+            trajectory: self.trajectory,
+            chain: &started.chain,
+            world: &self.world,
+            latest_ms: self.latest_ms,
+            before_resumption: just_resumed && entry.header.known_kind() == Some(Kind::Failure),
+        };
+        rederiver.decided(proposal, entry, &scene)
     }
 
     pub(super) fn outcome(&mut self, origin: &Origin, in_doubt: bool, entry: &Entry) -> Result<(), FaultKind> {

@@ -5,7 +5,7 @@ use crate::{
     canon::EntryId,
     intent::IntentRecord,
     ledger::record::{EndReason, RunStart},
-    replay::{ReplayError, Report, UnknownEffect},
+    replay::{Rederived, ReplayError, Report, UnknownEffect},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -48,6 +48,8 @@ impl Replayer<'_> {
     pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
         self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
         let held = self.held();
+        let rederived = self.rederiver.take().map(|rederiver| rederiver.rederived);
+        self.incomplete.extend(rederived.iter().flat_map(Rederived::incomplete));
         let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
         if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
             return Err(fault.into());
@@ -73,6 +75,7 @@ impl Replayer<'_> {
             commits: self.commits,
             derived: self.derived,
             asserted: self.asserted,
+            rederived,
             head: self.head,
             head_seq: self.head_seq,
             as_of_ms: self.as_of_ms,

@@ -11,6 +11,7 @@ use super::{
     fault::at,
     invalid::Vouching,
     origin::{Dispatches, UnknownEffect, check_staged},
+    rederive::Rederiver,
 };
 use crate::{
     canon::{Commitment, EntryId, KeyId, PolicySetHash, ProposalId, TrajectoryId},
@@ -42,6 +43,8 @@ pub struct Replayer<'a> {
     head: EntryId,
     head_seq: u64,
     as_of_ms: u64,
+    /// The latest time on record since the clock was reset.
+    latest_ms: u64,
     world: World,
     base_seq: u64,
     dispatches: Dispatches,
@@ -66,6 +69,7 @@ pub struct Replayer<'a> {
     pinned_entry_seen: bool,
     vouching: Vouching,
     invalid: Vec<InvalidFrom>,
+    rederiver: Option<Rederiver>,
 }
 
 struct Started {
@@ -76,6 +80,7 @@ struct Started {
 impl<'a> Replayer<'a> {
     /// A replay of `trajectory` from its first entry on.
     pub fn new(log: &'a AuthorityLog, trajectory: TrajectoryId, pins: Pins) -> Self {
+        let rederiver = pins.rederive.then(Rederiver::default);
         Self {
             log,
             cursor: AuthorityCursor::new(),
@@ -86,6 +91,7 @@ impl<'a> Replayer<'a> {
             head: EntryId::ZERO,
             head_seq: 0,
             as_of_ms: 0,
+            latest_ms: 0,
             world: World::default(),
             base_seq: 0,
             dispatches: Dispatches::default(),
@@ -109,6 +115,7 @@ impl<'a> Replayer<'a> {
             pinned_entry_seen: false,
             vouching: Vouching::default(),
             invalid: Vec::new(),
+            rederiver,
         }
     }
 
@@ -159,6 +166,7 @@ impl<'a> Replayer<'a> {
         if header.time_ms < self.as_of_ms && !reset_between {
             return Err(FaultKind::Time);
         }
+        self.latest_ms = if reset_between { 0 } else { self.as_of_ms };
         self.vouching.entry(entry, authority.epoch_seq, self.log);
         if let Some(named) = authority.signing_key(&header.signer).filter(|_| header.signer != KeyId::ZERO)
             && !self.signers.contains(named)
@@ -219,6 +227,9 @@ impl<'a> Replayer<'a> {
                 match self.turn.take() {
                     Some((start, _)) if start == turn.start => self.spent = self.spent.plus(&turn.usage),
                     _ => return Err(FaultKind::Misplaced),
+                }
+                if let Some(rederiver) = &mut self.rederiver {
+                    rederiver.turn(&turn.intents, entry);
                 }
                 self.unanswered = turn.intents;
                 self.turn_seq = entry.header.seq;
@@ -292,6 +303,9 @@ impl<'a> Replayer<'a> {
                 }
                 self.spent = self.spent.plus(&resumed.debited);
                 self.resumed = Some(id);
+                if let Some(rederiver) = &mut self.rederiver {
+                    rederiver.resumed(self.log, &resumed.contracts);
+                }
             }
             Kind::Terminated => {
                 let Terminated { reason, spent, .. } = entry.body()?;

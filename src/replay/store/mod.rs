@@ -62,6 +62,7 @@ pub async fn store(
         signer_pinned: pins.signer.is_some(),
         accounts: log.accounts.report(),
         registers,
+        rederived: runs.rederived,
         incomplete: runs.incomplete,
     })
 }

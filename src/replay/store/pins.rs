@@ -21,6 +21,8 @@ pub struct Kept {
 pub struct StorePins {
     /// These entries stand at these positions.
     pub kept: Vec<Kept>,
+    /// Every decision follows from what is recorded before it and in it: each is derived again.
+    pub rederive: bool,
     /// Every entry is signed by this key.
     pub signer: Option<PublicKey>,
     /// It is this store.

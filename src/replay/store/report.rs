@@ -2,7 +2,7 @@ use super::Kept;
 use crate::{
     canon::{StoreId, TrajectoryId, WritId},
     crypto::NamedKey,
-    replay::{ReplayError, Report, Verdict},
+    replay::{Rederived, ReplayError, Report, Verdict},
     writ::Amounts,
 };
 
@@ -33,6 +33,8 @@ pub struct StoreReport {
     pub accounts: Vec<WritAccount>,
     /// How many registers were compared with the entries.
     pub registers: u64,
+    /// What came of deriving every decision again, of all runs; `None` when that was not asked for.
+    pub rederived: Option<Rederived>,
     /// What could not be checked; empty for a complete verification.
     pub incomplete: Vec<String>,
 }
@@ -88,6 +90,9 @@ impl std::fmt::Display for StoreReport {
                 let names: Vec<_> = keys.iter().map(|named| format!("{} {}", named.name, named.key)).collect();
                 write!(f, " · signer {}{}", names.join(", "), if pinned { "" } else { " not pinned" })?;
             }
+        }
+        if let Some(rederived) = &self.rederived {
+            write!(f, " · {rederived}")?;
         }
         write!(f, " · complete to position {}", self.head.position.0)?;
         match self.pinned {

@@ -4,7 +4,7 @@ use super::{Authority, Progress, StoreFault, StorePins};
 use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{Entry, LedgerStore},
-    replay::{Pins, ReplayError, Replayer, Verdict, run::run_under},
+    replay::{Pins, Rederived, ReplayError, Replayer, Verdict, run::run_under},
     writ::WritChain,
 };
 
@@ -14,6 +14,8 @@ pub(super) struct Runs {
     pub(super) by_id: HashMap<TrajectoryId, Replayed>,
     pub(super) open: u64,
     pub(super) in_doubt: u64,
+    /// What came of deriving their decisions again, where that is asked for.
+    pub(super) rederived: Option<Rederived>,
     /// What could not be checked.
     pub(super) incomplete: Vec<String>,
     /// Whether there are entries of kinds that this build does not know.
@@ -35,10 +37,11 @@ impl Runs {
         pins: &StorePins,
         progress: &mut (impl FnMut(Progress<'_>) + Send),
     ) -> Result<Self, ReplayError> {
-        let mut runs = Self { unknown: !authority.log.unknown().is_empty(), ..Self::default() };
+        let rederived = pins.rederive.then(Rederived::default);
+        let mut runs = Self { unknown: !authority.log.unknown().is_empty(), rederived, ..Self::default() };
         let mut first = None;
         for (run, opened) in &authority.openings {
-            let pins = Pins { signer: pins.signer, store: pins.store, ..Pins::default() };
+            let pins = Pins { rederive: pins.rederive, signer: pins.signer, store: pins.store, ..Pins::default() };
             let unknown = &mut runs.unknown;
             let visit = |entry: &Entry, _: &Replayer<'_>| *unknown |= entry.header.known_kind().is_none();
             match run_under(&authority.log, store, run, pins, visit).await {
@@ -46,6 +49,9 @@ impl Runs {
                     progress(Progress::Run { run: *run, outcome: Ok(&report) });
                     runs.open += u64::from(report.ended.is_none());
                     runs.in_doubt += report.in_doubt.len() as u64;
+                    if let (Some(all), Some(of_run)) = (&mut runs.rederived, &report.rederived) {
+                        all.add(of_run);
+                    }
                     if report.verdict() != Verdict::Verified {
                         runs.incomplete.push(format!("run {}: {}", run.short(), report.incomplete.join(", ")));
                     }

@@ -1,0 +1,232 @@
+use std::collections::HashMap;
+
+use super::{Difference, Differing, Gap, Part, Rederived, difference::read};
+use crate::{
+    canon::{Blob, Commitment, ContractHash, ProposalId, TrajectoryId},
+    compile::{Asked, COMPILER, Inputs, Standing, compile},
+    contract::ContractSet,
+    intent::{IntentRecord, SealedIntent},
+    ledger::{
+        AuthorityState, Entry,
+        record::{Link, RunStart},
+    },
+    policy::PolicySet,
+    proposal::{Decision, Proposal, Quote, Read, Status},
+    replay::{AuthorityLog, FaultKind},
+    world::{Resource, World},
+    writ::WritChain,
+};
+
+/// Derives the decisions of one run again, as its entries go by.
+///
+/// It keeps what later decisions rest on and their own entries do not hold: the arguments of the last turn, those of proposals
+/// that wait, and the contracts that are registered.
+pub(in crate::replay) struct Rederiver {
+    contracts: Result<ContractSet, Gap>,
+    /// The contracts that were registered until the run was taken up last.
+    before: Result<ContractSet, Gap>,
+    branch: bool,
+    turn: HashMap<Commitment, Blob>,
+    waiting: HashMap<ProposalId, Waiting>,
+    pub(in crate::replay) rederived: Rederived,
+}
+
+/// A proposal that waits for approval.
+struct Waiting {
+    args: Option<Blob>,
+    quote: Option<Quote>,
+}
+
+/// What a decision was made in, as the entries before it say.
+pub(in crate::replay) struct Scene<'a> {
+    pub(in crate::replay) log: &'a AuthorityLog,
+    pub(in crate::replay) authority: &'a AuthorityState,
+    pub(in crate::replay) trajectory: TrajectoryId,
+    pub(in crate::replay) chain: &'a WritChain,
+    pub(in crate::replay) world: &'a World,
+    /// The latest time on record of the run since the clock was reset.
+    pub(in crate::replay) latest_ms: u64,
+    /// Whether it may have been made before the run was taken up, by the entry in front of it.
+    pub(in crate::replay) before_resumption: bool,
+}
+
+/// Why a decision is not found to follow: what is not at hand, or not the same.
+enum Not {
+    AtHand(Gap),
+    Same(Difference),
+    Sealable,
+}
+
+impl From<Gap> for Not {
+    fn from(gap: Gap) -> Self {
+        Self::AtHand(gap)
+    }
+}
+
+impl From<Differing> for Not {
+    fn from(differing: Differing) -> Self {
+        Self::Same(differing.into())
+    }
+}
+
+impl Default for Rederiver {
+    fn default() -> Self {
+        Self {
+            contracts: Ok(ContractSet::default()),
+            before: Ok(ContractSet::default()),
+            branch: false,
+            turn: HashMap::new(),
+            waiting: HashMap::new(),
+            rederived: Rederived::default(),
+        }
+    }
+}
+
+impl Rederiver {
+    /// The run began.
+    pub(in crate::replay) fn started(&mut self, log: &AuthorityLog, start: &RunStart) {
+        self.branch = matches!(start.start.from, Some(Link::Branch(_)));
+        self.contracts = log.definitions().contracts(log, &start.contracts);
+    }
+
+    /// The run was taken up with these contracts.
+    pub(in crate::replay) fn resumed(&mut self, log: &AuthorityLog, contracts: &[ContractHash]) {
+        let now = log.definitions().contracts(log, contracts);
+        self.before = std::mem::replace(&mut self.contracts, now);
+    }
+
+    /// A turn was recorded, with the arguments of what it asked for.
+    pub(in crate::replay) fn turn(&mut self, intents: &[IntentRecord], entry: &Entry) {
+        let present = entry.present();
+        let args = |intent: &IntentRecord| Some((intent.args, Blob::clone(present.get(&intent.args)?)));
+        self.turn = intents.iter().filter_map(args).collect();
+    }
+
+    /// A decision was recorded: it has to follow.
+    pub(in crate::replay) fn decided(
+        &mut self,
+        proposal: &Proposal,
+        entry: &Entry,
+        scene: &Scene<'_>,
+    ) -> Result<(), FaultKind> {
+        let waited = proposal.resolved.and_then(|resolved| self.waiting.remove(&resolved.id));
+        let found = entry.blob(&proposal.intent.args).or_else(|| self.turn.get(&proposal.intent.args));
+        let args = found.or_else(|| waited.as_ref()?.args.as_ref()).cloned();
+        let earlier = waited.and_then(|waited| waited.quote);
+        let decision = &proposal.decision;
+        match self.derive(proposal, args.as_ref(), earlier.as_ref(), scene) {
+            Ok(()) if decision.rests_on_code() => self.rederived.asserted += 1,
+            Ok(()) => self.rederived.derived += 1,
+            Err(Not::AtHand(gap)) => *self.rederived.not_derived.entry(gap).or_default() += 1,
+            Err(Not::Same(difference)) => return Err(FaultKind::Decision(Box::new(difference))),
+            Err(Not::Sealable) => return Err(FaultKind::Proposal),
+        }
+        if let (Status::Suspended { .. }, Some(resolved)) = (&decision.status, &proposal.resolved) {
+            // What was read first is what everybody who approves goes by.
+            let quote = earlier.or_else(|| decision.quote.clone());
+            self.waiting.insert(resolved.id, Waiting { args, quote });
+        }
+        Ok(())
+    }
+
+    fn derive(
+        &self,
+        proposal: &Proposal,
+        args: Option<&Blob>,
+        earlier: Option<&Quote>,
+        scene: &Scene<'_>,
+    ) -> Result<(), Not> {
+        let decision = &proposal.decision;
+        if decision.compiler != COMPILER {
+            return Err(Gap::Compiler(decision.compiler).into());
+        }
+        if cfg!(not(feature = "schema")) && !decision.asserted_schema {
+            return Err(Gap::Schema.into());
+        }
+        if self.branch {
+            return Err(Gap::Branch.into());
+        }
+        let policies = scene.log.definitions().policies(scene.log, decision.policy_set)?;
+        let erased = |value: Option<&Resource>| value.is_some_and(|resource| resource.value.is_none());
+        if policies.resources().any(|resource| erased(scene.world.get(resource))) {
+            return Err(Gap::Erased.into());
+        }
+        let args = args.ok_or(Gap::Erased)?;
+        let intent = SealedIntent::with_args(proposal.intent.clone(), args.clone())
+            .map_err(|error| Differing::new(Part::Arguments, error, "sealed JSON"))?;
+        check_clock(decision, scene)?;
+        check_reads(decision, scene.world)?;
+        // Only votes compile a proposal again: a sealed intent that comes again after a suspension is decided as at first.
+        let earlier = earlier.filter(|_| !decision.approvals.is_empty());
+        let follows = |contracts| follows(proposal, &intent, earlier, contracts, &policies, scene);
+        match follows(self.contracts.as_ref().map_err(|gap| *gap)?) {
+            Err(Not::Same(difference)) if scene.before_resumption => match &self.before {
+                Ok(before) => follows(before).map_err(|_| Not::Same(difference))?,
+                Err(gap) => return Err((*gap).into()),
+            },
+            found => found?,
+        }
+        if decision.approvals.is_empty() { Ok(()) } else { Err(Gap::Votes.into()) }
+    }
+}
+
+/// Compiles again, and compares.
+fn follows(
+    proposal: &Proposal,
+    intent: &SealedIntent,
+    earlier: Option<&Quote>,
+    contracts: &ContractSet,
+    policies: &PolicySet,
+    scene: &Scene<'_>,
+) -> Result<(), Not> {
+    let decision = &proposal.decision;
+    let inputs = Inputs {
+        approvals: &decision.approvals,
+        balances: &decision.balances,
+        contracts,
+        earlier,
+        intent,
+        policies,
+        recorded: Some(decision),
+        standing: Standing {
+            chain: scene.chain,
+            clock_ms: decision.clock_ms.unwrap_or(decision.now_ms),
+            now_ms: decision.now_ms,
+            revoked: &scene.authority.revoked,
+            store: scene.log.store(),
+            trust: &scene.authority.trust,
+        },
+        trajectory: scene.trajectory,
+        world: scene.world,
+    };
+    let asked = decision.quote.clone().map(|quote| Asked { claim: decision.claim, quote });
+    let derived = compile(inputs, asked).map_err(|_| Not::Sealable)?.into_proposal();
+    Difference::between(proposal, &derived, policies).map_or(Ok(()), |difference| Err(Not::Same(difference)))
+}
+
+/// The time that a decision was judged at is the later of the clock and the latest time on record.
+fn check_clock(decision: &Decision, scene: &Scene<'_>) -> Result<(), Differing> {
+    let Decision { clock_ms, now_ms, .. } = decision;
+    let latest_ms = if scene.before_resumption { 0 } else { scene.latest_ms };
+    let latest_ms = latest_ms.max(clock_ms.unwrap_or(0));
+    if latest_ms > *now_ms {
+        return Err(Differing::new(Part::Clock, format!("{now_ms} ms"), format!("{latest_ms} ms or later")));
+    }
+    Ok(())
+}
+
+/// What a tool would read is as it is in the world.
+fn check_reads(decision: &Decision, world: &World) -> Result<(), Differing> {
+    let in_world = |read: &Read| {
+        let found = world.get(&read.resource);
+        let (value, version) = (found.map(|found| found.commitment), found.map_or(0, |found| found.version));
+        Read { resource: read.resource.clone(), value, version }
+    };
+    for recorded in decision.quote.iter().flat_map(|quote| &quote.reads) {
+        let found = in_world(recorded);
+        if found != *recorded {
+            return Err(Differing::new(Part::Reads, read(recorded), read(&found)));
+        }
+    }
+    Ok(())
+}
