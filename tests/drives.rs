@@ -463,7 +463,12 @@ fn a_tool_that_is_new_or_has_changed_since_the_start_can_be_used_after_a_resume(
         verified(&runtime, &id);
         let mut file = Vec::new();
         block_on(openthymos::runtime::export(&*fixture.ledger, &id, Some(&key(RUNTIME)), START_MS, &mut file)).unwrap();
-        openthymos::replay::export::verify(&file[..], Default::default(), |_, _| {}).unwrap();
+        openthymos::replay::export::verify(
+            &file[..],
+            openthymos::replay::Pins { rederive: true, ..Default::default() },
+            |_, _| {},
+        )
+        .unwrap();
         let again = resume(&runtime, &id);
         assert_eq!(block_on(again.world()).root(), block_on(run.world()).root());
     }

@@ -92,7 +92,7 @@ proptest! {
                 _ => {}
             }
         }
-        let (report, folded) = block_on(replay::run(&**runtime.ledger(), &run.id(), Pins::default(), |_, _| {})).unwrap();
+        let (report, folded) = block_on(replay::run(&**runtime.ledger(), &run.id(), Pins { rederive: true, ..Pins::default() }, |_, _| {})).unwrap();
         let live = block_on(run.world());
         prop_assert_eq!(folded.world.root(), live.root());
         prop_assert_eq!(report.spent, block_on(run.spent()).0);

@@ -145,17 +145,17 @@ pub fn submit(run: &Run, tool: &str, args: Value) -> Submitted {
     block_on(run.submit(Intent::act(tool, args))).unwrap()
 }
 
-/// Replays a run, which has to be completely verified, and the store with it.
+/// Replays a run, which has to be completely verified with every decision derived again, and the store with it.
 pub fn verified(runtime: &Runtime, run: &TrajectoryId) -> Report {
-    let report = block_on(runtime.replay(run, Pins::default())).unwrap();
+    let report = block_on(runtime.replay(run, Pins { rederive: true, ..Pins::default() })).unwrap();
     assert_eq!(report.verdict(), Verdict::Verified, "{report}");
     whole(&**runtime.ledger());
     report
 }
 
-/// Verifies a whole store, which has to be completely verified.
+/// Verifies a whole store, which has to be completely verified with every decision derived again.
 pub fn whole(store: &dyn LedgerStore) -> StoreReport {
-    let report = block_on(replay::store(store, StorePins::default(), |_| {})).unwrap();
+    let report = block_on(replay::store(store, StorePins { rederive: true, ..StorePins::default() }, |_| {})).unwrap();
     assert_eq!(report.verdict(), Verdict::Verified, "{report}");
     report
 }

@@ -108,7 +108,7 @@ fn check(folder: &Path, told: &BTreeSet<EntryId>) -> usize {
     let ledger = runtime.ledger();
     let log = block_on(ledger.scan(Position(0), usize::MAX)).unwrap();
     let mut in_doubt = BTreeSet::new();
-    let verification = replay::store(&**ledger, StorePins::default(), |progress| {
+    let verification = replay::store(&**ledger, StorePins { rederive: true, ..StorePins::default() }, |progress| {
         if let Progress::Run { outcome: Ok(report), .. } = progress {
             in_doubt.extend(report.in_doubt.iter().copied());
         }

@@ -23,7 +23,7 @@ use crate::common::PLENTY;
 pub fn audit(runtime: &Runtime, host: &Host) -> Vec<Past> {
     let ledger = &**runtime.ledger();
     let mut reports = Vec::new();
-    let verification = replay::store(ledger, StorePins::default(), |progress| {
+    let verification = replay::store(ledger, StorePins { rederive: true, ..StorePins::default() }, |progress| {
         if let Progress::Run { outcome: Ok(report), .. } = progress {
             reports.push(report.clone());
         }
