@@ -1,0 +1,51 @@
+use std::time::Instant;
+
+use super::super::{
+    Bench, Failed, Row, Target, Unit,
+    floor::{Rows, Signing, Stored},
+    scene::{CREATE, SEND, Scene, commit, create},
+    times::{Turns, timed},
+};
+use crate::{host::block_on, ledger::redb::RedbLedger};
+
+/// The rows: one writer on disk, with and without a dispatch.
+pub(crate) fn durable(bench: &mut Bench<'_>) -> Result<(), Failed> {
+    for (tool, what, floor_of) in [
+        (CREATE, "world-only", "redb commit of the same rows and ed25519 sign"),
+        (SEND, "with dispatch", "2 × (redb commit of the same rows and ed25519 sign)"),
+    ] {
+        let turns = block_on(turns(bench, tool))?;
+        let row = |percent: usize, target| Row {
+            name: format!("durable call, signed, one writer, {what}, p{percent}"),
+            unit: Unit::Nanos,
+            figure: turns.product.percentile(percent),
+            floor: Some((turns.floor.percentile(percent), floor_of)),
+            target,
+        };
+        bench.tell(row(50, Some(Target::AtMostTimes(1.6))));
+        bench.tell(row(99, None));
+    }
+    Ok(())
+}
+
+async fn turns(bench: &Bench<'_>, tool: &str) -> Result<Turns, Failed> {
+    let ledger = RedbLedger::open(bench.file(&format!("durable-{tool}.redb")))?;
+    let mut rows = Rows::create(&bench.file(&format!("durable-{tool}.floor")))?;
+    let scene = Scene::open(ledger, true).await?;
+    let (run, signing, mut turns) = (scene.start().await?, Signing::new(), Turns::default());
+    let stored = Stored::by(&scene.runtime, &run, create(tool, 0)).await?;
+    for number in 1..=bench.scale.durable {
+        let intent = create(tool, number);
+        let start = Instant::now();
+        commit(&run, intent).await?;
+        let product = start.elapsed();
+        let (floor, ()) = timed(|| {
+            stored.iter().try_for_each(|stored| {
+                signing.sign();
+                rows.commit(stored, 1)
+            })
+        })?;
+        turns.take(product, floor);
+    }
+    Ok(turns)
+}
