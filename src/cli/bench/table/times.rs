@@ -2,6 +2,9 @@ use std::time::{Duration, Instant};
 
 use super::Failed;
 
+/// How many short pieces of work are timed before it is the floor's turn.
+pub(super) const BLOCK: usize = 25;
+
 /// How long something took, and what came of it.
 pub(super) fn timed<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<(Duration, T), Failed> {
     let start = Instant::now();
@@ -14,10 +17,6 @@ pub(super) fn timed<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<(Dura
 pub(super) struct Times(Vec<Duration>);
 
 impl Times {
-    pub(super) fn push(&mut self, time: Duration) {
-        self.0.push(time);
-    }
-
     /// The time in nanoseconds that `percent` of them do not exceed. The first tenth warmed up and is left out.
     pub(super) fn percentile(&self, percent: usize) -> f64 {
         let mut sorted: Vec<Duration> = self.0.iter().skip(self.0.len() / 10).copied().collect();
@@ -26,21 +25,17 @@ impl Times {
         sorted.get(at).map_or(f64::NAN, |time| nanos(*time))
     }
 
-    pub(super) fn median(&self) -> f64 {
-        self.percentile(50)
-    }
-
     /// The shortest of them, in nanoseconds.
     pub(super) fn best(&self) -> f64 {
         self.0.iter().min().map_or(f64::NAN, |time| nanos(*time))
     }
 }
 
-pub(super) fn nanos(time: Duration) -> f64 {
+fn nanos(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-/// Times of the product and of its floor, taken in turns so that noise meets both.
+/// Times of the product and of its floor.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     pub(super) product: Times,
@@ -48,13 +43,29 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    pub(super) fn take(&mut self, product: Duration, floor: Duration) {
-        self.product.push(product);
-        self.floor.push(floor);
+    /// Takes the times of `count` pieces of work, `block` of the product and then as many of its floor: noise meets both, and
+    /// each finds its own caches warm, as in a process that does nothing else.
+    pub(super) fn of(
+        count: usize,
+        block: usize,
+        mut product: impl FnMut(usize) -> Result<Duration, Failed>,
+        mut floor: impl FnMut(usize) -> Result<Duration, Failed>,
+    ) -> Result<Self, Failed> {
+        let mut turns = Self::default();
+        for from in (0..count).step_by(block.max(1)) {
+            let numbers = from..count.min(from + block);
+            for number in numbers.clone() {
+                turns.product.0.push(product(number)?);
+            }
+            for number in numbers {
+                turns.floor.0.push(floor(number)?);
+            }
+        }
+        Ok(turns)
     }
 
     /// The medians: of the product and of its floor.
     pub(super) fn medians(&self) -> (f64, f64) {
-        (self.product.median(), self.floor.median())
+        (self.product.percentile(50), self.floor.percentile(50))
     }
 }

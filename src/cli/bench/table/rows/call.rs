@@ -1,10 +1,10 @@
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
 
 use super::super::{
     Bench, Failed, Row, Target, Unit,
     floor::{Parts, Signing},
-    scene::{CREATE, CREATE_ASIDE, Scene, commit, create},
-    times::{Turns, timed},
+    scene::{CREATE, CREATE_ASIDE, Scene, create, time},
+    times::{BLOCK, Turns, timed},
 };
 use crate::{host::block_on, ledger::MemoryLedger};
 
@@ -18,7 +18,7 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
         (CREATE, true, "signed", Some(50e3)),
         (CREATE_ASIDE, false, "unsigned, tool on its own thread", None),
     ] {
-        let turns = block_on(turns(bench.scale.calls, tool, signed))?;
+        let turns = turns(bench.scale.calls, tool, signed)?;
         let row = |percent: usize, target: Option<f64>| Row {
             name: format!("governed call, memory, {what}, p{percent}"),
             unit: Unit::Nanos,
@@ -32,27 +32,26 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn turns(calls: usize, tool: &str, signed: bool) -> Result<Turns, Failed> {
-    let scene = Scene::open(MemoryLedger::new(), signed).await?;
-    let (run, signing) = (scene.start().await?, Signing::new());
-    let (mut turns, mut world) = (Turns::default(), HashMap::new());
-    for number in 0..calls {
-        let intent = create(tool, number);
-        let start = Instant::now();
-        let seq = commit(&run, intent).await?;
-        let product = start.elapsed();
-        let entries = scene.runtime.ledger().read(&run.id(), seq, 1).await?;
-        let entry = entries.first().ok_or("a commit is not in the ledger")?;
-        let parts = Parts::of(entry)?;
-        let (floor, ()) = timed(|| {
+fn turns(calls: usize, tool: &str, signed: bool) -> Result<Turns, Failed> {
+    let (scene, run) = block_on(async {
+        let scene = Scene::open(MemoryLedger::new(), signed).await?;
+        let run = scene.start().await?;
+        Ok::<_, Failed>((scene, run))
+    })?;
+    let (signing, mut world) = (Signing::new(), HashMap::new());
+    let floor = |number| {
+        // The first entry of a run is its start.
+        let entries = block_on(scene.runtime.ledger().read(&run.id(), number as u64 + 1, 1))?;
+        let parts = Parts::of(entries.first().ok_or("a commit is not in the ledger")?)?;
+        let (took, ()) = timed(|| {
             parts.write()?;
-            world.insert(number, entry.header.record);
+            world.insert(number, number);
             if signed {
                 signing.sign();
             }
             Ok(())
         })?;
-        turns.take(product, floor);
-    }
-    Ok(turns)
+        Ok(took)
+    };
+    Turns::of(calls, BLOCK, |number| time(&run, create(tool, number)), floor)
 }

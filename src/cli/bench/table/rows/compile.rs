@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::{
     Bench, Failed, Row, Target, Unit,
     scene::{CREATE, Deciding, forbidden},
-    times::{Turns, timed},
+    times::{BLOCK, Turns, timed},
 };
 use crate::{
     canon::WritId,
@@ -33,15 +33,17 @@ pub(in super::super) fn compile(bench: &mut Bench<'_>) -> Result<(), Failed> {
 fn turns(calls: usize, rules: usize) -> Result<Turns, Failed> {
     let deciding = block_on(Deciding::under(rules))?;
     let (identity, forbidden) = (identity(), (0..rules).map(forbidden).collect::<Vec<_>>());
-    let mut turns = Turns::default();
-    for number in 0..calls {
-        let intent = deciding.seal(number, &SystemEntropy)?;
-        let asked = deciding.asked();
-        let (product, outcome) = timed(|| deciding.decide(&intent, asked))?;
-        if !matches!(outcome, Compiled::Staged(_)) {
-            return Err(format!("a call that has to be staged was not: {outcome:?}").into());
+    let product = |number| {
+        let (intent, asked) = (deciding.seal(number, &SystemEntropy)?, deciding.asked());
+        let (took, outcome) = timed(|| deciding.decide(&intent, asked))?;
+        match outcome {
+            Compiled::Staged(_) => Ok(took),
+            other => Err(format!("a call that has to be staged was not: {other:?}").into()),
         }
-        let (floor, ()) = timed(|| {
+    };
+    let floor = |number| {
+        let intent = deciding.seal(number, &SystemEntropy)?;
+        let (took, ()) = timed(|| {
             black_box(blake3::hash(black_box(&identity)));
             let (target, args) = (intent.record().target.as_str(), black_box(intent.args()));
             for rule in &forbidden {
@@ -50,9 +52,9 @@ fn turns(calls: usize, rules: usize) -> Result<Turns, Failed> {
             }
             Ok(())
         })?;
-        turns.take(product, floor);
-    }
-    Ok(turns)
+        Ok(took)
+    };
+    Turns::of(calls, BLOCK, product, floor)
 }
 
 /// As many bytes as are hashed to name a proposal.

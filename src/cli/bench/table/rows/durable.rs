@@ -1,9 +1,7 @@
-use std::time::Instant;
-
 use super::super::{
     Bench, Failed, Row, Target, Unit,
     floor::{Rows, Signing, Stored},
-    scene::{CREATE, SEND, Scene, commit, create},
+    scene::{CREATE, SEND, Scene, create, time},
     times::{Turns, timed},
 };
 use crate::{host::block_on, ledger::redb::RedbLedger};
@@ -14,7 +12,7 @@ pub(crate) fn durable(bench: &mut Bench<'_>) -> Result<(), Failed> {
         (CREATE, "world-only", "redb commit of the same rows and ed25519 sign"),
         (SEND, "with dispatch", "2 × (redb commit of the same rows and ed25519 sign)"),
     ] {
-        let turns = block_on(turns(bench, tool))?;
+        let turns = turns(bench, tool)?;
         let row = |percent: usize, target| Row {
             name: format!("durable call, signed, one writer, {what}, p{percent}"),
             unit: Unit::Nanos,
@@ -28,24 +26,24 @@ pub(crate) fn durable(bench: &mut Bench<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn turns(bench: &Bench<'_>, tool: &str) -> Result<Turns, Failed> {
-    let ledger = RedbLedger::open(bench.file(&format!("durable-{tool}.redb")))?;
-    let mut rows = Rows::create(&bench.file(&format!("durable-{tool}.floor")))?;
-    let scene = Scene::open(ledger, true).await?;
-    let (run, signing, mut turns) = (scene.start().await?, Signing::new(), Turns::default());
-    let stored = Stored::by(&scene.runtime, &run, create(tool, 0)).await?;
-    for number in 1..=bench.scale.durable {
-        let intent = create(tool, number);
-        let start = Instant::now();
-        commit(&run, intent).await?;
-        let product = start.elapsed();
-        let (floor, ()) = timed(|| {
+fn turns(bench: &Bench<'_>, tool: &str) -> Result<Turns, Failed> {
+    let ledger = RedbLedger::open(bench.file(&format!("{tool}.redb")))?;
+    let mut rows = Rows::create(&bench.file(&format!("{tool}.floor")))?;
+    let (run, stored) = block_on(async {
+        let scene = Scene::open(ledger, true).await?;
+        let run = scene.start().await?;
+        let stored = Stored::by(&scene.runtime, &run, create(tool, 0)).await?;
+        Ok::<_, Failed>((run, stored))
+    })?;
+    let signing = Signing::new();
+    let floor = |_| {
+        let (took, ()) = timed(|| {
             stored.iter().try_for_each(|stored| {
                 signing.sign();
                 rows.commit(stored, 1)
             })
         })?;
-        turns.take(product, floor);
-    }
-    Ok(turns)
+        Ok(took)
+    };
+    Turns::of(bench.scale.durable, 1, |number| time(&run, create(tool, number + 1)), floor)
 }

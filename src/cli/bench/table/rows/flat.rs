@@ -1,9 +1,7 @@
-use std::time::{Duration, Instant};
-
 use super::super::{
     Bench, Failed, Row, Target, Unit,
-    scene::{self, Scene, commit, refused, set},
-    times::Turns,
+    scene::{self, Scene, commit, refused, set, time},
+    times::{BLOCK, Turns},
 };
 use crate::{Run, host::block_on, ledger::MemoryLedger};
 
@@ -17,9 +15,9 @@ const FLAT: Target = Target::AtMostTimes(1.3);
 pub(crate) fn flat(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let (calls, long, large) = (bench.scale.calls, bench.scale.long, bench.scale.large);
     for (what, than, turns) in [
-        (format!("at commit {long}"), "the same call at commit 100", block_on(history(calls, long))?),
-        (format!("with {large} resources"), "the same call with 10 resources", block_on(resources(calls, large))?),
-        ("every second refused".into(), "the same call without refusals", block_on(refusals(calls, long))?),
+        (format!("at commit {long}"), "the same call at commit 100", history(calls, long)?),
+        (format!("with {large} resources"), "the same call with 10 resources", resources(calls, large)?),
+        ("every second refused".into(), "the same call without refusals", refusals(calls, long)?),
     ] {
         let (figure, floor) = turns.medians();
         bench.tell(Row {
@@ -33,58 +31,44 @@ pub(crate) fn flat(bench: &mut Bench<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn history(calls: usize, long: usize) -> Result<Turns, Failed> {
-    let scene = Scene::open(MemoryLedger::new(), false).await?;
-    let (late, mut turns) = (scene.start().await?, Turns::default());
-    advance(&late, long).await?;
-    for round in 0..calls.div_ceil(EARLY) {
-        let early = scene.start().await?;
-        advance(&early, EARLY).await?;
-        for number in 0..EARLY {
-            let number = round * EARLY + number;
-            turns.take(time(&late, number).await?, time(&early, number).await?);
+fn history(calls: usize, long: usize) -> Result<Turns, Failed> {
+    let scene = block_on(Scene::open(MemoryLedger::new(), false))?;
+    let late = begun(&scene, long)?;
+    let mut early = begun(&scene, EARLY)?;
+    let floor = |number| {
+        if number % EARLY == 0 {
+            early = begun(&scene, EARLY)?;
         }
-    }
-    Ok(turns)
+        time(&early, set(KEYS, number))
+    };
+    Turns::of(calls, BLOCK, |number| time(&late, set(KEYS, number)), floor)
 }
 
-async fn resources(calls: usize, large: usize) -> Result<Turns, Failed> {
-    let scene = Scene::open(MemoryLedger::new(), false).await?;
-    let (many, few, mut turns) = (scene.start().await?, scene.start().await?, Turns::default());
-    scene::fill(&many, large - KEYS).await?;
-    advance(&many, EARLY).await?;
-    advance(&few, EARLY).await?;
-    for number in 0..calls {
-        turns.take(time(&many, number).await?, time(&few, number).await?);
-    }
-    Ok(turns)
+fn resources(calls: usize, large: usize) -> Result<Turns, Failed> {
+    let scene = block_on(Scene::open(MemoryLedger::new(), false))?;
+    let (many, few) = (begun(&scene, EARLY)?, begun(&scene, EARLY)?);
+    block_on(scene::fill(&many, large - KEYS))?;
+    Turns::of(calls, BLOCK, |number| time(&many, set(KEYS, number)), |number| time(&few, set(KEYS, number)))
 }
 
-async fn refusals(calls: usize, long: usize) -> Result<Turns, Failed> {
-    let scene = Scene::open(MemoryLedger::new(), false).await?;
-    let (with, without, mut turns) = (scene.start().await?, scene.start().await?, Turns::default());
-    for _ in 0..long / 2 {
-        refused(&with).await?;
-    }
-    advance(&without, long / 2).await?;
-    for number in 0..calls {
-        refused(&with).await?;
-        turns.take(time(&with, number).await?, time(&without, number).await?);
-    }
-    Ok(turns)
+fn refusals(calls: usize, long: usize) -> Result<Turns, Failed> {
+    let scene = block_on(Scene::open(MemoryLedger::new(), false))?;
+    let (with, without) = (begun(&scene, 0)?, begun(&scene, long)?);
+    let refuse_and_time = |number| {
+        block_on(refused(&with))?;
+        time(&with, set(KEYS, number))
+    };
+    (0..long / 2).try_for_each(|number| refuse_and_time(number).map(drop))?;
+    Turns::of(calls, BLOCK, refuse_and_time, |number| time(&without, set(KEYS, number)))
 }
 
-/// Commits that many times.
-async fn advance(run: &Run, commits: usize) -> Result<(), Failed> {
-    for number in 0..commits {
-        commit(run, set(KEYS, number)).await?;
-    }
-    Ok(())
-}
-
-async fn time(run: &Run, number: usize) -> Result<Duration, Failed> {
-    let intent = set(KEYS, number);
-    let start = Instant::now();
-    commit(run, intent).await?;
-    Ok(start.elapsed())
+/// A run that has committed that many times.
+fn begun(scene: &Scene, commits: usize) -> Result<Run, Failed> {
+    block_on(async {
+        let run = scene.start().await?;
+        for number in 0..commits {
+            commit(&run, set(KEYS, number)).await?;
+        }
+        Ok(run)
+    })
 }

@@ -32,42 +32,39 @@ pub(crate) fn fold(bench: &mut Bench<'_>) -> Result<(), Failed> {
 }
 
 fn turns(rounds: usize, resources: usize) -> Result<Turns, Failed> {
-    let ids: Vec<ResourceId> =
-        (0..resources).map(|number| ResourceId::new("kv", &format!("key-{number:08}"))).collect::<Result<_, _>>()?;
+    let name = |number| ResourceId::new("kv", &format!("key-{number:08}"));
+    let ids: Vec<ResourceId> = (0..resources).map(name).collect::<Result<_, _>>()?;
     let value = Some(Arc::new(Value::from("v")));
-    let becomes = (Commitment([7; 32]), value.clone());
+    let becomes = Some((Commitment([7; 32]), value.clone()));
     // Neighbours in time are no neighbours in the world.
     let order: Vec<&ResourceId> = ids.iter().cycle().step_by(7_919).take(CHANGES).collect();
-    let mut turns = Turns::default();
-    for _ in 0..rounds {
-        let (mut world, mut map) = (World::default(), HashMap::new());
+    let (mut world, mut map) = (World::default(), HashMap::new());
+    for resource in &ids {
+        world.fold(vec![FoldOp { resource: resource.clone(), expected: 0, becomes: becomes.clone() }])?;
+        map.insert(resource.clone(), (1, value.clone()));
+    }
+    let product = |_| {
         let mut versions: HashMap<&ResourceId, u64> = HashMap::new();
-        let op = |resource: &ResourceId, expected| {
-            vec![FoldOp { resource: resource.clone(), expected, becomes: Some(becomes.clone()) }]
-        };
-        for resource in &ids {
-            world.fold(op(resource, 0))?;
-            map.insert(resource.clone(), (1, value.clone()));
-            versions.insert(resource, 1);
-        }
-        let changes: Vec<Vec<FoldOp>> = order
-            .iter()
+        let changes: Vec<Vec<FoldOp>> = (order.iter())
             .map(|resource| {
-                let version = versions.entry(*resource).or_default();
-                *version += 1;
-                op(resource, *version - 1)
+                let stands = || world.get(resource).map_or(0, |stored| stored.version);
+                let expected = *versions.entry(*resource).and_modify(|version| *version += 1).or_insert_with(stands);
+                vec![FoldOp { resource: (*resource).clone(), expected, becomes: becomes.clone() }]
             })
             .collect();
-        let keys: Vec<ResourceId> = order.iter().map(|resource| (*resource).clone()).collect();
-        let (product, _) = timed(|| {
+        let (took, _) = timed(|| {
             changes.into_iter().try_for_each(|change| world.fold(change).map(drop))?;
             Ok(world.root())
         })?;
-        let (floor, _) = timed(|| {
-            let inserted = keys.into_iter().filter_map(|key| map.insert(key, (2, value.clone())));
-            Ok(inserted.count())
+        Ok(took)
+    };
+    let floor = |_| {
+        let keys: Vec<ResourceId> = order.iter().map(|resource| (*resource).clone()).collect();
+        let (took, _) = timed(|| {
+            let replaced = keys.into_iter().filter_map(|key| map.insert(key, (2, value.clone())));
+            Ok(replaced.count())
         })?;
-        turns.take(product, floor);
-    }
-    Ok(turns)
+        Ok(took)
+    };
+    Turns::of(rounds, 1, product, floor)
 }

@@ -25,42 +25,24 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let run = run_of(&path, bench.scale.entries, false)?;
     let copy = bench.file("replay.floor");
     let log = Log::write(&copy, &block_on(RedbLedger::open(&path)?.read(&run, 0, usize::MAX))?)?;
-    let turns = turns(
-        bench,
-        || whole(&path, run),
-        || {
-            let database = log.open()?;
-            Ok(timed(|| Log::read(&database))?.0)
-        },
-    )?;
+    let floor = |_| {
+        let database = log.open()?;
+        Ok(timed(|| Log::read(&database))?.0)
+    };
+    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
     tell(bench, "unsigned", &turns, UNSIGNED_FLOOR, 280e3);
 
     let path = bench.file("signed.redb");
     let run = run_of(&path, bench.scale.entries, true)?;
     let (signing, entries) = (Signing::new(), bench.scale.entries);
-    let turns = self::turns(
-        bench,
-        || whole(&path, run),
-        || {
-            let start = Instant::now();
-            Signing::on_all_cores(entries, || signing.verify());
-            Ok(start.elapsed())
-        },
-    )?;
+    let floor = |_| {
+        let start = Instant::now();
+        Signing::on_all_cores(entries, || signing.verify());
+        Ok(start.elapsed())
+    };
+    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
     tell(bench, "every signature strict", &turns, "ed25519 verify_strict on all cores", 30e3);
     Ok(())
-}
-
-fn turns(
-    bench: &Bench<'_>,
-    product: impl Fn() -> Result<Duration, Failed>,
-    floor: impl Fn() -> Result<Duration, Failed>,
-) -> Result<Turns, Failed> {
-    let mut turns = Turns::default();
-    for _ in 0..bench.scale.rounds {
-        turns.take(product()?, floor()?);
-    }
-    Ok(turns)
 }
 
 fn tell(bench: &mut Bench<'_>, what: &str, turns: &Turns, floor: &'static str, least: f64) {

@@ -4,7 +4,7 @@ use super::super::{
     Bench, Failed, Row, Target, Unit,
     floor::Signing,
     scene::{Keys, plenty},
-    times::{Turns, timed},
+    times::{BLOCK, Turns, timed},
 };
 use crate::{
     canon::StoreId,
@@ -21,23 +21,28 @@ pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let mut trust = Trust::default();
     trust.add(keys.root.public_key(), Role::WritIssuer);
     let (revoked, store) = (BTreeSet::new(), StoreId([7; 32]));
-    let (mut cold, mut cached) = (Turns::default(), Turns::default());
-    for _ in 0..bench.scale.calls {
-        let unverified = chain.to_unverified();
-        let (product, _) = timed(|| Ok(unverified.verify()?))?;
-        let (floor, ()) = timed(|| {
+    let verify_one = |_| {
+        let (took, ()) = timed(|| {
             signing.verify();
             Ok(())
         })?;
-        cold.take(product, floor);
-        let (product, _) = timed(|| {
+        Ok(took)
+    };
+    let verify = |_| {
+        let unverified = chain.to_unverified();
+        Ok(timed(|| Ok(unverified.verify()?))?.0)
+    };
+    let judge = |_| {
+        let judged = timed(|| {
             let chain = black_box(&chain).clone();
             let standing = Standing { chain: &chain, clock_ms: 1, now_ms: 1, revoked: &revoked, store, trust: &trust };
             check_standing(&standing).map_err(|refusal| format!("{refusal:?}"))?;
             Ok(chain)
         })?;
-        cached.take(product, floor);
-    }
+        Ok(judged.0)
+    };
+    let cold = Turns::of(bench.scale.calls, BLOCK, verify, verify_one)?;
+    let cached = Turns::of(bench.scale.calls, BLOCK, judge, verify_one)?;
     for (name, turns, target) in [
         ("writ chain of depth 3, parsed, signatures verified", cold, Target::AtMostTimes(3.2)),
         ("writ chain of depth 3, verified before", cached, Target::AtMost(1e3)),

@@ -2,7 +2,11 @@ mod deciding;
 
 pub(crate) use deciding::{Deciding, forbidden};
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -106,6 +110,15 @@ pub(crate) async fn commit(run: &Run, intent: Intent) -> Result<u64, Failed> {
         Submitted::Committed { seq, .. } => Ok(seq),
         other => Err(format!("a call that has to be committed was not: {other:?}").into()),
     }
+}
+
+/// How long it takes to submit what has to be committed.
+pub(crate) fn time(run: &Run, intent: Intent) -> Result<Duration, Failed> {
+    block_on(async {
+        let start = Instant::now();
+        commit(run, intent).await?;
+        Ok(start.elapsed())
+    })
 }
 
 /// Submits what has to be refused.
