@@ -7,6 +7,7 @@
 //! line asks for what does not exist.
 
 mod audit;
+mod bench;
 mod budget;
 mod clock;
 mod entries;
@@ -73,6 +74,7 @@ enum Command {
     Export(export::Args),
     Tools(tools::Args),
     Clock(clock::Args),
+    Bench(bench::Args),
     #[command(subcommand)]
     Writ(writ::Command),
     #[command(subcommand)]
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Tools(args)) => tools::run(&args),
         Some(Command::Clock(args)) => clock::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Writ(command)) => writ::run(&command),
         Some(Command::Keys(command)) => keys::run(&command),
         Some(Command::Policy(command)) => policy::run(&command),

@@ -1,0 +1,43 @@
+use std::{hint::black_box, thread};
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+
+use super::super::cores;
+
+/// As many bytes as the message has that is signed for an entry.
+const MESSAGE_BYTES: usize = 62;
+
+/// Signatures with nothing around.
+pub(crate) struct Signing {
+    key: SigningKey,
+    public: VerifyingKey,
+    message: [u8; MESSAGE_BYTES],
+    signature: Signature,
+}
+
+impl Signing {
+    pub(crate) fn new() -> Self {
+        let (key, message) = (SigningKey::from_bytes(&[3; 32]), [7; MESSAGE_BYTES]);
+        Self { public: key.verifying_key(), signature: key.sign(&message), message, key }
+    }
+
+    pub(crate) fn sign(&self) {
+        black_box(self.key.sign(black_box(&self.message)));
+    }
+
+    pub(crate) fn verify(&self) {
+        black_box(self.public.verify_strict(black_box(&self.message), &self.signature).is_ok());
+    }
+
+    /// Does `work` that many times, on all cores.
+    pub(crate) fn on_all_cores(times: usize, work: impl Fn() + Sync) {
+        let cores = cores();
+        thread::scope(|scope| {
+            for core in 1..cores {
+                let work = &work;
+                scope.spawn(move || (core..times).step_by(cores).for_each(|_| work()));
+            }
+            (0..times).step_by(cores).for_each(|_| work());
+        });
+    }
+}
