@@ -64,6 +64,7 @@ impl Deciding {
             earlier: None,
             intent,
             policies: &self.policies,
+            recorded: None,
             standing: Standing {
                 chain: &self.scene.writ,
                 clock_ms: 1,
