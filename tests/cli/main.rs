@@ -10,6 +10,7 @@ mod keys;
 mod outputs;
 mod pages;
 mod processes;
+mod rederive;
 mod resolve;
 mod rotation;
 mod secrets;
