@@ -6,7 +6,7 @@
 //!
 //! # The file
 //!
-//! Five tables, layout version 1; integers are big-endian unless a table's key says otherwise.
+//! Five tables, layout version 2; integers are big-endian unless a table's key says otherwise.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -23,13 +23,17 @@
 //! | bytes of an entry | field |
 //! |---|---|
 //! | 224 | the [`Header`](super::Header) |
-//! | 1 | 1 when it is signed, else 0 |
+//! | 1 | 1 when it is signed, plus 2 when its record is packed |
 //! | 64 | the signature, when it is signed |
-//! | 4 + n | length of the record, and the record |
+//! | 4 + n | length of the record, and the record; packed, as long as that is |
 //! | 4 | number of blobs |
 //! | 1 | per blob: 1 when it is present, 0 when it was erased |
 //! | 16, 4 + n | per present blob: salt, length, bytes |
 //! | 32 | per erased blob: the commitment that the record names it by |
+//!
+//! A **packed** record has 0x01 and 32 bytes in place of each quoted string of 64 lower-case hex digits, and 0x02 and 16 bytes
+//! in place of each of 32; left to right, the longer one first. A record that holds one of the two bytes is not packed.
+//! Layout 1 packs none: a file of it is read, and becomes one of layout 2 when it is opened for writing.
 //!
 //! A **chunk** holds the positions of 32 entries that follow each other on a trajectory, 8 bytes each: chunk 0 those of
 //! seq 0 to 31. A **trail** holds the head's seq (8) and id (32), then the positions of the entries that fill no chunk yet,
@@ -42,6 +46,7 @@ mod error;
 mod job;
 mod lock;
 mod options;
+mod pack;
 mod poison;
 mod reader;
 mod rows;

@@ -39,7 +39,7 @@ impl Reader {
 
     /// Checks that the file is a ledger of the layout that this build reads.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        check_layout(&open(&self.begin()?, META)?)
+        check_layout(&open(&self.begin()?, META)?).map(drop)
     }
 
     pub(super) fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
