@@ -13,6 +13,7 @@ mod pins;
 mod replayer;
 mod report;
 mod run;
+mod snapshot;
 mod store;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
@@ -23,4 +24,5 @@ pub use pins::Pins;
 pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
+pub use snapshot::{KeptResource, SealedSnapshot, Snapshot, since_snapshot};
 pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};

@@ -13,5 +13,6 @@ mod processes;
 mod resolve;
 mod rotation;
 mod secrets;
+mod snapshots;
 mod usage;
 mod whole;

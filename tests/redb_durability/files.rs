@@ -121,6 +121,23 @@ fn a_file_that_is_no_ledger_is_damaged() {
 }
 
 #[test]
+fn a_snapshot_is_there_when_the_ledger_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = RedbLedger::open(&path).unwrap();
+    let run = openthymos::canon::TrajectoryId([1; 32]);
+    for (seq, snapshot) in [(3, b"early".as_slice()), (9, b"late")] {
+        block_on(ledger.keep_snapshot(&run, seq, snapshot.into())).unwrap();
+    }
+    drop(ledger);
+    let ledger = RedbLedger::open_read_only(&path).unwrap();
+    let at = |up_to| block_on(ledger.snapshot(&run, up_to)).unwrap().map(|(seq, bytes)| (seq, bytes.to_vec()));
+    assert_eq!((at(2), at(8)), (None, Some((3, b"early".to_vec()))));
+    assert_eq!(at(u64::MAX), Some((9, b"late".to_vec())));
+    assert!(block_on(ledger.keep_snapshot(&run, 10, b"".as_slice().into())).is_err());
+}
+
+#[test]
 fn a_ledger_of_the_first_layout_opens_and_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");

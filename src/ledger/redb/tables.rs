@@ -3,17 +3,19 @@ use redb::{ReadableTable, TableDefinition, WriteTransaction};
 use super::error::{damaged, storage};
 use crate::ledger::StoreError;
 
-/// A trajectory's id and the number of a chunk.
+/// A trajectory's id and the number of a chunk, or the seq of a snapshot.
 pub(super) type ChunkKey = [u8; 40];
 
 pub(super) const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
 pub(super) const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 pub(super) const HEADS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("heads");
 pub(super) const INDEX: TableDefinition<'_, &ChunkKey, &[u8]> = TableDefinition::new("index");
+pub(super) const SNAPSHOTS: TableDefinition<'_, &ChunkKey, &[u8]> = TableDefinition::new("snapshots");
 pub(super) const REGISTERS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("registers");
 
 const LAYOUT: &str = "layout";
-/// In the first version no record is packed; it is read as it is, and written like the others.
+/// In the first version no record is packed, and there are no snapshots; it is read as it is, and brought to this one where
+/// it is written.
 const LAYOUT_VERSIONS: std::ops::RangeInclusive<u32> = 1..=LAYOUT_VERSION;
 const LAYOUT_VERSION: u32 = 2;
 
@@ -27,11 +29,13 @@ pub(super) fn prepare(transaction: &WriteTransaction) -> Result<bool, StoreError
         transaction.open_table(HEADS).map_err(storage)?;
         transaction.open_table(INDEX).map_err(storage)?;
         transaction.open_table(REGISTERS).map_err(storage)?;
+        transaction.open_table(SNAPSHOTS).map_err(storage)?;
     }
     let old = check_layout(&meta)? != LAYOUT_VERSION;
     if old {
         // Earlier builds must not take packed records for damaged ones.
         meta.insert(LAYOUT, LAYOUT_VERSION).map_err(storage)?;
+        transaction.open_table(SNAPSHOTS).map_err(storage)?;
     }
     Ok(empty || old)
 }

@@ -1,5 +1,6 @@
 mod check;
 mod finish;
+mod restore;
 
 pub use finish::Folded;
 
@@ -66,6 +67,8 @@ pub struct Replayer<'a> {
     pinned_entry_seen: bool,
     vouching: Vouching,
     invalid: Vec<InvalidFrom>,
+    /// The seq of the snapshot that it went on from.
+    since: Option<u64>,
 }
 
 struct Started {
@@ -109,6 +112,7 @@ impl<'a> Replayer<'a> {
             pinned_entry_seen: false,
             vouching: Vouching::default(),
             invalid: Vec::new(),
+            since: None,
         }
     }
 
