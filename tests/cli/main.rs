@@ -14,5 +14,6 @@ mod rederive;
 mod resolve;
 mod rotation;
 mod secrets;
+mod snapshots;
 mod usage;
 mod whole;
