@@ -573,6 +573,7 @@ fn an_untouched_export_verifies_and_its_pins_count() {
         store: Some(small.runtime.store_id()),
         world_root: Some(block_on(small.run.world()).root()),
         contains: Some(small.entries()[2].id()),
+        ..Pins::default()
     };
     assert!(verify(&file, right.clone()).unwrap().signer_pinned);
     for wrong in [

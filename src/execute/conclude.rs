@@ -177,7 +177,7 @@ impl Finished {
         };
         // The trial apply is the real one: storing the record is what makes it true.
         let (world_root, unfold) = match world.fold(seq, folds) {
-            Ok(folded) => folded,
+            Ok(unfold) => (world.root(), unfold),
             Err(error) => return Ok(Err(fault(FailureCause::DeltaConflict, error.to_string(), Some(kept)))),
         };
         let Kept { observation, undo, blobs, output } = kept;

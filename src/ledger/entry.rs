@@ -162,11 +162,12 @@ impl Entry {
         self.header.id()
     }
 
-    /// Checks that record and blobs are those that the header commits to.
+    /// Checks that record and blobs are those that the header commits to. Returns what the record names each blob by, in
+    /// their order.
     ///
     /// # Errors
     /// The first part that does not belong.
-    pub fn check(&self) -> Result<(), EntryError> {
+    pub fn check(&self) -> Result<Vec<Commitment>, EntryError> {
         if self.record.len() > MAX_RECORD_BYTES {
             return Err(EntryError::TooLarge(self.record.len()));
         }
@@ -182,14 +183,14 @@ impl Entry {
         }
         let places = places(&self.record, &commitments);
         let mut last = None;
-        for (index, commitment) in commitments.into_iter().enumerate() {
-            let place = places.get(&commitment).copied().flatten();
+        for (index, commitment) in commitments.iter().enumerate() {
+            let place = places.get(commitment).copied().flatten();
             if place.is_none() || place <= last {
-                return Err(EntryError::Blob { index, commitment });
+                return Err(EntryError::Blob { index, commitment: *commitment });
             }
             last = place;
         }
-        Ok(())
+        Ok(commitments)
     }
 
     /// The hash that the header has to carry.
