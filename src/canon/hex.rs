@@ -15,11 +15,49 @@ pub struct HexError {
 /// The digits of bytes of a fixed number: text that needs no memory of its own.
 pub(crate) struct Digits<const N: usize>([[u8; 2]; N]);
 
+/// The digits of every byte.
+#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
+const DIGITS: [[u8; 2]; 256] = {
+    let mut digits = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        digits[byte] = [digit(byte as u8 >> 4), digit(byte as u8 & 15)];
+        byte += 1;
+    }
+    digits
+};
+
+/// What every byte stands for as a digit; [`NONE`] for what is none.
+#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[digit(value) as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+const NONE: u8 = u8::MAX;
+
+const fn digit(nibble: u8) -> u8 {
+    match nibble {
+        0..10 => b'0' + nibble,
+        _ => b'a' - 10 + (nibble & 15),
+    }
+}
+
+/// An element of a table that has one for every byte.
+fn of<T: Copy>(table: &[T; 256], byte: u8, never: T) -> T {
+    table.get(usize::from(byte)).copied().unwrap_or(never)
+}
+
 impl<const N: usize> Digits<N> {
     pub(crate) fn of(bytes: &[u8; N]) -> Self {
         let mut digits = [[0; 2]; N];
         for (pair, byte) in digits.iter_mut().zip(bytes) {
-            *pair = [digit(byte >> 4), digit(byte & 15)];
+            *pair = of(&DIGITS, *byte, [b'0'; 2]);
         }
         Self(digits)
     }
@@ -34,25 +72,8 @@ impl<const N: usize> Digits<N> {
     }
 }
 
-const fn digit(nibble: u8) -> u8 {
-    match nibble {
-        0..10 => b'0' + nibble,
-        _ => b'a' - 10 + (nibble & 15),
-    }
-}
-
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    digits.map(char::from).collect()
-}
-
-/// What a byte stands for as a digit; more than 15 for what is none.
-const fn value(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => u8::MAX,
-    }
+    bytes.iter().flat_map(|byte| of(&DIGITS, *byte, [b'0'; 2])).map(char::from).collect()
 }
 
 pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
@@ -67,7 +88,7 @@ fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     }
     let (mut bytes, mut wrong) = ([0; N], 0);
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (value(*high), value(*low));
+        let (high, low) = (of(&VALUES, *high, NONE), of(&VALUES, *low, NONE));
         wrong |= high | low;
         *byte = high << 4 | low;
     }

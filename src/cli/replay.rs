@@ -1,4 +1,4 @@
-use std::{fs::File, io::BufReader, path::PathBuf};
+use std::{fs::File, io::BufReader, num::NonZeroUsize, path::PathBuf};
 
 use futures::executor::block_on;
 use serde_json::{Value, json};
@@ -65,6 +65,12 @@ pub(super) struct Args {
     /// Fail unless this entry stands at this position, as an earlier `replay --all` told it; may be given more than once
     #[arg(long, value_name = "POSITION:ENTRY")]
     require_head: Vec<whole::Head>,
+    /// Verify the signatures of the required signer in batches: faster, and weaker than strictly, which the verdict says
+    #[arg(long, requires = "require_signer")]
+    batch: bool,
+    /// Check on so many threads [default: as many as the machine runs at once]
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
     /// Compare the world's root after every commit, and not only with the last one's
     #[arg(long)]
     every_root: bool,
@@ -74,7 +80,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let options = Options { every_root: args.every_root, ..Options::default() };
+    let options = Options { batch: args.batch, every_root: args.every_root, workers: args.workers };
     let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
     if args.all {
         let kept = args.require_head.iter().map(|whole::Head(kept)| *kept).collect();

@@ -26,7 +26,7 @@ pub(super) fn line(report: &Report) -> String {
         },
         Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
     };
-    let signer = signers(&report.signers, report.signer_pinned);
+    let signer = signers(&report.signers, report.signer_pinned, report.batched);
     let (again, time) = (again(report.rederived.as_ref()), rfc3339(report.as_of_ms));
     format!("{verdict} · {signer}{again} · complete to #{} as of {time}", report.head_seq)
 }
@@ -36,12 +36,13 @@ pub(super) fn again(rederived: Option<&Rederived>) -> String {
     rederived.map_or_else(String::new, |rederived| format!(" · {rederived}"))
 }
 
-/// Who signed, and whether that was asked for.
-pub(super) fn signers(signers: &[NamedKey], pinned: bool) -> String {
+/// Who signed, whether that was asked for, and how it was verified.
+pub(super) fn signers(signers: &[NamedKey], pinned: bool, batched: bool) -> String {
     let key = |key: &PublicKey| key.to_string().chars().take(KEY).collect::<String>();
     let signers: Vec<_> = signers.iter().map(|named| format!("{} {}…", plain(&named.name), key(&named.key))).collect();
     match (signers.as_slice(), pinned) {
         ([], _) => "unsigned".to_owned(),
+        (signers, true) if batched => format!("signer {} pinned, verified in batches", signers.join(", ")),
         (signers, true) => format!("signer {} pinned", signers.join(", ")),
         (signers, false) => format!("signer {} not pinned", signers.join(", ")),
     }
@@ -127,7 +128,7 @@ pub(super) fn report_json(report: &Report) -> Value {
             "incomplete": report.incomplete, "run": report.trajectory, "store": report.store, "writ": report.writ, "entries": report.entries,
             "commits": report.commits, "derived": report.derived, "asserted": report.asserted, "head": report.head,
             "head_seq": report.head_seq, "as_of_ms": report.as_of_ms, "world_root": report.world_root,
-            "signers": report.signers, "signer_pinned": report.signer_pinned, "compilers": report.compilers,
+            "signers": report.signers, "signer_pinned": report.signer_pinned, "batched": report.batched, "compilers": report.compilers,
             "policy_sets": report.policy_sets, "rederived": report.rederived.as_ref().map(rederived_json), "in_doubt": report.in_doubt, "erased": report.erased,
             "spent": report.spent, "ended": report.ended,
     })

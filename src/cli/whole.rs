@@ -108,7 +108,7 @@ fn line(report: &StoreReport) -> String {
         Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
     };
     let runs = count(report.runs, "run", "runs");
-    let signer = verdict::signers(&report.signers, report.signer_pinned);
+    let signer = verdict::signers(&report.signers, report.signer_pinned, report.batched);
     let pinned = match report.pinned {
         Some(kept) => format!("pinned at {}", kept.position.0),
         None => "not pinned".into(),
@@ -132,7 +132,7 @@ fn json(outcome: &Result<StoreReport, ReplayError>) -> Value {
             "store": report.store, "entries": report.entries, "runs": report.runs, "open": report.open,
             "in_doubt": report.in_doubt, "head": head_json(&report.head), "as_of_ms": report.as_of_ms,
             "pinned": report.pinned.as_ref().map(head_json), "signers": report.signers,
-            "signer_pinned": report.signer_pinned, "registers": report.registers,
+            "signer_pinned": report.signer_pinned, "batched": report.batched, "registers": report.registers,
             "rederived": report.rederived.as_ref().map(verdict::rederived_json),
             "accounts": report.accounts.iter().map(account_json).collect::<Value>(),
         }),

@@ -25,7 +25,6 @@ pub const COMPILER: u32 = 1;
 
 /// What became of an intent.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once per call and taken apart at once")]
 pub enum Compiled {
     /// It may be carried out.
     Staged(Staged),

@@ -69,6 +69,18 @@ impl PublicKey {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0.verify_strict(&purpose.message(digest), &signature).map_err(|_| SignatureError { key: *self })
     }
+
+    /// Whether this key signed every digest for `purpose`, checked together: in about a third of the time.
+    ///
+    /// It is weaker than [`verify`](Self::verify) in one way: whoever has the secret key can make signatures that pass here
+    /// and not there. Nobody else can make any that pass.
+    pub fn verify_batch(&self, purpose: Purpose, signed: &[([u8; 32], Signature)]) -> bool {
+        let messages: Vec<_> = signed.iter().map(|(digest, _)| purpose.message(digest)).collect();
+        let messages: Vec<_> = messages.iter().map(Vec::as_slice).collect();
+        let signatures: Vec<_> =
+            signed.iter().map(|(_, signature)| ed25519_dalek::Signature::from_bytes(&signature.0)).collect();
+        ed25519_dalek::verify_batch(&messages, &signatures, &vec![self.0; signed.len()]).is_ok()
+    }
 }
 
 /// Whether the y coordinate is below the field's order, 2^255 − 19: a key would have two forms, and two ids, otherwise.

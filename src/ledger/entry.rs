@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -52,7 +52,7 @@ impl Draft {
         for (blob, commitment) in blobs.into_iter().zip(commitments) {
             let unnamed =
                 || CanonError::NotJson { what: format!("a record that does not name its value {commitment}") };
-            placed.push((places.get(&commitment).copied().flatten().ok_or_else(unnamed)?, blob));
+            placed.push((place(&places, &commitment).ok_or_else(unnamed)?, blob));
         }
         placed.sort_unstable_by_key(|(place, _)| *place);
         placed.dedup_by_key(|(place, _)| *place);
@@ -198,7 +198,7 @@ impl Entry {
         let places = places(&self.record, &commitments);
         let mut last = None;
         for (index, commitment) in commitments.iter().enumerate() {
-            let place = places.get(commitment).copied().flatten();
+            let place = place(&places, commitment);
             if place.is_none() || place <= last {
                 return Err(EntryError::Blob { index, commitment: *commitment });
             }
@@ -229,7 +229,9 @@ impl Entry {
     /// # Errors
     /// When it is not of that shape, unknown members included, or not in the one form in which that is written.
     pub fn body<T: DeserializeOwned + Serialize>(&self) -> Result<T, EntryError> {
-        let body = serde_json::from_slice(&self.record).map_err(|error| self.shape(misshapen(&error)))?;
+        // Looked at once as a whole, and not text by text.
+        let record = std::str::from_utf8(&self.record).map_err(|error| self.shape(error.to_string()))?;
+        let body = serde_json::from_str(record).map_err(|error| self.shape(misshapen(&error)))?;
         match to_canonical(&body) {
             Ok(form) if form == *self.record => Ok(body),
             _ => Err(self.shape("it is not in the one form in which it is written".into())),
@@ -267,30 +269,30 @@ fn record_hash(record: &[u8], introduced: impl Iterator<Item = Commitment>) -> R
     RecordHash(hash.finish())
 }
 
-/// Where a record first names each of these values, as a JSON string: found in one pass, however many there are.
-fn places(record: &[u8], commitments: &[Commitment]) -> BTreeMap<Commitment, Option<usize>> {
+/// Where a record first names each of these values, as a JSON string: found in one pass, however many there are. Sorted by
+/// value.
+fn places(record: &[u8], commitments: &[Commitment]) -> Vec<(Commitment, Option<usize>)> {
     const DIGITS: usize = 64;
-    const CHUNK: usize = 16;
     let wanted = commitments.iter().map(|commitment| (Digits::of(commitment.as_bytes()), *commitment, None));
     let mut wanted: Vec<_> = wanted.collect();
     wanted.sort_unstable_by_key(|(_, commitment, _)| *commitment);
-    let ends = record.get(DIGITS + 1..).unwrap_or_default();
-    let may_name = |start: &u8, end: &u8| (*start == b'"') & (*end == b'"');
-    for (chunk, (starts, ends)) in record.chunks(CHUNK).zip(ends.chunks(CHUNK)).enumerate() {
-        // Compared several bytes at a time: in most chunks no text of that length begins.
-        if !starts.iter().zip(ends).fold(false, |any, (start, end)| any | may_name(start, end)) {
+    for at in memchr::memchr_iter(b'"', record) {
+        if record.get(at + DIGITS + 1) != Some(&b'"') {
             continue;
         }
-        let found = starts.iter().zip(ends).enumerate().filter(|(_, (start, end))| may_name(start, end));
-        for at in found.map(|(at, _)| chunk * CHUNK + at) {
-            let digits = record.get(at + 1..=at + DIGITS).unwrap_or_default();
-            let named = wanted.binary_search_by(|(wanted, ..)| wanted.as_bytes().cmp(digits)).ok();
-            if let Some((_, _, place)) = named.and_then(|index| wanted.get_mut(index)) {
-                place.get_or_insert(at);
-            }
+        let digits = record.get(at + 1..=at + DIGITS).unwrap_or_default();
+        let named = wanted.binary_search_by(|(wanted, ..)| wanted.as_bytes().cmp(digits)).ok();
+        if let Some((_, _, place)) = named.and_then(|index| wanted.get_mut(index)) {
+            place.get_or_insert(at);
         }
     }
     wanted.into_iter().map(|(_, commitment, place)| (commitment, place)).collect()
+}
+
+/// The place of a value among [`places`].
+fn place(places: &[(Commitment, Option<usize>)], commitment: &Commitment) -> Option<usize> {
+    let at = places.binary_search_by_key(commitment, |(of, _)| *of).ok()?;
+    places.get(at)?.1
 }
 
 #[cfg(test)]
@@ -318,8 +320,10 @@ mod tests {
         ) {
             let record = parts.concat();
             let found = places(record.as_bytes(), &wanted);
-            for commitment in &wanted {
-                prop_assert_eq!(found.get(commitment), Some(&record.find(&format!("\"{commitment}\""))), "{}", record);
+            prop_assert_eq!(found.len(), wanted.len());
+            for (commitment, place) in found {
+                prop_assert!(wanted.contains(&commitment));
+                prop_assert_eq!(place, record.find(&format!("\"{commitment}\"")), "{}", record);
             }
         }
     }

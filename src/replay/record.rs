@@ -65,10 +65,12 @@ impl Record {
 
     /// The proposal that it carries.
     pub(super) fn proposal(&self) -> Option<&Proposal> {
-        let of = |origin| match origin {
-            &Origin::Proposal(ref proposal) => Some(proposal),
-            Origin::Dispatch(_) => None,
-        };
+        fn of(origin: &Origin) -> Option<&Proposal> {
+            match origin {
+                Origin::Proposal(proposal) => Some(proposal),
+                Origin::Dispatch(_) => None,
+            }
+        }
         match self {
             Self::Dispatch(dispatch) => Some(&dispatch.proposal),
             Self::Commit(commit) => of(&commit.origin),

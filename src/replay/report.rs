@@ -41,6 +41,9 @@ pub struct Report {
     pub signers: Vec<NamedKey>,
     /// Whether the signer was pinned by the caller.
     pub signer_pinned: bool,
+    /// Whether the signer's signatures were verified in batches, which is weaker than strictly:
+    /// [`Options::batch`](super::Options::batch).
+    pub batched: bool,
     /// The compiler versions that decided.
     pub compilers: BTreeSet<u32>,
     /// The policy sets that decided.
@@ -82,16 +85,21 @@ impl std::fmt::Display for Report {
         if let Some(seq) = self.since {
             write!(f, " since the snapshot at {seq}")?;
         }
-        match (self.signers.as_slice(), self.signer_pinned) {
-            ([], _) => f.write_str(" · unsigned")?,
-            (keys, pinned) => {
-                let names: Vec<_> = keys.iter().map(|named| format!("{} {}", named.name, named.key)).collect();
-                write!(f, " · signer {}{}", names.join(", "), if pinned { "" } else { " not pinned" })?;
-            }
-        }
+        write!(f, " · {}", signed_by(&self.signers, self.signer_pinned, self.batched))?;
         if let Some(rederived) = &self.rederived {
             write!(f, " · {rederived}")?;
         }
         write!(f, " · complete to {} as of {} ms", self.head_seq, self.as_of_ms)
     }
+}
+
+/// Who signed, and what that was checked against and how.
+pub(super) fn signed_by(signers: &[NamedKey], pinned: bool, batched: bool) -> String {
+    if signers.is_empty() {
+        return "unsigned".to_owned();
+    }
+    let names: Vec<_> = signers.iter().map(|named| format!("{} {}", named.name, named.key)).collect();
+    let pinned = if pinned { "" } else { " not pinned" };
+    let batched = if batched { ", verified in batches" } else { "" };
+    format!("signer {}{pinned}{batched}", names.join(", "))
 }

@@ -61,7 +61,7 @@ impl Replayer<'_> {
     /// erased, or a pin does not hold.
     pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
         self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
-        let held = self.held();
+        let (held, batched) = (self.held(), self.batched().is_some());
         let rederived = self.rederiver.take().map(|rederiver| rederiver.rederived);
         self.incomplete.extend(rederived.iter().flat_map(Rederived::incomplete));
         if let Some(recorded) = &self.last_root {
@@ -100,6 +100,7 @@ impl Replayer<'_> {
             world_root,
             signers: self.signers,
             signer_pinned: self.pins.signer.is_some(),
+            batched,
             compilers: self.compilers,
             policy_sets: self.policy_sets,
             in_doubt: self.dispatches.ids(),

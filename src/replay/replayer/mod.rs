@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
-    crypto::NamedKey,
+    crypto::{NamedKey, PublicKey},
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind, StoredBlob,
@@ -161,12 +161,21 @@ impl<'a> Replayer<'a> {
     /// The first fault, as [`push`](Self::push) finds it.
     pub fn push_all(&mut self, entries: &[Entry], mut visit: impl FnMut(&Entry, &Self)) -> Result<(), Fault> {
         let keys = Arc::clone(&self.keys);
-        let prepare = |entries: &[Entry]| entries.iter().map(|entry| Prepared::of(entry, &keys)).collect();
+        let together = self.batched();
+        let prepare = |entries: &[Entry]| match &together {
+            Some(key) => Prepared::batch(entries, &keys, key),
+            None => entries.iter().map(|entry| Prepared::of(entry, &keys)).collect(),
+        };
         workers::in_order(self.workers, entries, prepare, |entry, prepared| {
             self.step(entry, prepared).map_err(|reason| at(entry, reason))?;
             visit(entry, self);
             Ok(())
         })
+    }
+
+    /// The key whose signatures are verified together.
+    pub(super) fn batched(&self) -> Option<PublicKey> {
+        self.pins.signer.filter(|_| self.pins.options.batch)
     }
 
     /// Says from where on each compromised key of the store proves nothing for this run. Without it the replay of a store that

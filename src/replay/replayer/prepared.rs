@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     canon::{Blob, CanonError, Commitment, KeyId, ProposalId, TrajectoryId},
     commit::{Commit, DeltaOp},
-    crypto::{PublicKey, Purpose},
+    crypto::{PublicKey, Purpose, Signature, SignatureError},
     ledger::{Entry, EntryError, StoredBlob},
     proposal::{Proposal, Resolved},
     replay::{AuthorityLog, record::Record, whole::Whole},
@@ -23,6 +23,7 @@ pub(super) struct Prepared {
 }
 
 /// Who signed an entry.
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is signed")]
 pub(super) enum Signed {
     /// It names no key and carries no signature.
     Not,
@@ -39,20 +40,53 @@ impl Keys {
     pub(super) fn of(log: &AuthorityLog) -> Self {
         Self(log.state().runtime_keys.iter().map(|named| (named.key.id(), named.key)).collect())
     }
+
+    /// Who signed an entry, as `verify` finds it.
+    fn signed(
+        &self,
+        entry: &Entry,
+        verify: impl FnOnce(&PublicKey, &Signature) -> Result<(), SignatureError>,
+    ) -> Signed {
+        match (self.0.get(&entry.header.signer), &entry.signature) {
+            (None, None) if entry.header.signer == KeyId::ZERO => Signed::Not,
+            (None, _) => Signed::Unknown,
+            (Some(key), None) => Signed::By(*key, Err(EntryError::Unsigned)),
+            (Some(key), Some(signature)) => Signed::By(*key, verify(key, signature).map_err(EntryError::from)),
+        }
+    }
 }
 
 impl Prepared {
     pub(super) fn of(entry: &Entry, keys: &Keys) -> Result<Self, EntryError> {
         let whole = Whole::of(entry)?;
-        let signed = match (keys.0.get(&entry.header.signer), &entry.signature) {
-            (None, None) if entry.header.signer == KeyId::ZERO => Signed::Not,
-            (None, _) => Signed::Unknown,
-            (Some(key), None) => Signed::By(*key, Err(EntryError::Unsigned)),
-            (Some(key), Some(signature)) => {
-                let verified = key.verify(Purpose::Entry, whole.id.as_bytes(), signature);
-                Signed::By(*key, verified.map_err(EntryError::from))
-            }
+        let id = *whole.id.as_bytes();
+        let signed = keys.signed(entry, |key, signature| key.verify(Purpose::Entry, &id, signature));
+        Ok(Self::new(entry, whole, signed))
+    }
+
+    /// Works out several entries, with all signatures of one key verified together. Where they do not hold together, each is
+    /// verified by itself: a fault is found at the entry that has it.
+    pub(super) fn batch(entries: &[Entry], keys: &Keys, key: &PublicKey) -> Vec<Result<Self, EntryError>> {
+        let wholes: Vec<_> = entries.iter().map(Whole::of).collect();
+        let signer = key.id();
+        let of_key = entries.iter().zip(&wholes).filter(|(entry, _)| entry.header.signer == signer);
+        let signed: Vec<_> =
+            of_key.filter_map(|(entry, whole)| Some((*whole.as_ref().ok()?.id.as_bytes(), entry.signature?))).collect();
+        let holds = key.verify_batch(Purpose::Entry, &signed);
+        let prepare = |(entry, whole): (&Entry, Result<Whole, EntryError>)| {
+            let whole = whole?;
+            let id = *whole.id.as_bytes();
+            let verify = |by: &PublicKey, signature: &Signature| match by == key && holds {
+                true => Ok(()),
+                false => by.verify(Purpose::Entry, &id, signature),
+            };
+            let signed = keys.signed(entry, verify);
+            Ok(Self::new(entry, whole, signed))
         };
+        entries.iter().zip(wholes).map(prepare).collect()
+    }
+
+    fn new(entry: &Entry, whole: Whole, signed: Signed) -> Self {
         let record = whole.record.as_ref().ok();
         let identity =
             record.and_then(Record::proposal).and_then(|proposal| identity(proposal, entry.header.trajectory));
@@ -60,7 +94,7 @@ impl Prepared {
             Some(Record::Commit(commit)) => folds(commit, entry, &whole.commitments),
             _ => Vec::new(),
         };
-        Ok(Self { identity, folds, signed, whole })
+        Self { identity, folds, signed, whole }
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn store(
         pinned: pins.kept.iter().copied().max_by_key(|kept| kept.position),
         signers: authority.log.state().runtime_keys.clone(),
         signer_pinned: pins.signer.is_some(),
+        batched: pins.signer.is_some() && pins.options.batch,
         accounts: log.accounts.report(),
         registers,
         rederived: runs.rederived,

@@ -2,7 +2,7 @@ use super::Kept;
 use crate::{
     canon::{StoreId, TrajectoryId, WritId},
     crypto::NamedKey,
-    replay::{Rederived, ReplayError, Report, Verdict},
+    replay::{Rederived, ReplayError, Report, Verdict, report::signed_by},
     writ::Amounts,
 };
 
@@ -29,6 +29,9 @@ pub struct StoreReport {
     pub signers: Vec<NamedKey>,
     /// Whether the signer was pinned by the caller.
     pub signer_pinned: bool,
+    /// Whether the signer's signatures were verified in batches, which is weaker than strictly:
+    /// [`Options::batch`](crate::replay::Options::batch).
+    pub batched: bool,
     /// The account of every writ that a run stands on, summed from the entries; each writ follows the one above it.
     pub accounts: Vec<WritAccount>,
     /// How many registers were compared with the entries.
@@ -84,13 +87,7 @@ impl std::fmt::Display for StoreReport {
             Verdict::Verified => write!(f, "consistent · {} runs", self.runs)?,
             Verdict::Incomplete => write!(f, "INCOMPLETE ({})", self.incomplete.join("; "))?,
         }
-        match (self.signers.as_slice(), self.signer_pinned) {
-            ([], _) => f.write_str(" · unsigned")?,
-            (keys, pinned) => {
-                let names: Vec<_> = keys.iter().map(|named| format!("{} {}", named.name, named.key)).collect();
-                write!(f, " · signer {}{}", names.join(", "), if pinned { "" } else { " not pinned" })?;
-            }
-        }
+        write!(f, " · {}", signed_by(&self.signers, self.signer_pinned, self.batched))?;
         if let Some(rederived) = &self.rederived {
             write!(f, " · {rederived}")?;
         }

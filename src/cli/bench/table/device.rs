@@ -1,6 +1,6 @@
-use std::{fs::OpenOptions, io, path::Path, thread, time::Duration};
+use std::{fs::OpenOptions, io, ops::Bound, path::Path, thread, time::Duration};
 
-use redb::{StorageBackend, backends::FileBackend};
+use redb::{BackendError, StorageBackend, backends::FileBackend};
 
 use super::Failed;
 
@@ -49,5 +49,17 @@ impl StorageBackend for Device {
 
     fn close(&self) -> io::Result<()> {
         self.file.close()
+    }
+    // Whoever opens the file next waits until this ledger is closed, work in the background included.
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
     }
 }
