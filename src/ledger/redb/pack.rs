@@ -64,19 +64,24 @@ fn short() -> StoreError {
 fn quoted_digits<const QUOTED: usize, const BYTES: usize>(text: &[u8]) -> Option<([u8; BYTES], &[u8])> {
     let (quoted, behind) = text.split_first_chunk::<QUOTED>()?;
     let [b'"', digits @ .., b'"'] = quoted.as_slice() else { return None };
-    let mut bytes = [0; BYTES];
+    let (mut bytes, mut all) = ([0; BYTES], 0);
     for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = pair.map(value);
-        *byte = high? << 4 | low?;
+        let [high, low] = *pair;
+        let (high, low) = (value(high), value(low));
+        *byte = high << 4 | low;
+        all |= high | low;
     }
-    Some((bytes, behind))
+    (all < NO_DIGIT).then_some((bytes, behind))
 }
 
-fn value(digit: u8) -> Option<u8> {
+/// More than any digit has, so that one look at all values of a text tells.
+const NO_DIGIT: u8 = 16;
+
+fn value(digit: u8) -> u8 {
     match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => NO_DIGIT,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
 
 /// What a transaction will write: batches are judged by it and added to it one after the other.
 pub(super) struct Stage<'t> {
+    transaction: &'t WriteTransaction,
     log: &'t mut Log,
     first: u64,
     entries: Table<'t, u64, &'static [u8]>,
@@ -25,13 +26,13 @@ pub(super) struct Stage<'t> {
     heads: HashMap<TrajectoryId, Trail>,
     registers: HashMap<RegisterKey, Option<Bytes>>,
     chunks: Vec<(TrajectoryId, u64, Vec<u64>)>,
-    snapshot_table: Table<'t, &'static ChunkKey, &'static [u8]>,
     snapshots: Vec<(ChunkKey, Bytes)>,
 }
 
 impl<'t> Stage<'t> {
     pub(super) fn new(transaction: &'t WriteTransaction, log: &'t mut Log) -> Result<Self, StoreError> {
         Ok(Self {
+            transaction,
             first: log.next,
             log,
             entries: transaction.open_table(ENTRIES).map_err(storage)?,
@@ -41,7 +42,6 @@ impl<'t> Stage<'t> {
             heads: HashMap::new(),
             registers: HashMap::new(),
             chunks: Vec::new(),
-            snapshot_table: transaction.open_table(SNAPSHOTS).map_err(storage)?,
             snapshots: Vec::new(),
         })
     }
@@ -87,8 +87,11 @@ impl<'t> Stage<'t> {
                 None => drop(self.register_table.remove(key.as_bytes()).map_err(storage)?),
             }
         }
-        for (key, snapshot) in self.snapshots {
-            self.snapshot_table.insert(&key, &*snapshot).map_err(storage)?;
+        if !self.snapshots.is_empty() {
+            let mut table = self.transaction.open_table(SNAPSHOTS).map_err(storage)?;
+            for (key, snapshot) in self.snapshots {
+                table.insert(&key, &*snapshot).map_err(storage)?;
+            }
         }
         Ok(())
     }
