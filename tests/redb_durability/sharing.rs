@@ -58,6 +58,8 @@ fn writers_that_were_answered_together_are_committed_together_again() {
     let append = &|writer| {
         let mut chain = Chain::new(writer);
         for _ in 0..APPENDS {
+            // Everybody takes another time to come back, a little less than waiting for them pays.
+            thread::sleep(Duration::from_millis(u64::from(writer) % 6));
             block_on(ledger.append(Batch { entries: vec![chain.next(500)], registers: vec![] })).unwrap();
         }
     };
