@@ -50,16 +50,13 @@ impl<'t> Stage<'t> {
     pub(super) fn add(&mut self, job: &mut Job) -> Result<Position, StoreError> {
         self.check_links(&job.links)?;
         self.check_registers(&job.registers)?;
+        let registers = self.changed(job.registers.drain(..))?;
         let first = Position(self.log.next);
         for (link, entry) in job.links.iter().zip(&job.entries) {
             self.place(link);
             self.log.push(entry);
         }
-        for op in job.registers.drain(..) {
-            if let RegisterOp::Set { key, value } = op {
-                self.registers.insert(key, value);
-            }
-        }
+        self.registers.extend(registers);
         self.snapshots.extend(job.snapshot.take());
         Ok(first)
     }
@@ -127,6 +124,26 @@ impl<'t> Stage<'t> {
             }
         }
         Ok(())
+    }
+
+    /// What the registers that operations change hold after them.
+    fn changed(
+        &self,
+        ops: impl Iterator<Item = RegisterOp>,
+    ) -> Result<HashMap<RegisterKey, Option<Bytes>>, StoreError> {
+        let mut changed: HashMap<RegisterKey, Option<Bytes>> = HashMap::new();
+        for op in ops.filter(|op| !matches!(op, RegisterOp::Expect { .. })) {
+            let key = op.key().clone();
+            let before = match (&op, changed.get(&key).or_else(|| self.registers.get(&key))) {
+                (RegisterOp::Add { .. }, Some(staged)) => staged.clone(),
+                (RegisterOp::Add { .. }, None) => {
+                    self.register_table.get(key.as_bytes()).map_err(storage)?.map(|stored| stored.value().into())
+                }
+                _ => None,
+            };
+            changed.insert(key, op.apply(before)?);
+        }
+        Ok(changed)
     }
 
     fn head(&mut self, trajectory: &TrajectoryId) -> Result<Option<(u64, EntryId)>, StoreError> {
