@@ -143,8 +143,7 @@ impl Journal {
             RegisterOp::Add { after, .. } => Some(*after),
             _ => None,
         });
-        let entry = core.seal(epoch, place, draft).await?;
-        let id = entry.id();
+        let (entry, id) = core.seal(epoch, place, draft).await?;
         match core.store.append(Batch { entries: vec![entry], registers }).await {
             Ok(_) => {
                 self.head = id;
