@@ -81,7 +81,7 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexErr
 }
 
 /// The bytes that digits stand for; none where their number is another, or one is no digit.
-fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     if pairs.len() != N {
         return None;

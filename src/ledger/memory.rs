@@ -23,6 +23,9 @@ struct State {
     snapshots: BTreeMap<(TrajectoryId, u64), Bytes>,
 }
 
+/// What registers are to hold; nothing, where they are removed.
+type Registers = HashMap<RegisterKey, Option<Bytes>>;
+
 #[derive(Debug, Default)]
 struct Trajectory {
     positions: Vec<usize>,
@@ -42,7 +45,8 @@ impl MemoryLedger {
 }
 
 impl State {
-    fn check(&self, batch: &Batch) -> Result<Vec<EntryId>, StoreError> {
+    /// The ids of the entries of a batch that fits, and what registers hold after it.
+    fn check(&self, batch: &mut Batch) -> Result<(Vec<EntryId>, Registers), StoreError> {
         let mut heads: HashMap<TrajectoryId, (u64, EntryId)> = HashMap::new();
         let mut ids = Vec::with_capacity(batch.entries.len());
         for Entry { header, .. } in &batch.entries {
@@ -63,11 +67,17 @@ impl State {
                 return Err(StoreError::RegisterChanged { key: key.clone() });
             }
         }
-        Ok(ids)
+        let mut changed = Registers::new();
+        for op in batch.registers.drain(..) {
+            let key = op.key().clone();
+            let stored = changed.get(&key).cloned().unwrap_or_else(|| self.registers.get(&key).cloned());
+            changed.insert(key, op.apply(stored)?);
+        }
+        Ok((ids, changed))
     }
 
-    fn apply(&mut self, batch: Batch) -> Result<Position, StoreError> {
-        let ids = self.check(&batch)?;
+    fn apply(&mut self, mut batch: Batch) -> Result<Position, StoreError> {
+        let (ids, registers) = self.check(&mut batch)?;
         let first = Position(self.log.len() as u64);
         for (entry, id) in batch.entries.into_iter().zip(ids) {
             let trajectory = self.trajectories.entry(entry.header.trajectory).or_default();
@@ -76,11 +86,10 @@ impl State {
             trajectory.positions.push(self.log.len());
             self.log.push(entry);
         }
-        for op in batch.registers {
-            match op {
-                RegisterOp::Set { key, value: Some(value) } => drop(self.registers.insert(key, value)),
-                RegisterOp::Set { key, value: None } => drop(self.registers.remove(&key)),
-                RegisterOp::Expect { .. } => {}
+        for (key, value) in registers {
+            match value {
+                Some(value) => drop(self.registers.insert(key, value)),
+                None => drop(self.registers.remove(&key)),
             }
         }
         Ok(first)

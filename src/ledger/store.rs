@@ -79,6 +79,8 @@ impl StoreError {
 ///   as parent, earlier entries of the same batch counted. Otherwise [`StoreError::HeadMoved`] and nothing is stored.
 /// - Each [`RegisterOp::Expect`] is compared with the registers before the batch. Otherwise
 ///   [`StoreError::RegisterChanged`] and nothing is stored.
+/// - The other operations are applied in order: [`RegisterOp::apply`] says what each makes of its register. Where one fails,
+///   nothing is stored.
 /// - Positions ascend without gaps, in the order of entries within a batch.
 /// - Bytes come back as they went in. The store interprets headers only for trajectory, seq and parent.
 /// - Snapshots are a cache beside the entries, and change neither them nor registers and positions. The store may forget

@@ -58,20 +58,11 @@ impl Accounts {
             if self.lock().used.contains_key(&writ) {
                 continue;
             }
-            let prefix = RegisterKey::accounts(&writ);
-            let (mut used, mut after) = (Amounts::ZERO, None);
-            loop {
-                let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
-                for (_, value) in &page {
-                    let Account { spent, held } = Account::from_bytes(value)?;
-                    used = used.plus(&spent).plus(&held);
-                }
-                match page.into_iter().nth(PAGE - 1) {
-                    Some((last, _)) => after = Some(last),
-                    None => break,
-                }
-            }
-            self.lock().used.entry(writ).or_insert(used);
+            let Account { spent, held } = match store.register(&RegisterKey::total(&writ)).await? {
+                Some(total) => Account::from_bytes(&total)?,
+                None => sum(store, &writ).await?,
+            };
+            self.lock().used.entry(writ).or_insert(spent.plus(&held));
         }
         Ok(())
     }
@@ -135,6 +126,37 @@ impl State {
     }
 }
 
+/// The sum of the accounts under a writ whose total is not kept.
+async fn sum(store: &dyn LedgerStore, writ: &WritId) -> Result<Account, StoreError> {
+    let prefix = RegisterKey::accounts(writ);
+    let (mut sum, mut after) = (Account::default(), None);
+    loop {
+        let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
+        for (_, value) in &page {
+            sum = sum.add(&Account::default(), &Account::from_bytes(value)?);
+        }
+        match page.into_iter().nth(PAGE - 1) {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(sum),
+        }
+    }
+}
+
+/// Begins the totals of those writs of a chain that nothing was spent under so far. It fails where another run does, too.
+pub(crate) async fn begin_totals(store: &dyn LedgerStore, chain: &WritChain) -> Result<Vec<RegisterOp>, StoreError> {
+    let mut ops = Vec::new();
+    for (writ, _) in chain.links() {
+        let key = RegisterKey::total(&writ);
+        if store.register(&key).await?.is_none()
+            && store.registers(RegisterKey::accounts(&writ).as_bytes(), None, 1).await?.is_empty()
+        {
+            ops.push(RegisterOp::Expect { key: key.clone(), value: None });
+            ops.push(RegisterOp::Set { key, value: Some(Account::default().to_bytes()) });
+        }
+    }
+    Ok(ops)
+}
+
 fn balances(used: &HashMap<WritId, Amounts>, chain: &WritChain) -> Vec<Amounts> {
     let left = |(id, writ): (WritId, &crate::writ::WritBody)| match used.get(&id) {
         Some(used) => writ.budget.minus(used),
@@ -152,12 +174,19 @@ fn change(used: &mut HashMap<WritId, Amounts>, chain: &WritChain, by: impl Fn(&A
     }
 }
 
-/// The registers of one trajectory's accounts: the same value for every writ of its chain.
-pub(crate) fn registers(account: &Account, chain: &WritChain, trajectory: &TrajectoryId) -> Vec<RegisterOp> {
-    let value = account.to_bytes();
-    let set = |(writ, _): (WritId, _)| {
+/// The registers of one trajectory's accounts, the same value for every writ of its chain, and of the totals that they are
+/// part of.
+pub(crate) fn registers(
+    before: Account,
+    after: Account,
+    chain: &WritChain,
+    trajectory: &TrajectoryId,
+) -> Vec<RegisterOp> {
+    let value = after.to_bytes();
+    let ops = |(writ, _): (WritId, _)| {
         let key = RegisterKey::account(&writ, trajectory);
-        RegisterOp::Set { key, value: Some(value.clone()) }
+        let set = RegisterOp::Set { key, value: Some(value.clone()) };
+        [set, RegisterOp::Add { key: RegisterKey::total(&writ), before, after }]
     };
-    chain.links().map(set).collect()
+    chain.links().flat_map(ops).collect()
 }

@@ -29,6 +29,8 @@ pub(crate) struct Journal {
     pub(crate) next_seq: u64,
     pub(crate) head: EntryId,
     pub(crate) used: Account,
+    /// What the registers have of it.
+    pub(crate) recorded: Account,
     /// The right to use the accounts.
     pub(crate) tenure: Tenure,
     pub(crate) steps: u64,
@@ -55,6 +57,7 @@ impl Journal {
             next_seq: 1,
             head,
             used: Account::default(),
+            recorded: Account::default(),
             tenure,
             steps: 0,
             doubts: Vec::new(),
@@ -136,11 +139,16 @@ impl Journal {
             time_ms: core.now(epoch).judged_ms,
         };
         let (kind, record) = (draft.kind, draft.record.clone());
+        let recorded = registers.iter().find_map(|op| match op {
+            RegisterOp::Add { after, .. } => Some(*after),
+            _ => None,
+        });
         let (entry, id) = core.seal(epoch, place, draft).await?;
         match core.store.append(Batch { entries: vec![entry], registers }).await {
             Ok(_) => {
                 self.head = id;
                 self.next_seq += 1;
+                self.recorded = recorded.unwrap_or(self.recorded);
                 self.stored(core, epoch, kind, &record);
                 Ok(id)
             }
@@ -183,7 +191,7 @@ impl Journal {
 
     /// The registers of this trajectory's accounts, as they shall be.
     pub(crate) fn account(&self) -> Vec<RegisterOp> {
-        accounts::registers(&self.used, &self.chain, &self.trajectory)
+        accounts::registers(self.recorded, self.used, &self.chain, &self.trajectory)
     }
 
     /// The seq of the last entry.

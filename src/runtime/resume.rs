@@ -72,11 +72,13 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
     }
     core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
+    let used = Account { spent: folded.spent, held: folded.held };
     let mut journal = Journal {
         world: folded.world.clone(),
         base_seq: folded.base_seq,
         next_seq: folded.head_seq + 1,
-        used: Account { spent: folded.spent, held: folded.held },
+        used,
+        recorded: used,
         steps: folded.steps,
         ended: folded.ended.is_some(),
         snapshots: Snapshots {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Run,
+    Run, accounts,
     authority::expect_epoch,
     core::{Core, Place},
     error::{RunError, StartError},
@@ -121,9 +121,11 @@ async fn open(
     };
     let (root, id) = core.seal(authority, place, draft).await?;
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
+    let mut ops = accounts::begin_totals(&*core.store, chain).await?;
     let registers = |seq: u64| {
         let (key, value) = (RegisterKey::opened(&trajectory), Some(seq_bytes(seq)));
-        vec![expect_epoch(authority), RegisterOp::Set { key, value }]
+        ops.extend([expect_epoch(authority), RegisterOp::Set { key, value }]);
+        ops
     };
     core.authority.append(core, vec![opened], vec![root], registers).await?;
     Ok(id)

@@ -10,4 +10,5 @@ mod crash;
 mod device;
 mod files;
 mod killed;
+mod sharing;
 mod workload;

@@ -101,7 +101,11 @@ fn even_with_the_runtimes_key_a_world_that_the_last_commit_did_not_leave() {
         |resources| *resources = json!([]),
     ];
     for (number, bend) in bends.into_iter().enumerate() {
-        assert!(!scene.uses(6, scene.bent(|value| bend(&mut value["resources"]))), "{number}");
+        let bent = scene.bent(|value| bend(&mut value["resources"]));
+        // Commits that follow would tell, too.
+        let one = One::of(&scene.fixture.ledger, Some((6, bent.clone())));
+        assert!(block_on(since_snapshot(&one, &scene.run, Some(6))).is_none(), "{number}");
+        assert!(!scene.uses(6, bent), "{number}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use futures::executor::block_on;
 use openthymos::{
-    canon::{Bytes, EntryId, TrajectoryId},
+    canon::{Bytes, EntryId, TrajectoryId, WritId},
     crypto::Purpose,
     ledger::{
         Batch, Entry, Head, LedgerStore, Position, RegisterKey, StoreError,
@@ -137,12 +137,15 @@ impl Altered {
         self.heads_anew();
     }
 
-    /// Sets what the registers say that a run spent.
+    /// Sets what the registers say that a run spent, and the totals with it.
     pub fn spent(&mut self, run: &TrajectoryId, spent: impl Fn(Amounts) -> Amounts) {
         for key in self.of_class(Register::Account) {
             if key.as_bytes().ends_with(run.as_bytes()) {
                 let account = Account::from_bytes(&self.registers[&key]).unwrap();
-                self.registers.insert(key, Account { spent: spent(account.spent), ..account }.to_bytes());
+                let changed = Account { spent: spent(account.spent), ..account };
+                let total = RegisterKey::total(&WritId(key.as_bytes()[1..33].try_into().unwrap()));
+                let sum = Account::from_bytes(&self.registers[&total]).unwrap().add(&account, &changed);
+                self.registers.extend([(key, changed.to_bytes()), (total, sum.to_bytes())]);
             }
         }
     }

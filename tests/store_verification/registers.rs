@@ -17,6 +17,7 @@ fn named(class: Register) -> &'static str {
     match class {
         Register::Outcome => "outcome register of proposal ",
         Register::Account => "account register of run ",
+        Register::Total => "register of the total of writ ",
         Register::Epoch => "epoch register",
         Register::Opened => "register of the opening of run ",
         Register::Contract => "register of contract ",
@@ -44,6 +45,11 @@ fn any_register_that_is_gone() {
     each(|copy, key, class| {
         let mut copy = copy.clone();
         copy.registers.remove(key);
+        if class == Register::Total {
+            // The accounts say the same.
+            copy.verify(Default::default()).unwrap();
+            return;
+        }
         let (name, rebuilt, stored) = copy.register();
         assert!(name.starts_with(named(class)) && rebuilt.is_some() && stored.is_none(), "{name}");
     });

@@ -4,7 +4,10 @@ use super::{
     Outcome, ensure,
     sample::{Chain, append, contents, expect, key, registers, said, set},
 };
-use crate::ledger::{Batch, LedgerStore, StoreError};
+use crate::{
+    ledger::{Batch, LedgerStore, RegisterOp, StoreError, register::Account},
+    writ::Amounts,
+};
 
 pub(super) async fn expectations_compare_with_what_was_before(store: Arc<impl LedgerStore>) -> Outcome {
     for (what, ops) in [
@@ -36,11 +39,7 @@ pub(super) async fn a_missed_expectation_refuses_the_batch(store: Arc<impl Ledge
         for met_first in [true, false] {
             let mut ops = vec![set(b"a", Some(b"3")), missed.clone(), set(b"b", Some(b"4"))];
             ops.insert(if met_first { 0 } else { 3 }, expect(b"a", Some(b"1")));
-            let expected = match &missed {
-                crate::ledger::RegisterOp::Expect { key, .. } | crate::ledger::RegisterOp::Set { key, .. } => {
-                    key.clone()
-                }
-            };
+            let expected = missed.key().clone();
             match store.append(Batch { entries: vec![chain.peek(b"next")], registers: ops }).await {
                 Err(StoreError::RegisterChanged { key }) if key == expected => {}
                 other => return Err(format!("expecting {what} was answered with {other:?}")),
@@ -71,5 +70,40 @@ pub(super) async fn registers_are_set_and_removed(store: Arc<impl LedgerStore>) 
         let found = store.register(&key(at)).await.map_err(said)?;
         ensure!(found.as_deref() == value, "{what} was read as {found:?}");
     }
+    Ok(())
+}
+
+pub(super) async fn sums_follow_their_accounts(store: Arc<impl LedgerStore>) -> Outcome {
+    let amounts = |tokens, tool_calls| Amounts { tokens, tool_calls, ..Amounts::ZERO };
+    let account = |spent, held| Account { spent: amounts(spent, 1), held: amounts(0, held) };
+    let nothing = Account::default();
+    let add = |at: &[u8], before, after| RegisterOp::Add { key: key(at), before, after };
+    let begun = || set(b"sum", Some(&nothing.to_bytes()));
+    let two = Account { spent: amounts(9, 2), held: amounts(0, 5) };
+    for (what, ops, sum) in [
+        ("one that is absent", vec![add(b"sum", nothing, account(4, 2))], None),
+        ("one that begins in the batch", vec![begun(), add(b"sum", nothing, account(4, 2))], Some(account(4, 2))),
+        ("another account", vec![add(b"sum", nothing, account(5, 3))], Some(two)),
+        (
+            "several changes of one account",
+            vec![add(b"sum", account(5, 3), account(7, 0)), add(b"sum", account(7, 0), account(5, 3))],
+            Some(two),
+        ),
+        ("an account that falls", vec![add(b"sum", account(5, 3), nothing)], Some(account(4, 2))),
+        ("one that begins anew", vec![add(b"sum", nothing, two), begun()], Some(nothing)),
+        ("one that is removed", vec![set(b"sum", None), add(b"sum", nothing, two)], None),
+    ] {
+        append(&*store, registers(ops)).await.map_err(|reason| format!("{what}: {reason}"))?;
+        let found = store.register(&key(b"sum")).await.map_err(said)?;
+        ensure!(found == sum.map(|sum: Account| sum.to_bytes()), "the sum, {what}, was read as {found:?}");
+    }
+    let mut chain = Chain::new(1);
+    append(&*store, Batch { entries: chain.take(1), registers: vec![set(b"sum", Some(b"no account"))] }).await?;
+    let before = contents(&*store).await?;
+    let refused =
+        Batch { entries: vec![chain.peek(b"next")], registers: vec![set(b"a", Some(b"1")), add(b"sum", nothing, two)] };
+    let outcome = store.append(refused).await;
+    ensure!(outcome.is_err(), "a sum of accounts that is none was added to");
+    ensure!(contents(&*store).await? == before, "a sum that is none was refused and changed the store");
     Ok(())
 }

@@ -82,6 +82,7 @@ checks! {
     expectations::expectations_compare_with_what_was_before,
     expectations::a_missed_expectation_refuses_the_batch,
     expectations::registers_are_set_and_removed,
+    expectations::sums_follow_their_accounts,
     bytes::bytes_come_back_as_they_went_in,
     bytes::large_values_come_back,
     snapshots::a_snapshot_comes_back_as_it_was_kept_or_not_at_all,

@@ -1,8 +1,9 @@
 //! The embedded ledger: one file, one process, every acknowledged batch durable.
 //!
 //! [`RedbLedger`] keeps entries in a [redb] file. One thread writes: it takes the batches that wait, leaves out those in
-//! conflict, commits the others as one durable two-phase transaction and answers all of them. Reads run on the caller's
-//! thread, on the last commit.
+//! conflict, commits the others as one durable two-phase transaction and answers all of them. Before it commits, it waits a
+//! moment for whoever shared the commits before, as long as some of them come; a lone writer never waits. Reads run on the
+//! caller's thread, on the last commit.
 //!
 //! # The file
 //!
@@ -47,8 +48,10 @@ mod error;
 mod job;
 mod lock;
 mod options;
+mod pace;
 mod pack;
 mod poison;
+mod queue;
 mod reader;
 mod rows;
 mod stage;
@@ -56,11 +59,7 @@ mod tables;
 mod trail;
 mod writer;
 
-use std::{
-    path::Path,
-    sync::{Arc, mpsc},
-    thread::JoinHandle,
-};
+use std::{path::Path, sync::Arc, thread::JoinHandle};
 
 use async_trait::async_trait;
 use futures::channel::oneshot;
@@ -69,6 +68,7 @@ use self::{
     job::{Answer, Job},
     lock::LockFile,
     poison::{Poison, contained},
+    queue::Queue,
     reader::Reader,
 };
 use super::{Batch, Entry, Head, LedgerStore, Position, RegisterKey, StoreError};
@@ -106,7 +106,7 @@ pub struct RedbLedger {
 
 #[derive(Debug)]
 struct Writer {
-    queue: mpsc::Sender<Job>,
+    queue: Arc<Queue>,
     thread: JoinHandle<()>,
 }
 
@@ -153,8 +153,7 @@ impl RedbLedger {
             )));
         };
         let (answer, answered) = oneshot::channel();
-        // A writer that has stopped drops the job, and with it the sender of the answer.
-        drop(writer.queue.send(job(answer)?));
+        writer.queue.push(job(answer)?);
         answered.await.unwrap_or_else(|_| Err(self.poison.error()))
     }
 
@@ -167,7 +166,7 @@ impl RedbLedger {
 impl Drop for RedbLedger {
     fn drop(&mut self) {
         let Some(Writer { queue, thread }) = self.writer.take() else { return };
-        drop(queue);
+        queue.close();
         // The writer itself drops the ledger when the task that it wakes was the ledger's last owner.
         if thread.thread().id() != std::thread::current().id() {
             drop(thread.join());

@@ -2,7 +2,7 @@ use std::{
     fs::{File, OpenOptions},
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use super::{
     error::{damaged, storage},
     lock::{LockFile, retry},
     poison::{Poison, contained},
+    queue::{Queue, Served},
     reader::Reader,
     writer::Committer,
 };
@@ -137,9 +138,10 @@ impl RedbOptions {
         let database = Arc::new(database);
         let quick_repair_after = self.quick_repair_bytes.saturating_sub(size);
         let committer = Committer::new(Arc::clone(&database), Arc::clone(&poison), quick_repair_after)?;
-        let (queue, jobs) = mpsc::channel();
+        let queue = Arc::<Queue>::default();
+        let served = Served(Arc::clone(&queue));
         let thread = std::thread::Builder::new().name("thymos-ledger".into());
-        let thread = thread.spawn(move || committer.run(&jobs)).map_err(StoreError::Io)?;
+        let thread = thread.spawn(move || committer.run(&served)).map_err(StoreError::Io)?;
         Ok(RedbLedger { writer: Some(Writer { queue, thread }), reader: Reader::new(database), poison, _lock: lock })
     }
 }

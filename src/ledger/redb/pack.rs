@@ -1,14 +1,15 @@
 //! Ids in a record are digits in quotes; a row keeps them as bytes, half as long.
 
 use super::error::damaged;
-use crate::ledger::StoreError;
+use crate::{
+    canon::{Digits, decode},
+    ledger::StoreError,
+};
 
 /// Stands before the 32 bytes of an id: of 64 digits in quotes.
 const ID: u8 = 1;
 /// Stands before the 16 bytes of a nonce: of 32 digits in quotes.
 const NONCE: u8 = 2;
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A record with its ids packed; `None` where it has a byte that marks one. Sealed JSON has none.
 pub(super) fn pack(record: &[u8]) -> Option<Vec<u8>> {
@@ -44,16 +45,23 @@ pub(super) fn unpack(mut packed: &[u8]) -> Result<Vec<u8>, StoreError> {
     while let Some(at) = memchr::memchr2(ID, NONCE, packed) {
         let (before, marked) = packed.split_at(at);
         record.extend_from_slice(before);
-        let length = if marked.first() == Some(&ID) { 32 } else { 16 };
-        let (bytes, behind) = marked.get(1..).and_then(|marked| marked.split_at_checked(length)).ok_or_else(short)?;
-        record.push(b'"');
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        record.extend(digits.map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or_default()));
-        record.push(b'"');
-        packed = behind;
+        packed = match marked.split_first() {
+            Some((&ID, id)) => unpack_digits::<32>(&mut record, id)?,
+            Some((_, nonce)) => unpack_digits::<16>(&mut record, nonce)?,
+            None => break,
+        };
     }
     record.extend_from_slice(packed);
     Ok(record)
+}
+
+/// Writes the digits of the first bytes in quotes, and returns what follows these.
+fn unpack_digits<'a, const BYTES: usize>(record: &mut Vec<u8>, bytes: &'a [u8]) -> Result<&'a [u8], StoreError> {
+    let (bytes, behind) = bytes.split_first_chunk::<BYTES>().ok_or_else(short)?;
+    record.push(b'"');
+    record.extend_from_slice(Digits::of(bytes).as_bytes());
+    record.push(b'"');
+    Ok(behind)
 }
 
 fn short() -> StoreError {
@@ -64,20 +72,7 @@ fn short() -> StoreError {
 fn quoted_digits<const QUOTED: usize, const BYTES: usize>(text: &[u8]) -> Option<([u8; BYTES], &[u8])> {
     let (quoted, behind) = text.split_first_chunk::<QUOTED>()?;
     let [b'"', digits @ .., b'"'] = quoted.as_slice() else { return None };
-    let mut bytes = [0; BYTES];
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = pair.map(value);
-        *byte = high? << 4 | low?;
-    }
-    Some((bytes, behind))
-}
-
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
+    Some((decode(digits)?, behind))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::{
 
 /// What a transaction will write: batches are judged by it and added to it one after the other.
 pub(super) struct Stage<'t> {
+    transaction: &'t WriteTransaction,
     log: &'t mut Log,
     first: u64,
     entries: Table<'t, u64, &'static [u8]>,
@@ -25,13 +26,13 @@ pub(super) struct Stage<'t> {
     heads: HashMap<TrajectoryId, Trail>,
     registers: HashMap<RegisterKey, Option<Bytes>>,
     chunks: Vec<(TrajectoryId, u64, Vec<u64>)>,
-    snapshot_table: Table<'t, &'static ChunkKey, &'static [u8]>,
     snapshots: Vec<(ChunkKey, Bytes)>,
 }
 
 impl<'t> Stage<'t> {
     pub(super) fn new(transaction: &'t WriteTransaction, log: &'t mut Log) -> Result<Self, StoreError> {
         Ok(Self {
+            transaction,
             first: log.next,
             log,
             entries: transaction.open_table(ENTRIES).map_err(storage)?,
@@ -41,7 +42,6 @@ impl<'t> Stage<'t> {
             heads: HashMap::new(),
             registers: HashMap::new(),
             chunks: Vec::new(),
-            snapshot_table: transaction.open_table(SNAPSHOTS).map_err(storage)?,
             snapshots: Vec::new(),
         })
     }
@@ -50,16 +50,13 @@ impl<'t> Stage<'t> {
     pub(super) fn add(&mut self, job: &mut Job) -> Result<Position, StoreError> {
         self.check_links(&job.links)?;
         self.check_registers(&job.registers)?;
+        let registers = self.changed(job.registers.drain(..))?;
         let first = Position(self.log.next);
         for (link, entry) in job.links.iter().zip(&job.entries) {
             self.place(link);
             self.log.push(entry);
         }
-        for op in job.registers.drain(..) {
-            if let RegisterOp::Set { key, value } = op {
-                self.registers.insert(key, value);
-            }
-        }
+        self.registers.extend(registers);
         self.snapshots.extend(job.snapshot.take());
         Ok(first)
     }
@@ -87,8 +84,11 @@ impl<'t> Stage<'t> {
                 None => drop(self.register_table.remove(key.as_bytes()).map_err(storage)?),
             }
         }
-        for (key, snapshot) in self.snapshots {
-            self.snapshot_table.insert(&key, &*snapshot).map_err(storage)?;
+        if !self.snapshots.is_empty() {
+            let mut table = self.transaction.open_table(SNAPSHOTS).map_err(storage)?;
+            for (key, snapshot) in self.snapshots {
+                table.insert(&key, &*snapshot).map_err(storage)?;
+            }
         }
         Ok(())
     }
@@ -124,6 +124,26 @@ impl<'t> Stage<'t> {
             }
         }
         Ok(())
+    }
+
+    /// What the registers that operations change hold after them.
+    fn changed(
+        &self,
+        ops: impl Iterator<Item = RegisterOp>,
+    ) -> Result<HashMap<RegisterKey, Option<Bytes>>, StoreError> {
+        let mut changed: HashMap<RegisterKey, Option<Bytes>> = HashMap::new();
+        for op in ops.filter(|op| !matches!(op, RegisterOp::Expect { .. })) {
+            let key = op.key().clone();
+            let before = match (&op, changed.get(&key).or_else(|| self.registers.get(&key))) {
+                (RegisterOp::Add { .. }, Some(staged)) => staged.clone(),
+                (RegisterOp::Add { .. }, None) => {
+                    self.register_table.get(key.as_bytes()).map_err(storage)?.map(|stored| stored.value().into())
+                }
+                _ => None,
+            };
+            changed.insert(key, op.apply(before)?);
+        }
+        Ok(changed)
     }
 
     fn head(&mut self, trajectory: &TrajectoryId) -> Result<Option<(u64, EntryId)>, StoreError> {

@@ -1,25 +1,18 @@
-use std::{
-    sync::{Arc, mpsc},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use redb::{Database, Durability, ReadableTable, WriteTransaction};
 
 use super::{
     error::{again, storage},
     job::Job,
+    pace::{Group, Pace},
     poison::{Poison, PoisonOnPanic},
+    queue::Served,
     rows::Log,
     stage::Stage,
     tables::{ENTRIES, prepare},
 };
 use crate::ledger::{Position, StoreError};
-
-/// The most batches, and about the most bytes, that share one commit.
-const GROUP_BATCHES: usize = 1024;
-const GROUP_BYTES: usize = 8 << 20;
-/// A commit this quick costs less than waiting for company.
-const QUICK_COMMIT: Duration = Duration::from_millis(1);
 
 /// The only one that writes: takes what is queued, commits it as one transaction, and answers.
 pub(super) struct Committer {
@@ -50,16 +43,17 @@ impl Committer {
         Ok(committer)
     }
 
-    /// Serves the queue until nobody can add to it any more.
-    pub(super) fn run(mut self, queue: &mpsc::Receiver<Job>) {
+    /// Serves the queue until it is closed and empty.
+    pub(super) fn run(mut self, queue: &Served) {
         let poison = Arc::clone(&self.poison);
         let _guard = PoisonOnPanic(&poison);
         let mut pace = Pace::default();
-        while let Ok(first) = queue.recv() {
-            let group = group(first, queue, &pace);
-            let (batches, start) = (group.len(), Instant::now());
-            self.serve(group);
-            pace.note(batches, start.elapsed());
+        while queue.wait() {
+            pace.wait(queue);
+            let jobs = queue.take();
+            let (group, start) = (Group::of(&jobs), Instant::now());
+            self.serve(jobs);
+            pace.note(group, start.elapsed());
         }
     }
 
@@ -110,46 +104,4 @@ impl Committer {
         transaction.set_quick_repair(self.quick_repair_after == 0);
         Ok(transaction)
     }
-}
-
-/// How large the last groups were and how long the last one took.
-#[derive(Debug, Default)]
-struct Pace {
-    batches: [usize; 2],
-    took: Duration,
-}
-
-impl Pace {
-    fn note(&mut self, batches: usize, took: Duration) {
-        let [last, _] = self.batches;
-        *self = Self { batches: [batches, last], took };
-    }
-
-    /// How many batches are likely to come at once.
-    fn expected(&self) -> usize {
-        self.batches.into_iter().max().unwrap_or_default()
-    }
-
-    /// How long it pays to wait for them: nothing where commits are quick.
-    fn patience(&self) -> Duration {
-        self.took.saturating_sub(QUICK_COMMIT) / 16
-    }
-}
-
-/// The batches that wait, up to what one commit takes. Those who were just answered are given a moment to come back:
-/// otherwise the quickest of them gets a commit of its own and all others wait for it. A lone writer never waits.
-fn group(first: Job, queue: &mpsc::Receiver<Job>, pace: &Pace) -> Vec<Job> {
-    let deadline = Instant::now() + pace.patience();
-    let mut bytes = first.bytes();
-    let mut group = vec![first];
-    while group.len() < GROUP_BATCHES && bytes < GROUP_BYTES {
-        let next = queue.try_recv().ok().or_else(|| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if group.len() < pace.expected() { queue.recv_timeout(left).ok() } else { None }
-        });
-        let Some(job) = next else { break };
-        bytes += job.bytes();
-        group.push(job);
-    }
-    group
 }

@@ -4,6 +4,7 @@ mod value;
 
 pub use value::{Account, Epoch, ProposalState, claim_bytes, claim_of, seq_bytes, seq_of};
 
+use super::StoreError;
 use crate::canon::{BusinessKeyHash, Bytes, ContractHash, EntryId, ProposalId, TrajectoryId, WritId};
 
 /// The key of a register: a short byte string with a one-byte class in front.
@@ -19,6 +20,9 @@ pub enum Register {
     Outcome = b'o',
     /// What one trajectory spent and holds of one writ's budget. Key: writ id ‖ trajectory id. Value: [`Account`].
     Account = b'a',
+    /// What all trajectories together spent and hold of a writ's budget: the sum of their accounts. Key: writ id. Value:
+    /// [`Account`].
+    Total = b'w',
     /// That a commit was undone. Key: entry id.
     Compensated = b'c',
     /// The last authority entry that opened an epoch. Key: empty. Value: [`Epoch`].
@@ -33,8 +37,16 @@ pub enum Register {
 
 impl Register {
     /// Every class.
-    pub const ALL: [Self; 7] =
-        [Self::Outcome, Self::Account, Self::Compensated, Self::Epoch, Self::Opened, Self::Contract, Self::BusinessKey];
+    pub const ALL: [Self; 8] = [
+        Self::Outcome,
+        Self::Account,
+        Self::Total,
+        Self::Compensated,
+        Self::Epoch,
+        Self::Opened,
+        Self::Contract,
+        Self::BusinessKey,
+    ];
 
     /// The class of a register, by its key.
     pub fn of(key: &RegisterKey) -> Option<Self> {
@@ -69,6 +81,11 @@ impl RegisterKey {
     /// What all trajectories used of a writ's budget: a prefix of their accounts' keys.
     pub fn accounts(writ: &WritId) -> Self {
         Self::new(Register::Account, &[writ.as_bytes()])
+    }
+
+    /// What all trajectories together used of a writ's budget.
+    pub fn total(writ: &WritId) -> Self {
+        Self::new(Register::Total, &[writ.as_bytes()])
     }
 
     /// That a commit was undone.
@@ -125,4 +142,38 @@ pub enum RegisterOp {
         /// What it shall hold.
         value: Option<Bytes>,
     },
+    /// Changes a register that holds a sum of accounts by what one of them changed by. One that is absent stays so.
+    Add {
+        /// The register.
+        key: RegisterKey,
+        /// What the account was.
+        before: Account,
+        /// What it is from now on.
+        after: Account,
+    },
+}
+
+impl RegisterOp {
+    /// What a register holds after this operation on it, whose key and `stored` value are given; an expectation changes
+    /// nothing. For stores, which apply the operations of a batch in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when a sum of accounts is to be changed, and the register holds none.
+    pub fn apply(self, stored: Option<Bytes>) -> Result<Option<Bytes>, StoreError> {
+        match self {
+            Self::Expect { .. } => Ok(stored),
+            Self::Set { value, .. } => Ok(value),
+            Self::Add { before, after, .. } => {
+                let add = |stored: Bytes| Ok(Account::from_bytes(&stored)?.add(&before, &after).to_bytes());
+                stored.map(add).transpose()
+            }
+        }
+    }
+
+    /// The register that is compared or changed.
+    pub fn key(&self) -> &RegisterKey {
+        match self {
+            Self::Expect { key, .. } | Self::Set { key, .. } | Self::Add { key, .. } => key,
+        }
+    }
 }

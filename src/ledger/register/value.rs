@@ -16,6 +16,20 @@ pub struct Account {
 }
 
 impl Account {
+    /// The sum of accounts that this is, once one of them is `after` instead of `before`.
+    #[must_use]
+    pub fn add(&self, before: &Self, after: &Self) -> Self {
+        // The numbers of a sum go beyond those of an amount.
+        let add = |sum: &Amounts, before: &Amounts, after: &Amounts| {
+            let of = |dimension: Dimension| {
+                sum.get(dimension).saturating_add(after.get(dimension)).saturating_sub(before.get(dimension))
+            };
+            let [tokens, tool_calls, usd_millicents, wall_clock_ms] = Dimension::ALL.map(of);
+            Amounts { tokens, tool_calls, usd_millicents, wall_clock_ms }
+        };
+        Self { spent: add(&self.spent, &before.spent, &after.spent), held: add(&self.held, &before.held, &after.held) }
+    }
+
     /// The register's value.
     pub fn to_bytes(&self) -> Bytes {
         let amounts = |amounts: Amounts| Dimension::ALL.map(|dimension| amounts.get(dimension));

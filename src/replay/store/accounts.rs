@@ -58,6 +58,11 @@ impl Accounts {
         self.writs.get(account).map(|sums| sums.writ)
     }
 
+    /// Whether a run was opened under a writ.
+    pub(super) fn has(&self, writ: &WritId) -> bool {
+        self.index.contains_key(writ)
+    }
+
     /// Checks the balances that a decision was made on.
     ///
     /// What a run holds is reserved before its entry is stored, and given back after the entry that settles it is. So when

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Authority, PAGE, StoreFault,
@@ -61,7 +61,26 @@ pub(super) async fn compare(store: &dyn LedgerStore, authority: &Authority, log:
             expect(store, &RegisterKey::account(&writ, run), used, || account(&writ, run)).await?;
         }
     }
+    for (writ, total) in totals(log) {
+        let key = RegisterKey::total(&writ);
+        // Where it is absent, the accounts are summed up when they are needed.
+        if store.register(&key).await?.is_some() {
+            expect(store, &key, Some(total.to_bytes()), || format!("register of the total of writ {writ}")).await?;
+        }
+    }
     no_others(store, authority, log).await
+}
+
+/// The sum of the accounts under each writ.
+fn totals(log: &Log) -> BTreeMap<WritId, Account> {
+    let mut totals = BTreeMap::<_, Account>::new();
+    for lane in log.lanes.values() {
+        for writ in writs(log, lane) {
+            let total = totals.entry(writ).or_default();
+            *total = total.add(&Account::default(), &lane.used);
+        }
+    }
+    totals
 }
 
 fn writs(log: &Log, lane: &Lane) -> impl Iterator<Item = WritId> {
@@ -86,6 +105,7 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
                 (Some(Register::Opened), Some(run)) if authority.log.opened(&TrajectoryId(run)).is_some() => {}
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
                 (Some(Register::Account), _) if is_account(log, key) => {}
+                (Some(Register::Total), Some(writ)) if log.accounts.has(&WritId(writ)) => {}
                 _ => return Err(extra(key, value).into()),
             }
         }
@@ -160,6 +180,7 @@ fn extra(key: &RegisterKey, value: &[u8]) -> StoreFault {
         Some(Register::Opened) => format!("register of the opening of run {rest}"),
         Some(Register::Contract) => format!("register of contract {rest}"),
         Some(Register::Epoch) => format!("epoch register {rest}"),
+        Some(Register::Total) => format!("register of the total of writ {rest}"),
         Some(Register::Account) => {
             let (writ, run) = rest.split_at_checked(64).unwrap_or((&rest, ""));
             format!("account register of run {run} under writ {writ}")
@@ -189,7 +210,7 @@ async fn expect(
 /// A register's value in words.
 fn words(key: &RegisterKey, value: &[u8]) -> String {
     let told = match Register::of(key) {
-        Some(Register::Account) => Account::from_bytes(value)
+        Some(Register::Account | Register::Total) => Account::from_bytes(value)
             .map(|Account { spent, held }| format!("`spent {}, held {}`", amounts(&spent), amounts(&held))),
         Some(Register::Outcome) => ProposalState::from_bytes(value).map(|state| match state {
             ProposalState::Dispatched { seq } => format!("`dispatched at seq {seq}`"),

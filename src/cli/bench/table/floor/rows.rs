@@ -6,7 +6,7 @@ use super::super::{Failed, scene::commit};
 use crate::{
     Intent, Run, Runtime,
     canon::Bytes,
-    ledger::{Entry, HEADER_BYTES, RegisterKey, StoredBlob},
+    ledger::{Entry, HEADER_BYTES, Register, RegisterKey, StoredBlob},
 };
 
 // The tables of the ledger's file, with the sizes that `ledger::redb` documents.
@@ -90,7 +90,10 @@ impl Rows {
                     index.insert(&key, [7; 8 * CHUNK as usize].as_slice())?;
                 }
                 for (key, value) in &stored.registers {
-                    let key = [key.as_bytes(), &number.to_be_bytes()].concat();
+                    // All runs have their part of one total.
+                    let shared = Register::of(key) == Some(Register::Total);
+                    let own = if shared { vec![] } else { number.to_be_bytes().to_vec() };
+                    let key = [key.as_bytes(), &own].concat();
                     registers.insert(key.as_slice(), &**value)?;
                 }
             }
