@@ -30,7 +30,7 @@ use openthymos::{
     },
     runtime::{Run, Runtime, export},
     tool::ToolOutput,
-    writ::Amounts,
+    writ::{Amounts, Dimension},
 };
 use serde_json::json;
 
@@ -405,6 +405,27 @@ fn even_with_the_runtimes_key_a_refused_proposal_is_not_carried_out() {
             rewrite(&mut entries[1], &dispatch);
         });
         assert!(matches!((fault.seq, &fault.reason), (1, FaultKind::NotStaged(_))), "{fault}");
+    }
+}
+
+#[test]
+fn even_with_the_runtimes_key_a_call_costs_a_call() {
+    let small = Small::new();
+    let free: [fn(&mut Commit); 2] = [
+        |commit| commit.cost.tool_calls = 0,
+        |commit| {
+            let Origin::Proposal(proposal) = &mut commit.origin else { panic!("dispatched") };
+            proposal.decision.quote.as_mut().unwrap().cost.tool_calls = 0;
+        },
+    ];
+    for free in free {
+        let fault = resigned(&small, |entries| {
+            let mut commit: Commit = entries[3].body().unwrap();
+            free(&mut commit);
+            rewrite(&mut entries[3], &commit);
+        });
+        let refused = matches!((fault.seq, &fault.reason), (3, FaultKind::Cost(Dimension::ToolCalls)));
+        assert!(refused, "{fault}");
     }
 }
 

@@ -276,6 +276,7 @@ fn places(record: &[u8], commitments: &[Commitment]) -> Vec<(Commitment, Option<
     let wanted = commitments.iter().map(|commitment| (Digits::of(commitment.as_bytes()), *commitment, None));
     let mut wanted: Vec<_> = wanted.collect();
     wanted.sort_unstable_by_key(|(_, commitment, _)| *commitment);
+    wanted.dedup_by_key(|(_, commitment, _)| *commitment);
     for at in memchr::memchr_iter(b'"', record) {
         if record.get(at + DIGITS + 1) != Some(&b'"') {
             continue;
@@ -320,10 +321,9 @@ mod tests {
         ) {
             let record = parts.concat();
             let found = places(record.as_bytes(), &wanted);
-            prop_assert_eq!(found.len(), wanted.len());
-            for (commitment, place) in found {
-                prop_assert!(wanted.contains(&commitment));
-                prop_assert_eq!(place, record.find(&format!("\"{commitment}\"")), "{}", record);
+            for commitment in &wanted {
+                let expected = record.find(&format!("\"{commitment}\""));
+                prop_assert_eq!(place(&found, commitment), expected, "{}", record);
             }
         }
     }

@@ -146,10 +146,13 @@ pub(super) fn check_change(commit: &Commit, log: &AuthorityLog) -> Result<(), Fa
     Ok(())
 }
 
-/// Only a staged proposal reaches a tool.
+/// Only a staged proposal reaches a tool, and a call costs a call, whatever the tool says.
 pub(super) fn check_staged(proposal: &Proposal) -> Result<(), FaultKind> {
     match (&proposal.decision.status, &proposal.resolved) {
-        (Status::Staged, Some(_)) => Ok(()),
+        (Status::Staged, Some(_)) => match &proposal.decision.quote {
+            Some(quote) if quote.cost.tool_calls > 0 => Ok(()),
+            _ => Err(FaultKind::Cost(Dimension::ToolCalls)),
+        },
         (_, Some(resolved)) => Err(FaultKind::NotStaged(resolved.id)),
         (_, None) => Err(FaultKind::Proposal),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{authority::expect_epoch, core::Core, error::RunError, in_force::InForce, journal::Journal, secrets};
+use super::{authority::expect_epoch, core::Core, error::RunError, in_force::InForce, journal::Journal, past, secrets};
 use crate::{
     canon::{Blob, BusinessKeyHash, EntryId, FileHash, ProposalId, Salt},
     compile::Staged,
@@ -93,7 +93,7 @@ impl Doubt {
 
     /// Reads the dispatch of an effect, and the arguments wherever they stand.
     pub(crate) async fn read(core: &Core, journal: &Journal, effect: &UnknownEffect) -> Result<Self, RunError> {
-        let entry = entry_at(&*core.store, journal, effect.seq).await?;
+        let entry = past::entry(&*core.store, &journal.trajectory, effect.seq, effect.dispatch).await?;
         let proposal = entry.body::<Dispatch>()?.proposal;
         let values = if effect.args_seq == effect.seq {
             entry

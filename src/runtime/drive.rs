@@ -68,7 +68,7 @@ struct Counts {
 pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
     let _driving = run.inner().driving.try_lock().ok_or(RunError::Driven)?;
     run.with_journal(Journal::check_open).await?;
-    let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id()).await?;
+    let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id(), run.head().await).await?;
     let mut drive = Drive { run, limits, counts: Counts::default(), history: outcomes, task };
     let stop = drive.steps(cognition).await?;
     let (why, detail, answer) = match stop {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{error::RunError, submit::Submitted};
+use super::{error::RunError, past, submit::Submitted};
 use crate::{
-    canon::{Blob, Commitment, EntryId, IntentId},
+    canon::{Blob, Commitment, EntryId, IntentId, TrajectoryId},
     cognition::{Outcome, PastOutcome},
     commit::{Commit, Origin},
     ledger::{
@@ -19,29 +19,21 @@ use crate::{
     proposal::{Proposal, Status},
 };
 
-/// How many entries are read at a time.
-const PAGE: usize = 512;
-
 /// The past of a run: its task, and what became of what cognition proposed.
 pub(super) struct History {
     pub(super) task: String,
     pub(super) outcomes: Vec<PastOutcome>,
 }
 
-/// Reads the past of a run from its entries.
-pub(super) async fn read(store: &dyn LedgerStore, run: &crate::canon::TrajectoryId) -> Result<History, RunError> {
+/// Reads the past of a run from its entries, up to its head.
+pub(super) async fn read(
+    store: &dyn LedgerStore,
+    run: &TrajectoryId,
+    head: (u64, EntryId),
+) -> Result<History, RunError> {
     let mut reader = Reader::default();
-    let mut from = 0;
-    loop {
-        let page = store.read(run, from, PAGE).await?;
-        for entry in &page {
-            reader.push(entry)?;
-        }
-        from += page.len() as u64;
-        if page.len() < PAGE {
-            return Ok(History { task: reader.task, outcomes: reader.outcomes });
-        }
-    }
+    past::read(store, run, 0, head, |entry| reader.push(entry)).await?;
+    Ok(History { task: reader.task, outcomes: reader.outcomes })
 }
 
 #[derive(Default)]

@@ -149,7 +149,7 @@ impl Journal {
                 self.head = id;
                 self.next_seq += 1;
                 self.recorded = recorded.unwrap_or(self.recorded);
-                self.stored(core, epoch, kind, &record);
+                self.stored(core, kind, &record);
                 Ok(id)
             }
             Err(error) => {

@@ -23,6 +23,7 @@ mod history;
 mod in_force;
 mod journal;
 mod outcome;
+mod past;
 mod resume;
 mod revoke;
 mod rotate;
@@ -102,7 +103,9 @@ impl Runtime {
         start::start(&self.0, task, chain.into(), subject).await
     }
 
-    /// Takes up a run that another process left, or that was suspended. All of it is replayed first.
+    /// Takes up a run that another process left, or that was suspended. It is replayed first: from its last snapshot on,
+    /// where the store has one that fits, and from its start otherwise. What is before a snapshot rests on the runtime's key,
+    /// which signed it; [`Builder::snapshot_every`] of 0 replays all of it.
     ///
     /// Of every intent without an outcome it is recorded that nothing came of it. Where an effect is in doubt, the tool is
     /// asked: see [`crate::tool::ToolContract::reconcile`]; what it does not know stays in doubt.

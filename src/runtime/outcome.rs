@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Submitted, error::RunError, journal::Journal, run::Inner};
+use super::{Submitted, error::RunError, journal::Journal, past, run::Inner};
 use crate::{
     canon::{Commitment, ContractHash},
     commit::Commit,
@@ -39,9 +39,15 @@ pub(super) async fn earlier(
     let seq = match ProposalState::from_bytes(&value)? {
         ProposalState::Dispatched { seq } | ProposalState::Concluded { seq } => seq,
     };
-    let entry = core.store.read(&trajectory, seq, 1).await?.into_iter().next();
-    let entry = entry.ok_or_else(|| StoreError::Damaged(format!("entry {seq} is not there")))?;
-    read(&entry).map(Some)
+    let (mut earlier, head) = (None, (journal.last_seq(), journal.head));
+    let visit = |entry: &Entry| {
+        if entry.header.seq == seq {
+            earlier = Some(read(entry)?);
+        }
+        Ok(())
+    };
+    past::read(&*core.store, &trajectory, seq, head, visit).await?;
+    Ok(earlier)
 }
 
 /// The contracts of all tools that were ever registered.

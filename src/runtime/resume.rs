@@ -86,6 +86,7 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
             turn_seq: folded.turn_seq,
             resumed: folded.resumed,
             answered: false,
+            ..Snapshots::default()
         },
         ..Journal::new(*run, folded.chain.clone(), folded.head, Tenure::none(*run))
     };

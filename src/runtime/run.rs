@@ -14,7 +14,7 @@ use super::{
     error::RunError,
     events::{Event, Watchers},
     journal::Journal,
-    secrets,
+    secrets, snapshots,
     submit::{self, Submitted},
     unrecorded::Unrecorded,
 };
@@ -210,8 +210,11 @@ impl Run {
         let work = Box::pin(operation(Arc::clone(&inner)));
         let work = under_way.insert(Box::pin(async move {
             match AssertUnwindSafe(work).catch_unwind().await {
-                // Nobody waits for the result when the caller has gone; the ledger has it.
-                Ok(result) => drop(sender.send(result)),
+                Ok(result) => {
+                    snapshots::keep_due(&inner.core, &inner.journal).await;
+                    // Nobody waits for the result when the caller has gone; the ledger has it.
+                    drop(sender.send(result));
+                }
                 // The state may be half changed: nothing more is done with it.
                 Err(_) => inner.journal.lock().await.stale = true,
             }

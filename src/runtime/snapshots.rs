@@ -1,12 +1,14 @@
 //! When a snapshot of a run is taken, and how it comes into the store. A run goes on without one.
 
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
 
-use super::{core::Core, error::RunError, in_force::InForce, journal::Journal};
+use futures::{FutureExt, lock::Mutex};
+
+use super::{core::Core, error::RunError, journal::Journal};
 use crate::{
     canon::{Bytes, EntryId},
     crypto::Purpose,
-    host::{Signer, block_on},
+    host::Signer,
     ledger::{
         Kind, LedgerStore,
         record::{Terminated, Turn},
@@ -31,18 +33,21 @@ pub(crate) struct Snapshots {
     pub(super) resumed: Option<EntryId>,
     /// Whether it is known that every intent of the last turn has an outcome.
     pub(super) answered: bool,
+    /// One that was taken and is not kept yet.
+    pub(super) due: Option<Snapshot>,
 }
 
 impl Default for Snapshots {
     /// Of a run that has its first entry.
     fn default() -> Self {
-        Self { last: 0, turn_seq: 0, resumed: None, answered: true }
+        Self { last: 0, turn_seq: 0, resumed: None, answered: true, due: None }
     }
 }
 
 impl Journal {
-    /// Takes a snapshot after the last entry, which was just stored, where one is due and nothing is under way.
-    pub(super) fn stored(&mut self, core: &Core, epoch: &InForce, kind: Kind, record: &Bytes) {
+    /// Takes a snapshot after the last entry, which was just stored, where one is due and nothing is under way. It is kept when
+    /// the operation that stored the entry is over.
+    pub(super) fn stored(&mut self, core: &Core, kind: Kind, record: &Bytes) {
         let seq = self.last_seq();
         if kind == Kind::Turn {
             (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
@@ -65,10 +70,7 @@ impl Journal {
             _ => {}
         }
         self.snapshots.last = seq;
-        let (store, signer) = (Arc::clone(&core.store), epoch.signer.clone());
-        let keep = move || drop(block_on(keep(&*store, signer.as_deref(), &snapshot)));
-        // Where no thread can be had, there is none this time.
-        drop(core.host.spawn.spawn_blocking(Box::new(keep)));
+        self.snapshots.due = Some(snapshot);
     }
 
     /// Whether enough entries follow the last snapshot, and the last entry is of a kind that leaves nothing open which is not
@@ -97,6 +99,16 @@ pub(super) async fn keep_replayed(core: &Core, journal: &mut Journal, snapshot: 
     if core.snapshot_every > 0 && snapshot.seq.saturating_sub(journal.snapshots.last) >= journal.interval(core) {
         journal.snapshots.last = snapshot.seq;
         drop(keep(&*core.store, core.authority.state().signer.as_deref(), &snapshot).await);
+    }
+}
+
+/// Keeps the snapshot that an operation has made due, where one has. That it is not kept matters to nobody.
+pub(super) async fn keep_due(core: &Core, journal: &Mutex<Journal>) {
+    let due = journal.lock().await.snapshots.due.take();
+    if let Some(snapshot) = due {
+        let signer = core.authority.state().signer;
+        let keep = Box::pin(keep(&*core.store, signer.as_deref(), &snapshot));
+        drop(AssertUnwindSafe(keep).catch_unwind().await);
     }
 }
 

@@ -86,6 +86,7 @@ fn a_snapshot_of_another_place() {
     assert!(!scene.uses(5, scene.bent(|value| value["seq"] = json!(5))));
     assert!(!scene.uses(600, scene.bent(|value| value["seq"] = json!(600))));
     assert!(!scene.uses(6, scene.bent(|value| value["format"] = json!(2))));
+    assert!(!scene.uses(6, scene.bent(|value| value["build"] = json!("0.0.1"))));
 }
 
 #[test]

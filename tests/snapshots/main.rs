@@ -12,6 +12,7 @@ mod common;
 mod differential;
 mod lies;
 mod one;
+mod past;
 mod upkeep;
 
 use std::sync::Arc;

@@ -11,16 +11,18 @@ use openthymos::{
     ledger::{Batch, Entry, Head, LedgerStore, MemoryLedger, Position, RegisterKey, StoreError},
 };
 
-/// Answers with `snapshot` whenever it is asked for one at or after its seq, and counts the entries that are read.
+/// Answers with `snapshot` whenever it is asked for one at or after its seq, and counts the entries that are read. In place of
+/// an entry of the same place it gives `forged`.
 pub struct One {
     pub ledger: Arc<MemoryLedger>,
     pub snapshot: Option<(u64, Bytes)>,
+    pub forged: Option<Entry>,
     pub read: AtomicUsize,
 }
 
 impl One {
     pub fn of(ledger: &Arc<MemoryLedger>, snapshot: Option<(u64, Bytes)>) -> Self {
-        Self { ledger: ledger.clone(), snapshot, read: AtomicUsize::new(0) }
+        Self { ledger: ledger.clone(), snapshot, forged: None, read: AtomicUsize::new(0) }
     }
 }
 
@@ -35,7 +37,13 @@ impl LedgerStore for One {
     }
 
     async fn read(&self, trajectory: &TrajectoryId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let entries = self.ledger.read(trajectory, from_seq, limit).await?;
+        let mut entries = self.ledger.read(trajectory, from_seq, limit).await?;
+        let place = |entry: &Entry| (entry.header.trajectory, entry.header.seq);
+        for entry in &mut entries {
+            if let Some(forged) = self.forged.as_ref().filter(|forged| place(forged) == place(entry)) {
+                entry.clone_from(forged);
+            }
+        }
         self.read.fetch_add(entries.len(), Ordering::SeqCst);
         Ok(entries)
     }

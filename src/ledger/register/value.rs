@@ -22,7 +22,13 @@ impl Account {
         // The numbers of a sum go beyond those of an amount.
         let add = |sum: &Amounts, before: &Amounts, after: &Amounts| {
             let of = |dimension: Dimension| {
-                sum.get(dimension).saturating_add(after.get(dimension)).saturating_sub(before.get(dimension))
+                let (sum, before, after) = (sum.get(dimension), before.get(dimension), after.get(dimension));
+                match sum {
+                    // It may be more than can be said.
+                    u64::MAX => sum,
+                    _ if after < before => sum.saturating_sub(before - after),
+                    _ => sum.saturating_add(after - before),
+                }
             };
             let [tokens, tool_calls, usd_millicents, wall_clock_ms] = Dimension::ALL.map(of);
             Amounts { tokens, tool_calls, usd_millicents, wall_clock_ms }

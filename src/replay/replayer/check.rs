@@ -17,7 +17,7 @@ use crate::{
         rederive::Scene,
     },
     world::FoldOp,
-    writ::{Amounts, UnverifiedChain},
+    writ::{Amounts, Dimension, UnverifiedChain},
 };
 
 /// The id that a proposal has to have, where it resolved to a tool.
@@ -156,6 +156,9 @@ impl Replayer<'_> {
             Origin::Dispatch(dispatch) => self.dispatches.held_for(dispatch),
             Origin::Proposal(proposal) => proposal.decision.quote.as_ref().map(|quote| quote.cost),
         };
+        if commit.cost.tool_calls == 0 {
+            return Err(FaultKind::Cost(Dimension::ToolCalls));
+        }
         let cap = quoted.map(|quoted| Amounts { wall_clock_ms: Amounts::MAX.wall_clock_ms, ..quoted });
         match cap.and_then(|cap| commit.cost.exceeds(&cap)) {
             Some(dimension) => Err(FaultKind::Cost(dimension)),

@@ -40,7 +40,7 @@ use crate::{
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
 ///
-/// Memory is bounded by the world, by what is open and by the ids of the proposals that were dispatched, 32 bytes each; not
+/// Memory is bounded by the world, by the entries that are handed over at once, by what is open and by the ids of the proposals that were dispatched, 32 bytes each; not
 /// by the number of entries.
 pub struct Replayer<'a> {
     log: &'a AuthorityLog,

@@ -1,6 +1,6 @@
 //! From what a store kept to a replay that goes on from there; anything that does not fit is `None`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{KeptResource, Snapshot};
 use crate::{
@@ -59,7 +59,7 @@ async fn world(
     let mut wanted: Vec<_> = resources.iter().collect();
     wanted.sort_unstable_by_key(|kept| kept.seq);
     let (mut found, mut missing) = (Vec::with_capacity(wanted.len()), Vec::new());
-    let mut page = Vec::<Entry>::new();
+    let (mut page, mut named) = (Vec::<Entry>::new(), Named::default());
     for (index, kept) in wanted.iter().enumerate() {
         if page.last().is_none_or(|last| last.header.seq < kept.seq) {
             let limit = together(wanted.get(index..)?);
@@ -67,7 +67,7 @@ async fn world(
         }
         let first = page.first()?.header.seq;
         let entry = page.get(usize::try_from(kept.seq.checked_sub(first)?).ok()?)?;
-        let value = match entry.blobs.iter().find(|blob| blob.commitment() == kept.value)? {
+        let value = match named.blob(entry, &kept.value)? {
             StoredBlob::Present(blob) => Some(Arc::new(blob.value().ok()?)),
             StoredBlob::Erased(commitment) => {
                 if !kept.erased {
@@ -80,6 +80,23 @@ async fn world(
         found.push((kept.resource.clone(), resource));
     }
     Some((World::of(found), missing))
+}
+
+/// The blobs of the entry that was asked last, by commitment: hashed once, however many values stand beside it.
+#[derive(Default)]
+struct Named {
+    seq: Option<u64>,
+    blobs: HashMap<Commitment, usize>,
+}
+
+impl Named {
+    fn blob<'e>(&mut self, entry: &'e Entry, commitment: &Commitment) -> Option<&'e StoredBlob> {
+        if self.seq != Some(entry.header.seq) {
+            self.seq = Some(entry.header.seq);
+            self.blobs = entry.blobs.iter().map(StoredBlob::commitment).zip(0..).collect();
+        }
+        entry.blobs.get(*self.blobs.get(commitment)?)
+    }
 }
 
 /// How many entries from the first resource's on hold the values of all that stand close together.

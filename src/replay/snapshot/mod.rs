@@ -24,11 +24,14 @@ use crate::{
 
 /// The form of snapshots that this build writes, and the only one that it reads.
 const FORMAT: u32 = 1;
+/// What another build folded may have been folded otherwise, or from kinds of entries that this one does not know.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 /// What a run amounted to after its entry `seq`. What its first entry and the header of that one say is not repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
+    build: String,
     /// Why the run had ended, where it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndReason>,
@@ -93,6 +96,7 @@ impl Snapshot {
             version: kept.version,
         };
         Self {
+            build: BUILD.into(),
             ended: None,
             entry,
             format: FORMAT,
@@ -142,7 +146,7 @@ impl Snapshot {
             None if *signature == UNSIGNED => {}
             None => return None,
         }
-        serde_json::from_slice(json).ok().filter(|snapshot: &Self| snapshot.format == FORMAT)
+        serde_json::from_slice(json).ok().filter(|snapshot: &Self| snapshot.format == FORMAT && snapshot.build == BUILD)
     }
 }
 
