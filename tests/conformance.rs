@@ -39,7 +39,7 @@ struct Bend {
     limit: Option<fn(usize) -> usize>,
     after: Option<fn(&RegisterKey) -> Option<RegisterKey>>,
     /// Where a snapshot is kept, instead of where it belongs.
-    snapshot: Option<fn(&TrajectoryId, u64) -> (TrajectoryId, u64)>,
+    snapshot: Option<Elsewhere>,
     /// Appends entry by entry.
     torn: bool,
     /// Answers a conflict as if all were well.
@@ -47,6 +47,8 @@ struct Bend {
     /// Lets others in between judging a batch and storing it.
     racy: bool,
 }
+
+type Elsewhere = fn(&TrajectoryId, u64) -> (TrajectoryId, u64);
 
 struct Broken {
     store: MemoryLedger,

@@ -1,11 +1,6 @@
 //! A run is taken up from its last snapshot on as if it had been folded from its first entry, and a snapshot that does not
 //! fit the ledger is as good as none.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test helper that goes wrong should stop the test"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test helper that goes wrong should stop the test")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -82,7 +82,7 @@ impl Rows {
                 let trajectory = blake3::hash(&number.to_be_bytes());
                 let open = 8 * (self.seq % CHUNK + 1) as usize;
                 heads.insert(trajectory.as_bytes(), vec![7; 40 + open].as_slice())?;
-                if self.seq % CHUNK == 0 {
+                if self.seq.is_multiple_of(CHUNK) {
                     let mut key = [0; 40];
                     let (of, chunk) = key.split_at_mut(32);
                     of.copy_from_slice(trajectory.as_bytes());
