@@ -19,8 +19,9 @@ use crate::{
 
 const UNSIGNED_FLOOR: &str = "redb scan, BLAKE3, serde_json typed parse, HashMap on one core";
 
-/// The rows: a run replayed from its file, unsigned and signed.
+/// The rows: a run replayed from its file, unsigned, with its decisions derived again, and signed.
 pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<(), Failed> {
+    let plain = Pins::default();
     let path = bench.file("unsigned.redb");
     let run = run_of(&path, bench.scale.entries, false)?;
     let copy = bench.file("replay.floor");
@@ -29,8 +30,11 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<(), Failed> {
         let database = log.open()?;
         Ok(timed(|| Log::read(&database))?.0)
     };
-    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
+    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run, &plain), floor)?;
     tell(bench, "unsigned", &turns, UNSIGNED_FLOOR, 280e3);
+    let rederive = Pins { rederive: true, ..Pins::default() };
+    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run, &rederive), |_| whole(&path, run, &plain))?;
+    tell(bench, "every decision derived again", &turns, "the same replay without that", 30e3);
 
     let path = bench.file("signed.redb");
     let run = run_of(&path, bench.scale.entries, true)?;
@@ -40,7 +44,7 @@ pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<(), Failed> {
         Signing::on_all_cores(entries, || signing.verify());
         Ok(start.elapsed())
     };
-    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
+    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run, &plain), floor)?;
     tell(bench, "every signature strict", &turns, "ed25519 verify_strict on all cores", 30e3);
     Ok(())
 }
@@ -58,10 +62,10 @@ fn tell(bench: &mut Bench<'_>, what: &str, turns: &Turns, floor: &'static str, l
 }
 
 /// How long the replay of the whole run takes, once its ledger is open.
-fn whole(path: &Path, run: TrajectoryId) -> Result<Duration, Failed> {
+fn whole(path: &Path, run: TrajectoryId, pins: &Pins) -> Result<Duration, Failed> {
     let ledger = RedbLedger::open(path)?;
     let start = Instant::now();
-    let (report, _) = block_on(replay::run(&ledger, &run, Pins::default(), |_, _| {}))?;
+    let (report, _) = block_on(replay::run(&ledger, &run, pins.clone(), |_, _| {}))?;
     let took = start.elapsed();
     match report.verdict() {
         Verdict::Verified => Ok(took),
