@@ -38,6 +38,8 @@ struct Bend {
     register: Option<fn(&mut Option<Bytes>)>,
     limit: Option<fn(usize) -> usize>,
     after: Option<fn(&RegisterKey) -> Option<RegisterKey>>,
+    /// Where a snapshot is kept, instead of where it belongs.
+    snapshot: Option<fn(&TrajectoryId, u64) -> (TrajectoryId, u64)>,
     /// Appends entry by entry.
     torn: bool,
     /// Answers a conflict as if all were well.
@@ -123,6 +125,15 @@ impl LedgerStore for Broken {
         let bent = after.and_then(|after| self.bend.after.and_then(|bend| bend(after)));
         self.store.registers(prefix, bent.as_ref().or(after), limit).await
     }
+
+    async fn keep_snapshot(&self, trajectory: &TrajectoryId, seq: u64, snapshot: Bytes) -> Result<(), StoreError> {
+        let (trajectory, seq) = self.bend.snapshot.map_or((*trajectory, seq), |bend| bend(trajectory, seq));
+        self.store.keep_snapshot(&trajectory, seq, snapshot).await
+    }
+
+    async fn snapshot(&self, trajectory: &TrajectoryId, up_to: u64) -> Result<Option<(u64, Bytes)>, StoreError> {
+        self.store.snapshot(trajectory, up_to).await
+    }
 }
 
 fn caught(bend: Bend) -> &'static str {
@@ -194,6 +205,19 @@ fn a_store_that_caps_or_lifts_limits_is_caught() {
 fn a_store_that_skips_a_register_between_pages_is_caught() {
     let after = |key: &RegisterKey| Some(RegisterKey::from([key.as_bytes(), b"\0"].concat()));
     assert_eq!(caught(Bend { after: Some(after), ..Bend::default() }), "listing_registers_pages");
+}
+
+#[test]
+fn a_store_that_mixes_up_snapshots_is_caught() {
+    let check = "a_snapshot_comes_back_as_it_was_kept_or_not_at_all";
+    let at_another_seq = |trajectory: &TrajectoryId, seq: u64| (*trajectory, seq / 2);
+    assert_eq!(caught(Bend { snapshot: Some(at_another_seq), ..Bend::default() }), check);
+    let of_another_run = |trajectory: &TrajectoryId, seq| {
+        let TrajectoryId(mut id) = *trajectory;
+        id[0] ^= 3;
+        (TrajectoryId(id), seq)
+    };
+    assert_eq!(caught(Bend { snapshot: Some(of_another_run), ..Bend::default() }), check);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     canon::{PolicySetHash, TrajectoryId},
+    commit::{Commit, Origin},
     ledger::{
         Kind, LedgerStore,
-        record::{BranchStart, Resumed, RunStart},
+        record::{BranchStart, Dispatch, Resumed, RunStart},
     },
     runtime::StartError,
 };
@@ -19,7 +20,8 @@ const PAGE: u64 = 256;
 
 /// Take a run up again where it was left, and go on
 ///
-/// After a crash, a full disk or an interruption. Everything on record is verified first. The turn that was under way is
+/// After a crash, a full disk or an interruption. What is on record is verified first, that of a long run from its last
+/// snapshot on. The turn that was under way is
 /// debited, what has no outcome is recorded as abandoned, and tools are asked about effects in doubt; for what they do not
 /// know see `thymos resolve`. It goes on under the policies that it was under: give the same --policy.
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,9 @@ pub(super) struct Args {
     /// Go on under the policies of this command, whatever the run was under
     #[arg(long)]
     change_policy: bool,
+    /// Verify the run from its first entry on, whatever its last snapshot says
+    #[arg(long)]
+    from_start: bool,
     #[command(flatten)]
     how: How,
 }
@@ -51,7 +56,8 @@ pub(super) fn run(args: &Args) -> Done {
         let hint = "give the same --policy as before, or --change-policy to go on under what this command gives";
         return Err(Failure::usage(message).hint(hint));
     }
-    let mut session = prepared.open(&args.how, &home)?;
+    let mut session =
+        prepared.open(&args.how, &home, |builder| if args.from_start { builder.snapshot_every(0) } else { builder })?;
     block_on(async {
         let taken = session.runtime.resume(&run).await.map_err(|error| match error {
             error @ StartError::Ended(_) => {
@@ -75,6 +81,12 @@ async fn policy_set(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Option<
             let found = match entry.header.known_kind() {
                 Some(Kind::Terminated) => return Ok(None),
                 Some(Kind::Resumed) => entry.body::<Resumed>().map(|resumed| resumed.policy_set),
+                Some(Kind::Dispatch) => entry.body::<Dispatch>().map(|dispatch| dispatch.proposal.decision.policy_set),
+                Some(Kind::Commit) => match entry.body::<Commit>().map(|commit| commit.origin) {
+                    Ok(Origin::Proposal(proposal)) => Ok(proposal.decision.policy_set),
+                    Ok(Origin::Dispatch(_)) => continue,
+                    Err(error) => Err(error),
+                },
                 Some(Kind::Root) => entry.body::<RunStart>().map(|start| start.policy_set),
                 Some(Kind::Branch) => entry.body::<BranchStart>().map(|start| start.run.policy_set),
                 _ => continue,

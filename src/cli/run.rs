@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Done {
     let subject_name = args.key.as_deref().unwrap_or(AGENT);
     let subject = home.secret(subject_name)?;
     let contracts = prepared.contracts.clone();
-    let mut session = prepared.open(&args.how, &home)?;
+    let mut session = prepared.open(&args.how, &home, |builder| builder)?;
     block_on(async {
         let chain = match presented {
             Some(chain) => chain,

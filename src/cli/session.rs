@@ -39,7 +39,7 @@ use crate::{
     ledger::record::EndReason,
     policy::PolicySet,
     proposal::{Code, Refusal},
-    runtime::{Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
+    runtime::{Builder, Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
     tool::ToolContract,
     writ::{Amounts, WritChain},
 };
@@ -88,7 +88,7 @@ impl Prepared {
     }
 
     /// Opens the ledger, making one where there is none.
-    pub(super) fn open(self, how: &How, home: &Home) -> Done<Session> {
+    pub(super) fn open(self, how: &How, home: &Home, tune: impl FnOnce(Builder) -> Builder) -> Done<Session> {
         let Self { workspace, cognition, tools, policies, secrets, .. } = self;
         let builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools);
         let mut builder = builder.policies(policies).secrets(secrets);
@@ -98,7 +98,7 @@ impl Prepared {
         steward::catch_up(home, &how.place)?;
         let interrupt = Interrupt::install()?;
         let ledger = how.place.open(&workspace)?;
-        let runtime = block_on(builder.ledger(ledger).open()).map_err(|error| steward::wrong_home(&error))?;
+        let runtime = block_on(tune(builder.ledger(ledger)).open()).map_err(|error| steward::wrong_home(&error))?;
         Ok(Session { runtime, cognition, interrupt })
     }
 }

@@ -20,7 +20,10 @@ const KEY: usize = 12;
 /// The verdict on one line.
 pub(super) fn line(report: &Report) -> String {
     let verdict = match report.verdict() {
-        Verdict::Verified => paint(GOOD, "consistent"),
+        Verdict::Verified => match report.since {
+            None => paint(GOOD, "consistent"),
+            Some(seq) => paint(GOOD, format!("consistent since the snapshot at #{seq}")),
+        },
         Verdict::Incomplete => paint(WARN, format!("INCOMPLETE ({})", plain(&report.incomplete.join("; ")))),
     };
     let signer = signers(&report.signers, report.signer_pinned);
@@ -119,8 +122,9 @@ pub(super) fn rederived_json(rederived: &Rederived) -> Value {
 /// A report as JSON.
 pub(super) fn report_json(report: &Report) -> Value {
     json!({
-            "verified": report.verdict() == Verdict::Verified, "incomplete": report.incomplete,
-            "run": report.trajectory, "store": report.store, "writ": report.writ, "entries": report.entries,
+            // What is before a snapshot was not verified now.
+            "verified": report.verdict() == Verdict::Verified && report.since.is_none(), "since": report.since,
+            "incomplete": report.incomplete, "run": report.trajectory, "store": report.store, "writ": report.writ, "entries": report.entries,
             "commits": report.commits, "derived": report.derived, "asserted": report.asserted, "head": report.head,
             "head_seq": report.head_seq, "as_of_ms": report.as_of_ms, "world_root": report.world_root,
             "signers": report.signers, "signer_pinned": report.signer_pinned, "compilers": report.compilers,

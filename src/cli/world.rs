@@ -9,11 +9,13 @@ use super::{
     verdict,
 };
 use crate::{
-    replay::{self, Pins},
+    replay::{self, Pins, Report},
     world::World,
 };
 
 /// Print the world of a run, as its commits leave it
+///
+/// A long run is folded from its last snapshot on, which the runtime's key vouches for; the verdict says so then.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Run: an id, the unique start of one, or `last`
@@ -21,6 +23,9 @@ pub(super) struct Args {
     /// The world after this entry, instead of after the last one
     #[arg(long, value_name = "SEQ")]
     at: Option<u64>,
+    /// Fold from the first entry on, and verify all of the run
+    #[arg(long)]
+    from_start: bool,
     #[command(flatten)]
     place: Place,
     /// Print JSON
@@ -32,6 +37,10 @@ pub(super) fn run(args: &Args) -> Done {
     let ledger = args.place.open_existing()?;
     block_on(async {
         let run = locate::find(&ledger, &args.run).await?;
+        let since = if args.from_start { None } else { replay::since_snapshot(&ledger, &run, args.at).await };
+        if let Some((report, folded)) = since {
+            return tell(args, &folded.world, report);
+        }
         let mut then = None;
         let visit = |entry: &crate::ledger::Entry, replayer: &replay::Replayer<'_>| {
             if args.at == Some(entry.header.seq) {
@@ -47,20 +56,22 @@ pub(super) fn run(args: &Args) -> Done {
                 return Err(Failure::usage(message));
             }
         };
-        let mut out = Out::new();
-        let at = args.at.unwrap_or(report.head_seq);
-        let outcome = Ok(report);
-        if args.json {
-            let root = world.root();
-            out.json(
-                &json!({"run": run, "at": at, "root": root, "world": json(&world), "verdict": verdict::json(&outcome)}),
-            );
-        } else {
-            show(&mut out, &world);
-            verdict::tell(&mut out, &outcome);
-        }
-        verdict::conclude(out, outcome)
+        tell(args, &world, report)
     })
+}
+
+fn tell(args: &Args, world: &World, report: Report) -> Done {
+    let mut out = Out::new();
+    let (run, root, at) = (report.trajectory, world.root(), args.at.unwrap_or(report.head_seq));
+    let outcome = Ok(report);
+    if args.json {
+        let verdict = verdict::json(&outcome);
+        out.json(&json!({"run": run, "at": at, "root": root, "world": json(world), "verdict": verdict}));
+    } else {
+        show(&mut out, world);
+        verdict::tell(&mut out, &outcome);
+    }
+    verdict::conclude(out, outcome)
 }
 
 /// Shows every resource.

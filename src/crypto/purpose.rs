@@ -27,6 +27,8 @@ pub enum Purpose {
     ExportHead,
     /// The reset of the clock, by the statement's hash.
     ClockReset,
+    /// What a run amounts to after one of its entries, by the statement's hash.
+    Snapshot,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Resolution => "resolution",
             Self::ExportHead => "export head",
             Self::ClockReset => "clock reset",
+            Self::Snapshot => "snapshot",
         }
     }
 

@@ -106,11 +106,12 @@ impl Finished {
         !matches!(self.returned, Returned::TimedOut | Returned::Cancelled)
     }
 
-    /// Judges the answer: postcondition, trial apply, cost. On success `world` is changed, otherwise it is not.
+    /// Judges the answer: postcondition, trial apply, cost. On success `world` is changed by the commit that is to stand at
+    /// `seq`, otherwise it is not.
     ///
     /// # Errors
     /// When not even a failure can be recorded.
-    pub fn conclude(mut self, world: &mut World, entropy: &dyn Entropy) -> Result<Concluded, ConcludeError> {
+    pub fn conclude(mut self, world: &mut World, seq: u64, entropy: &dyn Entropy) -> Result<Concluded, ConcludeError> {
         let quoted = self.staged.quote().cost;
         let mut cost = Amounts { wall_clock_ms: self.elapsed_ms, ..quoted };
         let fault = match std::mem::replace(&mut self.returned, Returned::Cancelled) {
@@ -118,7 +119,7 @@ impl Finished {
                 if let Some(spent) = output.cost {
                     cost = Amounts { wall_clock_ms: self.elapsed_ms, ..at_least_a_call(spent.least(&Amounts::MAX)) };
                 }
-                match self.commit(output, &cost, &quoted, world, entropy)? {
+                match self.commit(output, &cost, &quoted, (world, seq), entropy)? {
                     Ok(concluded) => return Ok(concluded),
                     Err(fault) => fault,
                 }
@@ -147,7 +148,7 @@ impl Finished {
         output: ToolOutput,
         cost: &Amounts,
         quoted: &Amounts,
-        world: &mut World,
+        (world, seq): (&mut World, u64),
         entropy: &dyn Entropy,
     ) -> Result<Result<Concluded, Fault>, ConcludeError> {
         let postcondition = guard_sync(|| self.tool.postcondition(self.staged.masked_args(), &self.reads, &output));
@@ -175,7 +176,7 @@ impl Finished {
             Err(error) => return Ok(Err(fault(FailureCause::BadResult, error.to_string(), Some(kept)))),
         };
         // The trial apply is the real one: storing the record is what makes it true.
-        let (world_root, unfold) = match world.fold(folds) {
+        let (world_root, unfold) = match world.fold(seq, folds) {
             Ok(folded) => folded,
             Err(error) => return Ok(Err(fault(FailureCause::DeltaConflict, error.to_string(), Some(kept)))),
         };

@@ -20,6 +20,7 @@ struct State {
     log: Vec<Entry>,
     trajectories: BTreeMap<TrajectoryId, Trajectory>,
     registers: BTreeMap<RegisterKey, Bytes>,
+    snapshots: BTreeMap<(TrajectoryId, u64), Bytes>,
 }
 
 #[derive(Debug, Default)]
@@ -142,5 +143,16 @@ impl LedgerStore for MemoryLedger {
         let wanted = state.registers.range((from, Bound::Unbounded));
         let wanted = wanted.take_while(|(key, _)| key.as_bytes().starts_with(prefix));
         Ok(wanted.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn keep_snapshot(&self, trajectory: &TrajectoryId, seq: u64, snapshot: Bytes) -> Result<(), StoreError> {
+        self.state().snapshots.insert((*trajectory, seq), snapshot);
+        Ok(())
+    }
+
+    async fn snapshot(&self, trajectory: &TrajectoryId, up_to: u64) -> Result<Option<(u64, Bytes)>, StoreError> {
+        let state = self.state();
+        let last = state.snapshots.range((*trajectory, 0)..=(*trajectory, up_to)).next_back();
+        Ok(last.map(|((_, seq), snapshot)| (*seq, snapshot.clone())))
     }
 }

@@ -81,6 +81,8 @@ impl StoreError {
 ///   [`StoreError::RegisterChanged`] and nothing is stored.
 /// - Positions ascend without gaps, in the order of entries within a batch.
 /// - Bytes come back as they went in. The store interprets headers only for trajectory, seq and parent.
+/// - Snapshots are a cache beside the entries, and change neither them nor registers and positions. The store may forget
+///   any of them; one that it returns is what was kept last of that trajectory at that seq.
 /// - After an error whose outcome is unknown the store answers [`StoreError::Poisoned`] until it is opened again.
 ///
 /// `ledger::conformance` (feature `conformance`) checks all of it.
@@ -116,4 +118,15 @@ pub trait LedgerStore: Send + Sync {
         after: Option<&RegisterKey>,
         limit: usize,
     ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError>;
+
+    /// Keeps `snapshot`, of what a trajectory amounts to after its entry `seq`. As good as nothing may be done: the default
+    /// forgets it.
+    async fn keep_snapshot(&self, _trajectory: &TrajectoryId, _seq: u64, _snapshot: Bytes) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The kept snapshot of a trajectory with the greatest seq up to `up_to`, and that seq.
+    async fn snapshot(&self, _trajectory: &TrajectoryId, _up_to: u64) -> Result<Option<(u64, Bytes)>, StoreError> {
+        Ok(None)
+    }
 }

@@ -32,15 +32,15 @@ impl PolicySet {
         self.weigh(input, ask)
     }
 
-    /// Judges a call as [`evaluate`](Self::evaluate) does, with what `recorded` says that policies written in Rust said. One
-    /// of which it says nothing is taken to have failed.
+    /// Judges a call as [`evaluate`](Self::evaluate) does, with what `recorded` says that policies written in Rust said, in their
+    /// order. One of which it says nothing is taken to have failed.
     pub fn evaluate_recorded(&self, input: &PolicyInput<'_>, recorded: &PolicyTrace) -> Evaluation {
-        let of = |index: u32| recorded.asserted.iter().find(|said| said.policy == index);
-        self.weigh(input, |index| of(index).map(|said| said.verdict.clone()))
+        let mut said = recorded.asserted.iter().peekable();
+        self.weigh(input, |index| Some(said.next_if(|said| said.policy == index)?.verdict.clone()))
     }
 
     /// `engine` gives what a policy written in Rust says, or nothing when it fails.
-    fn weigh(&self, input: &PolicyInput<'_>, engine: impl Fn(u32) -> Option<Verdict>) -> Evaluation {
+    fn weigh(&self, input: &PolicyInput<'_>, mut engine: impl FnMut(u32) -> Option<Verdict>) -> Evaluation {
         let set = &*self.0;
         let fields = InputFields::new(*input, &set.arguments);
         let mut trace = PolicyTrace::default();

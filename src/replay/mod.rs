@@ -14,6 +14,7 @@ mod rederive;
 mod replayer;
 mod report;
 mod run;
+mod snapshot;
 mod store;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
@@ -25,4 +26,5 @@ pub use rederive::{Difference, Differing, Gap, Part, Rederived};
 pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
+pub use snapshot::{KeptResource, SealedSnapshot, Snapshot, since_snapshot};
 pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};

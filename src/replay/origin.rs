@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::FaultKind;
 use crate::{
     canon::{EntryId, MAX_INTEGER, TrajectoryId, WritId},
@@ -14,7 +16,8 @@ use crate::{
 };
 
 /// An effect that was dispatched, and of which the ledger does not say whether it happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnknownEffect {
     /// The dispatch.
     pub dispatch: EntryId,
@@ -23,6 +26,7 @@ pub struct UnknownEffect {
     /// The seq of the entry that holds the arguments: the dispatch itself, or the turn that asked for it.
     pub args_seq: u64,
     /// What is held for it until it is settled; absent when a failure has debited it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Amounts>,
 }
 

@@ -17,6 +17,8 @@ pub struct Report {
     pub trajectory: TrajectoryId,
     /// The writ it ran under.
     pub writ: WritId,
+    /// The seq of the snapshot that it went on from: what is before it was not checked now. `None` when all was.
+    pub since: Option<u64>,
     /// How many entries were checked.
     pub entries: u64,
     /// How many of them are commits.
@@ -55,7 +57,7 @@ pub struct Report {
     pub incomplete: Vec<String>,
 }
 
-/// Whether everything could be checked.
+/// Whether everything that was replayed could be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything was checked and holds.
@@ -76,6 +78,9 @@ impl std::fmt::Display for Report {
         match self.verdict() {
             Verdict::Verified => f.write_str("consistent")?,
             Verdict::Incomplete => write!(f, "INCOMPLETE ({})", self.incomplete.join("; "))?,
+        }
+        if let Some(seq) = self.since {
+            write!(f, " since the snapshot at {seq}")?;
         }
         match (self.signers.as_slice(), self.signer_pinned) {
             ([], _) => f.write_str(" · unsigned")?,

@@ -27,6 +27,9 @@ use crate::{
     tool::{RegisterError, ToolContract, ToolRegistry},
 };
 
+/// How many entries of a run may follow its last snapshot, where the host says nothing else.
+const SNAPSHOT_EVERY: u64 = 4_096;
+
 /// Composes a [`Runtime`].
 ///
 /// A ledger has to be chosen, and a key that signs its entries, unless [`unsigned`](Self::unsigned) says otherwise.
@@ -44,6 +47,7 @@ pub struct Builder {
     replaced: Vec<Arc<dyn Signer>>,
     root: Option<Arc<dyn Signer>>,
     authority_only: bool,
+    snapshot_every: Option<u64>,
 }
 
 /// Why a runtime could not be composed.
@@ -133,6 +137,17 @@ impl Builder {
     #[must_use]
     pub fn authority_only(mut self) -> Self {
         self.authority_only = true;
+        self
+    }
+
+    /// Sets how many entries of a run may follow its last snapshot, 4,096 by default. In a run whose world has many resources
+    /// it is eight times as many as those, so that snapshots stay small beside the entries.
+    ///
+    /// A run is taken up from its last snapshot on, which the runtime's key vouches for. With 0 none are taken or used: a run
+    /// is taken up from its first entry on.
+    #[must_use]
+    pub fn snapshot_every(mut self, entries: u64) -> Self {
+        self.snapshot_every = Some(entries);
         self
     }
 
@@ -249,6 +264,7 @@ impl Builder {
             policies: self.policies,
             redactor: self.redactor,
             runs: !self.authority_only,
+            snapshot_every: self.snapshot_every.unwrap_or(SNAPSHOT_EVERY),
             store,
             store_id: log.store(),
             tools,

@@ -55,7 +55,7 @@ pub(super) async fn carry_out(
     if let Some(under_way) = under_way.filter(|_| finished.has_returned()) {
         under_way.returned();
     }
-    match (finished.conclude(&mut journal.world, &*inner.core.host.entropy), dispatch) {
+    match (finished.conclude(&mut journal.world, journal.next_seq, &*inner.core.host.entropy), dispatch) {
         (Ok(concluded), _) => carried.conclude(journal, concluded).await,
         (Err(error), Some(dispatch)) => {
             journal.stale = true;

@@ -29,6 +29,8 @@ pub(crate) struct Core {
     pub(crate) redactor: Redactor,
     /// Whether runs can be started: not by a runtime that was opened for the authority alone.
     pub(crate) runs: bool,
+    /// How many entries of a run may follow its last snapshot; 0 when none are taken or used.
+    pub(crate) snapshot_every: u64,
     pub(crate) store: Arc<dyn LedgerStore>,
     pub(crate) store_id: StoreId,
     pub(crate) tools: ToolRegistry,

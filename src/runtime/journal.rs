@@ -7,6 +7,7 @@ use super::{
     doubt::Doubt,
     error::RunError,
     in_force::InForce,
+    snapshots::Snapshots,
     unrecorded::Unrecorded,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(crate) struct Journal {
     pub(crate) stale: bool,
     /// What the ledger would not take, though a tool had returned.
     pub(crate) unrecorded: Option<Unrecorded>,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Journal {
@@ -60,6 +62,7 @@ impl Journal {
             ended: false,
             stale: false,
             unrecorded: None,
+            snapshots: Snapshots::default(),
         }
     }
 
@@ -132,12 +135,14 @@ impl Journal {
             base_seq: self.base_seq,
             time_ms: core.now(epoch).judged_ms,
         };
+        let (kind, record) = (draft.kind, draft.record.clone());
         let entry = core.seal(epoch, place, draft).await?;
         let id = entry.id();
         match core.store.append(Batch { entries: vec![entry], registers }).await {
             Ok(_) => {
                 self.head = id;
                 self.next_seq += 1;
+                self.stored(core, epoch, kind, &record);
                 Ok(id)
             }
             Err(error) => {

@@ -29,6 +29,7 @@ mod rotate;
 mod run;
 mod secrets;
 mod sieve;
+mod snapshots;
 mod start;
 mod submit;
 mod summary;

@@ -9,6 +9,7 @@ use super::{
     doubt::{self, Doubt},
     error::{RunError, StartError},
     journal::Journal,
+    snapshots::{self, Snapshots},
     unrecorded::{self, Unrecorded},
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         record::{Rejection, Resumed},
         register::Account,
     },
-    replay::{self, Folded, Pins, Verdict},
+    replay::{self, Folded, Pins, Snapshot, Verdict},
     writ::Amounts,
 };
 
@@ -34,6 +35,7 @@ pub(super) async fn resume(
         return Err(StartError::AuthorityOnly);
     }
     let (mut journal, folded) = take_up(core, run, true).await?;
+    snapshots::keep_replayed(core, &mut journal, Snapshot::of(core.store_id, *run, &folded)).await;
     if folded.ended.is_some() {
         return Err(StartError::Ended(*run));
     }
@@ -45,6 +47,7 @@ pub(super) async fn resume(
     let turn = folded.open_turn.map(|(_, held)| held).unwrap_or_default();
     journal.used = Account { spent: folded.spent.plus(&turn), held: folded.held.minus(&turn) };
     let by = record_resumed(core, &mut journal, turn, folded.open_turn.map(|(id, _)| id)).await?;
+    journal.snapshots.resumed = Some(by);
     let mut unanswered = folded.unanswered;
     if let Some(unrecorded) = unrecorded.filter(|unrecorded| unrecorded.head == folded.head) {
         unrecorded::record(core, &mut journal, unrecorded, &mut unanswered).await?;
@@ -52,13 +55,19 @@ pub(super) async fn resume(
     for intent in unanswered {
         abandon(core, &mut journal, by, intent).await?;
     }
+    journal.snapshots.answered = true;
     doubt::reconcile_all(core, &mut journal).await?;
     Ok(Run::new(Arc::clone(core), journal))
 }
 
-/// Replays a run up to its end, with what is in doubt. Nothing is recorded. With `wholly`, all of it has to be verified.
+/// Replays a run up to its end, with what is in doubt, from its last snapshot on. Nothing is recorded. With `wholly`, all that
+/// is replayed has to be verified.
 pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Result<(Journal, Folded), StartError> {
-    let (report, folded) = replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?;
+    let since = if core.snapshot_every > 0 { replay::since_snapshot(&*core.store, run, None).await } else { None };
+    let (report, folded) = match since {
+        Some(replayed) => replayed,
+        None => replay::run(&*core.store, run, Pins::default(), |_, _| {}).await?,
+    };
     if wholly && report.verdict() != Verdict::Verified {
         return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
     }
@@ -70,6 +79,12 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         used: Account { spent: folded.spent, held: folded.held },
         steps: folded.steps,
         ended: folded.ended.is_some(),
+        snapshots: Snapshots {
+            last: report.since.unwrap_or(0),
+            turn_seq: folded.turn_seq,
+            resumed: folded.resumed,
+            answered: false,
+        },
         ..Journal::new(*run, folded.chain.clone(), folded.head, Tenure::none(*run))
     };
     for effect in &folded.unknown_effects {

@@ -33,11 +33,11 @@ pub struct FoldError {
 pub struct Unfold(Vec<(ResourceId, Option<Resource>)>);
 
 impl World {
-    /// Applies a change, all of it or nothing. Returns the new root, and what takes the change back.
+    /// Applies the change of the commit at `seq`, all of it or nothing. Returns the new root, and what takes it back.
     ///
     /// # Errors
     /// When a resource does not have the version that the change expects; the world is unchanged then.
-    pub fn fold(&mut self, ops: Vec<FoldOp>) -> Result<(WorldRoot, Unfold), FoldError> {
+    pub fn fold(&mut self, seq: u64, ops: Vec<FoldOp>) -> Result<(WorldRoot, Unfold), FoldError> {
         let mut undo = Unfold(Vec::with_capacity(ops.len()));
         for op in ops {
             let found = self.resources.get(&op.resource).map_or(0, |resource| resource.version);
@@ -46,7 +46,7 @@ impl World {
                 self.unfold(undo);
                 return Err(error);
             }
-            let after = op.becomes.map(|(commitment, value)| Resource { version: found + 1, commitment, value });
+            let after = op.becomes.map(|(commitment, value)| Resource { version: found + 1, commitment, value, seq });
             let before = self.set(op.resource.clone(), after);
             undo.0.push((op.resource, before));
         }
@@ -60,7 +60,7 @@ impl World {
         }
     }
 
-    fn set(&mut self, resource: ResourceId, after: Option<Resource>) -> Option<Resource> {
+    pub(super) fn set(&mut self, resource: ResourceId, after: Option<Resource>) -> Option<Resource> {
         let key = resource.key();
         self.tree.set(&key, after.as_ref().map(|after| tree::leaf(&key, after.version, &after.commitment)));
         match after {
@@ -82,13 +82,13 @@ mod tests {
     #[test]
     fn a_change_applies_whole_or_not_at_all() {
         let mut world = World::default();
-        world.fold(vec![op("a", 0, Some(1))]).unwrap();
+        world.fold(1, vec![op("a", 0, Some(1))]).unwrap();
         let before = world.root();
-        let error = world.fold(vec![op("a", 1, Some(2)), op("b", 0, Some(3)), op("a", 1, None)]).unwrap_err();
+        let error = world.fold(2, vec![op("a", 1, Some(2)), op("b", 0, Some(3)), op("a", 1, None)]).unwrap_err();
         assert_eq!((error.expected, error.found), (1, 2));
         assert_eq!((world.root(), world.len()), (before, 1));
-        assert!(world.fold(vec![op("c", 0, None)]).is_err());
-        world.fold(vec![op("a", 1, None)]).unwrap();
+        assert!(world.fold(2, vec![op("c", 0, None)]).is_err());
+        world.fold(2, vec![op("a", 1, None)]).unwrap();
         assert_eq!(world.root(), WorldRoot::ZERO);
     }
 }

@@ -35,6 +35,15 @@ pub struct World {
 }
 
 impl World {
+    /// The world that consists of these resources, as a snapshot tells them; whoever asks compares its root.
+    pub(crate) fn of(resources: impl IntoIterator<Item = (ResourceId, Resource)>) -> Self {
+        let mut world = Self::default();
+        for (id, resource) in resources {
+            world.set(id, Some(resource));
+        }
+        world
+    }
+
     /// The resource of that id.
     pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
         self.resources.get(id)

@@ -84,4 +84,6 @@ pub struct Resource {
     pub commitment: Commitment,
     /// The value; absent when it was erased.
     pub value: Option<Arc<Value>>,
+    /// The seq of the commit that gave it this value: the value stands beside that entry.
+    pub seq: u64,
 }

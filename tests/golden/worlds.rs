@@ -47,7 +47,7 @@ fn step(world: &mut World, ops: impl IntoIterator<Item = (ResourceId, u64, Optio
         expected,
         becomes: value.map(|value| (value, None)),
     });
-    let applies = world.fold(folds.collect()).is_ok();
+    let applies = world.fold(1, folds.collect()).is_ok();
     json!({"delta": shown, "applies": applies, "root": world.root()})
 }
 

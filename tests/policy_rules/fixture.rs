@@ -70,7 +70,7 @@ pub fn world() -> World {
         becomes: Some((Commitment([7; 32]), value.map(Into::into))),
     };
     let limits = json!({"daily": 500, "by": ["ann", "bob"]});
-    world.fold(vec![op("limits", Some(limits)), op("a.b/c", Some(json!("frozen"))), op("erased", None)]).unwrap();
+    world.fold(1, vec![op("limits", Some(limits)), op("a.b/c", Some(json!("frozen"))), op("erased", None)]).unwrap();
     world
 }
 

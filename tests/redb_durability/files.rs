@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use openthymos::ledger::{Batch, LedgerStore, StoreError, redb::RedbLedger};
+use redb::ReadableTable;
 
 use super::workload::{contents, model, script};
 
@@ -117,4 +118,54 @@ fn a_file_that_is_no_ledger_is_damaged() {
     drop(database);
     let error = RedbLedger::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+}
+
+#[test]
+fn a_snapshot_is_there_when_the_ledger_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = RedbLedger::open(&path).unwrap();
+    let run = openthymos::canon::TrajectoryId([1; 32]);
+    for (seq, snapshot) in [(3, b"early".as_slice()), (9, b"late")] {
+        block_on(ledger.keep_snapshot(&run, seq, snapshot.into())).unwrap();
+    }
+    drop(ledger);
+    let ledger = RedbLedger::open_read_only(&path).unwrap();
+    let at = |up_to| block_on(ledger.snapshot(&run, up_to)).unwrap().map(|(seq, bytes)| (seq, bytes.to_vec()));
+    assert_eq!((at(2), at(8)), (None, Some((3, b"early".to_vec()))));
+    assert_eq!(at(u64::MAX), Some((9, b"late".to_vec())));
+    assert!(block_on(ledger.keep_snapshot(&run, 10, b"".as_slice().into())).is_err());
+}
+
+#[test]
+fn a_ledger_of_the_first_layout_opens_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let script = script(2);
+    let model = model(&script);
+    block_on(RedbLedger::open(&path).unwrap().append(script[0].clone())).unwrap();
+    assert_eq!(layout(&path, Some(1)), 2);
+    // A reader changes nothing; a writer writes as this build does, which an earlier one must not take for damage.
+    assert!(contents(&RedbLedger::open_read_only(&path).unwrap()) == model[1]);
+    assert_eq!(layout(&path, None), 1);
+    block_on(RedbLedger::open(&path).unwrap().append(script[1].clone())).unwrap();
+    assert_eq!(layout(&path, Some(3)), 2);
+    assert!(matches!(RedbLedger::open(&path), Err(StoreError::Damaged(_))));
+    assert!(matches!(RedbLedger::open_read_only(&path), Err(StoreError::Damaged(_))));
+    layout(&path, Some(2));
+    assert!(contents(&RedbLedger::open(&path).unwrap()) == model[2]);
+}
+
+/// The version of a file's layout, which may be set to another one.
+fn layout(path: &std::path::Path, set: Option<u32>) -> u32 {
+    let database = redb::Database::create(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut meta = transaction.open_table(redb::TableDefinition::<&str, u32>::new("meta")).unwrap();
+    let found = meta.get("layout").unwrap().unwrap().value();
+    if let Some(version) = set {
+        meta.insert("layout", version).unwrap();
+    }
+    drop(meta);
+    transaction.commit().unwrap();
+    found
 }

@@ -253,7 +253,7 @@ fn taken_up(machine: &mut Machine) {
 fn left(machine: &mut Machine) {
     let failing = Arc::new(FaultyLedger::sound(&machine.fixture.ledger, Left::Nothing));
     let fails = failing.clone();
-    let noting = TestTool::world("note").calling(move |_| {
+    let noting = TestTool::world("note").with(|tool| tool.contract.version = "0".into()).calling(move |_| {
         fails.fail_now();
         Ok(ToolOutput::new("noted"))
     });

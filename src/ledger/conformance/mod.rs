@@ -16,6 +16,7 @@ mod expectations;
 mod paging;
 mod races;
 mod sample;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ checks! {
     expectations::registers_are_set_and_removed,
     bytes::bytes_come_back_as_they_went_in,
     bytes::large_values_come_back,
+    snapshots::a_snapshot_comes_back_as_it_was_kept_or_not_at_all,
     paging::reading_a_trajectory_pages,
     paging::scanning_pages,
     paging::listing_trajectories_pages,

@@ -1,6 +1,9 @@
 use std::io::{Error, ErrorKind};
 
-use super::error::damaged;
+use super::{
+    error::damaged,
+    pack::{pack, unpack},
+};
 use crate::{
     canon::{Blob, Bytes, Commitment, Salt},
     crypto::Signature,
@@ -13,20 +16,26 @@ const MAX_ENTRY_BYTES: usize = 1 << 30;
 /// The fewest bytes that a blob takes: a flag, a salt and a length.
 const LEAST_BLOB_BYTES: usize = 1 + 16 + 4;
 
+/// What the byte behind the header says: whether a signature follows, and whether the ids of the record are packed.
+const SIGNED: u8 = 1;
+const PACKED: u8 = 2;
+
 /// Writes an entry as a row holds it, without the length in front.
 pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
-    let length = encoded_length(entry);
+    let length = longest(entry);
     if length > MAX_ENTRY_BYTES {
         let reason = format!("an entry of {length} bytes, and the limit is {MAX_ENTRY_BYTES}");
         return Err(StoreError::Io(Error::new(ErrorKind::InvalidInput, reason)));
     }
     let mut bytes = Vec::with_capacity(length);
     bytes.extend_from_slice(&entry.header.to_bytes());
-    bytes.push(u8::from(entry.signature.is_some()));
+    let packed = pack(&entry.record);
+    let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+    bytes.push(flag(entry.signature.is_some(), SIGNED) | flag(packed.is_some(), PACKED));
     if let Some(signature) = &entry.signature {
         bytes.extend_from_slice(signature.as_bytes());
     }
-    put(&mut bytes, &entry.record);
+    put(&mut bytes, packed.as_deref().unwrap_or(&entry.record));
     bytes.extend_from_slice(&(entry.blobs.len() as u32).to_be_bytes());
     for blob in &entry.blobs {
         match blob {
@@ -50,7 +59,8 @@ pub(super) fn put(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(part);
 }
 
-fn encoded_length(entry: &Entry) -> usize {
+/// How many bytes an entry takes whose record is not packed.
+fn longest(entry: &Entry) -> usize {
     let blob = |blob: &StoredBlob| match blob {
         StoredBlob::Erased(_) => 1 + 32,
         StoredBlob::Present(blob) => 1 + 16 + 4 + blob.bytes.len(),
@@ -63,8 +73,13 @@ fn encoded_length(entry: &Entry) -> usize {
 pub(super) fn decode(mut bytes: &[u8]) -> Result<Entry, StoreError> {
     let rest = &mut bytes;
     let header = Header::from_bytes(take(rest, HEADER_BYTES)?).map_err(|error| damaged(error.to_string()))?;
-    let signature = if flag(rest)? { Some(Signature(*array(rest)?)) } else { None };
-    let record = Bytes::from(part(rest)?);
+    let [flags] = *array(rest)?;
+    if flags & !(SIGNED | PACKED) != 0 {
+        return Err(damaged(format!("the flags of an entry are {flags}")));
+    }
+    let signature = if flags & SIGNED != 0 { Some(Signature(*array(rest)?)) } else { None };
+    let record = part(rest)?;
+    let record = if flags & PACKED != 0 { Bytes::from(unpack(record)?) } else { Bytes::from(record) };
     let count = length(rest)?;
     // The count cannot ask for more memory than a multiple of the entry's bytes.
     if count > rest.len() / LEAST_BLOB_BYTES {
@@ -155,15 +170,27 @@ mod tests {
         ) {
             let entry = entry(record, blobs, signed);
             let mut bytes = encode(&entry).unwrap();
-            prop_assert_eq!(bytes.len(), encoded_length(&entry));
+            prop_assert!(bytes.len() <= longest(&entry));
             prop_assert_eq!(&decode(&bytes).unwrap(), &entry);
             prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
-            if let Ok(other) = decode(&bytes) {
+            // Without a packed id, only the flag that says whether there may be some changes nothing.
+            if let Ok(other) = decode(&bytes) && (at, flip) != (HEADER_BYTES, PACKED) {
                 prop_assert_ne!(other, entry);
             }
         }
+    }
+
+    #[test]
+    fn an_entry_that_was_stored_with_digits_reads_as_one_that_is_packed() {
+        let record = format!("{{\"id\":\"{}\"}}", "ab".repeat(32)).into_bytes();
+        let entry = entry(record.clone(), vec![], false);
+        let packed = encode(&entry).unwrap();
+        let (header, behind) = packed.split_at(HEADER_BYTES);
+        let plain = [header, &[0], &(record.len() as u32).to_be_bytes(), &record, &behind[behind.len() - 4..]].concat();
+        assert!(packed.len() < plain.len());
+        assert_eq!((decode(&packed).unwrap(), decode(&plain).unwrap()), (entry.clone(), entry));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use futures::channel::oneshot;
 
-use super::codec;
+use super::{codec, tables::ChunkKey};
 use crate::{
-    canon::{EntryId, TrajectoryId},
+    canon::{Bytes, EntryId, TrajectoryId},
     ledger::{Batch, Position, RegisterOp, StoreError},
 };
 
@@ -13,6 +13,7 @@ pub(super) struct Job {
     /// The entries, encoded; as many as links.
     pub(super) entries: Vec<Vec<u8>>,
     pub(super) registers: Vec<RegisterOp>,
+    pub(super) snapshot: Option<(ChunkKey, Bytes)>,
     pub(super) answer: Answer,
 }
 
@@ -37,10 +38,16 @@ impl Job {
         });
         let links = links.collect();
         let entries = batch.entries.iter().map(codec::encode).collect::<Result<_, _>>()?;
-        Ok(Self { links, entries, registers: batch.registers, answer })
+        Ok(Self { links, entries, registers: batch.registers, snapshot: None, answer })
+    }
+
+    /// Keeps a snapshot, and appends nothing.
+    pub(super) fn keep(key: ChunkKey, snapshot: Bytes, answer: Answer) -> Self {
+        Self { links: vec![], entries: vec![], registers: vec![], snapshot: Some((key, snapshot)), answer }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.entries.iter().map(Vec::len).sum()
+        let snapshot = self.snapshot.as_ref().map_or(0, |(_, snapshot)| snapshot.len());
+        self.entries.iter().map(Vec::len).sum::<usize>() + snapshot
     }
 }

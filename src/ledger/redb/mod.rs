@@ -6,7 +6,7 @@
 //!
 //! # The file
 //!
-//! Five tables, layout version 1; integers are big-endian unless a table's key says otherwise.
+//! Six tables, layout version 2; integers are big-endian unless a table's key says otherwise.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 //! | `heads` | trajectory | a trail |
 //! | `index` | trajectory ‖ number of the chunk, `u64` | a chunk |
 //! | `registers` | register key | what it holds |
+//! | `snapshots` | trajectory ‖ seq, `u64` | a snapshot |
 //!
 //! A **row** is one or more entries, each behind its length as a `u32`. Entries are added to the last row until it would
 //! exceed 16,368 bytes, which fills four pages of the file; a larger entry has a row of its own. Positions ascend without
@@ -23,13 +24,17 @@
 //! | bytes of an entry | field |
 //! |---|---|
 //! | 224 | the [`Header`](super::Header) |
-//! | 1 | 1 when it is signed, else 0 |
+//! | 1 | 1 when it is signed, plus 2 when its record is packed |
 //! | 64 | the signature, when it is signed |
-//! | 4 + n | length of the record, and the record |
+//! | 4 + n | length of the record, and the record; packed, as long as that is |
 //! | 4 | number of blobs |
 //! | 1 | per blob: 1 when it is present, 0 when it was erased |
 //! | 16, 4 + n | per present blob: salt, length, bytes |
 //! | 32 | per erased blob: the commitment that the record names it by |
+//!
+//! A **packed** record has 0x01 and 32 bytes in place of each quoted string of 64 lower-case hex digits, and 0x02 and 16 bytes
+//! in place of each of 32; left to right, the longer one first. A record that holds one of the two bytes is not packed.
+//! Layout 1 packs none, and has no snapshots: a file of it is read, and becomes one of layout 2 when it is opened for writing.
 //!
 //! A **chunk** holds the positions of 32 entries that follow each other on a trajectory, 8 bytes each: chunk 0 those of
 //! seq 0 to 31. A **trail** holds the head's seq (8) and id (32), then the positions of the entries that fill no chunk yet,
@@ -42,6 +47,7 @@ mod error;
 mod job;
 mod lock;
 mod options;
+mod pack;
 mod poison;
 mod reader;
 mod rows;
@@ -60,7 +66,7 @@ use async_trait::async_trait;
 use futures::channel::oneshot;
 
 use self::{
-    job::Job,
+    job::{Answer, Job},
     lock::LockFile,
     poison::{Poison, contained},
     reader::Reader,
@@ -69,6 +75,9 @@ use super::{Batch, Entry, Head, LedgerStore, Position, RegisterKey, StoreError};
 use crate::canon::{Bytes, TrajectoryId};
 
 pub use options::RedbOptions;
+
+/// A larger snapshot is forgotten.
+const MAX_SNAPSHOT_BYTES: usize = 1 << 28;
 
 /// A durable ledger in one file, for one process at a time.
 ///
@@ -134,6 +143,21 @@ impl RedbLedger {
         RedbOptions::default()
     }
 
+    /// Hands a job to the writer, and waits for its answer.
+    async fn write(&self, job: impl FnOnce(Answer) -> Result<Job, StoreError>) -> Result<Position, StoreError> {
+        self.poison.check()?;
+        let Some(writer) = &self.writer else {
+            return Err(StoreError::Io(std::io::Error::new(
+                std::io::ErrorKind::ReadOnlyFilesystem,
+                "the ledger is open for reading",
+            )));
+        };
+        let (answer, answered) = oneshot::channel();
+        // A writer that has stopped drops the job, and with it the sender of the answer.
+        drop(writer.queue.send(job(answer)?));
+        answered.await.unwrap_or_else(|_| Err(self.poison.error()))
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.poison.check()?;
         contained(&self.poison, || read(&self.reader)).map_err(|error| self.poison.note(error))
@@ -154,17 +178,7 @@ impl Drop for RedbLedger {
 #[async_trait]
 impl LedgerStore for RedbLedger {
     async fn append(&self, batch: Batch) -> Result<Position, StoreError> {
-        self.poison.check()?;
-        let Some(writer) = &self.writer else {
-            return Err(StoreError::Io(std::io::Error::new(
-                std::io::ErrorKind::ReadOnlyFilesystem,
-                "the ledger is open for reading",
-            )));
-        };
-        let (answer, answered) = oneshot::channel();
-        // A writer that has stopped drops the job, and with it the sender of the answer.
-        drop(writer.queue.send(Job::new(batch, answer)?));
-        answered.await.unwrap_or_else(|_| Err(self.poison.error()))
+        self.write(|answer| Job::new(batch, answer)).await
     }
 
     async fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
@@ -198,5 +212,17 @@ impl LedgerStore for RedbLedger {
         limit: usize,
     ) -> Result<Vec<(RegisterKey, Bytes)>, StoreError> {
         self.read(|reader| reader.registers(prefix, after, limit))
+    }
+
+    async fn keep_snapshot(&self, trajectory: &TrajectoryId, seq: u64, snapshot: Bytes) -> Result<(), StoreError> {
+        if snapshot.len() > MAX_SNAPSHOT_BYTES {
+            return Ok(());
+        }
+        let key = trail::chunk_key(trajectory, seq);
+        self.write(|answer| Ok(Job::keep(key, snapshot, answer))).await.map(drop)
+    }
+
+    async fn snapshot(&self, trajectory: &TrajectoryId, up_to: u64) -> Result<Option<(u64, Bytes)>, StoreError> {
+        self.read(|reader| reader.snapshot(trajectory, up_to))
     }
 }

@@ -1,14 +1,14 @@
 use std::{fmt, ops::Bound, sync::Arc};
 
-use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, Value};
+use redb::{Key, ReadOnlyTable, ReadTransaction, ReadableDatabase, TableDefinition, TableError, Value};
 
 use super::{
     codec::decode,
     error::{damaged, storage},
     poison::{Poison, contained},
     rows::{Entries, Lookup},
-    tables::{ENTRIES, HEADS, INDEX, META, REGISTERS, check_layout},
-    trail::{CHUNK, Trail, chunk_key, decode_positions},
+    tables::{ENTRIES, HEADS, INDEX, META, REGISTERS, SNAPSHOTS, check_layout},
+    trail::{CHUNK, Trail, chunk_key, chunk_number, decode_positions},
 };
 use crate::{
     canon::{Bytes, TrajectoryId},
@@ -39,7 +39,7 @@ impl Reader {
 
     /// Checks that the file is a ledger of the layout that this build reads.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        check_layout(&open(&self.begin()?, META)?)
+        check_layout(&open(&self.begin()?, META)?).map(drop)
     }
 
     pub(super) fn head(&self, trajectory: &TrajectoryId) -> Result<Option<Head>, StoreError> {
@@ -135,6 +135,18 @@ impl Reader {
             found.push((RegisterKey::from(key.value().to_vec()), value.value().into()));
         }
         Ok(found)
+    }
+
+    pub(super) fn snapshot(&self, trajectory: &TrajectoryId, up_to: u64) -> Result<Option<(u64, Bytes)>, StoreError> {
+        let table = match self.begin()?.open_table(SNAPSHOTS) {
+            // Of a ledger of the first layout, open for reading.
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table.map_err(storage)?,
+        };
+        let (first, last) = (chunk_key(trajectory, 0), chunk_key(trajectory, up_to));
+        let found = table.range::<&[u8; 40]>(&first..=&last).map_err(storage)?.next_back();
+        let Some((key, snapshot)) = found.transpose().map_err(storage)? else { return Ok(None) };
+        Ok(Some((chunk_number(key.value()), snapshot.value().into())))
     }
 
     fn begin(&self) -> Result<ReadTransaction, StoreError> {

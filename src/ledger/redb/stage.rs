@@ -6,7 +6,7 @@ use super::{
     error::storage,
     job::{Job, Link},
     rows::Log,
-    tables::{ENTRIES, HEADS, INDEX, REGISTERS},
+    tables::{ChunkKey, ENTRIES, HEADS, INDEX, REGISTERS, SNAPSHOTS},
     trail::{Trail, chunk_key, encode_positions},
 };
 use crate::{
@@ -25,6 +25,8 @@ pub(super) struct Stage<'t> {
     heads: HashMap<TrajectoryId, Trail>,
     registers: HashMap<RegisterKey, Option<Bytes>>,
     chunks: Vec<(TrajectoryId, u64, Vec<u64>)>,
+    snapshot_table: Table<'t, &'static ChunkKey, &'static [u8]>,
+    snapshots: Vec<(ChunkKey, Bytes)>,
 }
 
 impl<'t> Stage<'t> {
@@ -39,6 +41,8 @@ impl<'t> Stage<'t> {
             heads: HashMap::new(),
             registers: HashMap::new(),
             chunks: Vec::new(),
+            snapshot_table: transaction.open_table(SNAPSHOTS).map_err(storage)?,
+            snapshots: Vec::new(),
         })
     }
 
@@ -56,12 +60,13 @@ impl<'t> Stage<'t> {
                 self.registers.insert(key, value);
             }
         }
+        self.snapshots.extend(job.snapshot.take());
         Ok(first)
     }
 
     /// Whether there is anything to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.log.next == self.first && self.registers.is_empty()
+        self.log.next == self.first && self.registers.is_empty() && self.snapshots.is_empty()
     }
 
     /// Writes everything that was added.
@@ -81,6 +86,9 @@ impl<'t> Stage<'t> {
                 Some(value) => drop(self.register_table.insert(key.as_bytes(), &*value).map_err(storage)?),
                 None => drop(self.register_table.remove(key.as_bytes()).map_err(storage)?),
             }
+        }
+        for (key, snapshot) in self.snapshots {
+            self.snapshot_table.insert(&key, &*snapshot).map_err(storage)?;
         }
         Ok(())
     }

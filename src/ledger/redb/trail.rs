@@ -84,6 +84,11 @@ pub(super) fn chunk_key(trajectory: &TrajectoryId, chunk: u64) -> ChunkKey {
     key
 }
 
+/// The number in a key.
+pub(super) fn chunk_number(key: &ChunkKey) -> u64 {
+    key.last_chunk().copied().map_or(0, u64::from_be_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,11 +38,11 @@ impl Committer {
     ) -> Result<Self, StoreError> {
         let mut committer = Self { database, poison, log: Log::default(), quick_repair_after };
         let transaction = committer.begin()?;
-        let fresh = prepare(&transaction)?;
+        let changed = prepare(&transaction)?;
         if let Some(row) = transaction.open_table(ENTRIES).map_err(storage)?.last().map_err(storage)? {
             committer.log = Log::resume(row.0.value(), row.1.value())?;
         }
-        if fresh {
+        if changed {
             transaction.commit().map_err(storage)?;
         } else {
             transaction.abort().map_err(storage)?;

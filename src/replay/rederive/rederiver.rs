@@ -122,9 +122,7 @@ impl Rederiver {
             Err(Not::Sealable) => return Err(FaultKind::Proposal),
         }
         if let (Status::Suspended { .. }, Some(resolved)) = (&decision.status, &proposal.resolved) {
-            // What was read first is what everybody who approves goes by.
-            let quote = earlier.or_else(|| decision.quote.clone());
-            self.waiting.insert(resolved.id, Waiting { args, quote });
+            self.waiting.insert(resolved.id, Waiting { args, quote: decision.quote.clone() });
         }
         Ok(())
     }

@@ -154,7 +154,7 @@ impl Replayer<'_> {
             DeltaOp::Delete { resource, version } => (resource, *version, None),
         });
         let folds = ops.map(|(resource, expected, becomes)| FoldOp { resource: resource.clone(), expected, becomes });
-        let (found, _) = self.world.fold(folds.collect())?;
+        let (found, _) = self.world.fold(entry.header.seq, folds.collect())?;
         if found != commit.world_root {
             return Err(FaultKind::Root { recorded: commit.world_root, found });
         }

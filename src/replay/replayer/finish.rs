@@ -38,6 +38,10 @@ pub struct Folded {
     pub open_turn: Option<(EntryId, Amounts)>,
     /// How many turns were begun.
     pub steps: u64,
+    /// The seq of the last turn; 0 when there is none.
+    pub turn_seq: u64,
+    /// The entry that took the run up last; `None` when none did.
+    pub resumed: Option<EntryId>,
 }
 
 impl Replayer<'_> {
@@ -71,7 +75,8 @@ impl Replayer<'_> {
             store: self.log.store(),
             trajectory: self.trajectory,
             writ: chain.id(),
-            entries: self.next_seq,
+            entries: self.next_seq - self.since.map_or(0, |seq| seq.saturating_add(1)),
+            since: self.since,
             commits: self.commits,
             derived: self.derived,
             asserted: self.asserted,
@@ -104,6 +109,8 @@ impl Replayer<'_> {
             held,
             open_turn: self.turn,
             steps: self.steps,
+            turn_seq: self.turn_seq,
+            resumed: self.resumed,
         };
         Ok((report, folded))
     }

@@ -1,5 +1,6 @@
 mod check;
 mod finish;
+mod restore;
 
 pub use finish::Folded;
 
@@ -70,6 +71,8 @@ pub struct Replayer<'a> {
     vouching: Vouching,
     invalid: Vec<InvalidFrom>,
     rederiver: Option<Rederiver>,
+    /// The seq of the snapshot that it went on from.
+    since: Option<u64>,
 }
 
 struct Started {
@@ -116,6 +119,7 @@ impl<'a> Replayer<'a> {
             vouching: Vouching::default(),
             invalid: Vec::new(),
             rederiver,
+            since: None,
         }
     }
 

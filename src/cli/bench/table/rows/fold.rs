@@ -40,7 +40,7 @@ fn turns(rounds: usize, resources: usize) -> Result<Turns, Failed> {
     let order: Vec<&ResourceId> = ids.iter().cycle().step_by(7_919).take(CHANGES).collect();
     let (mut world, mut map) = (World::default(), HashMap::new());
     for resource in &ids {
-        world.fold(vec![FoldOp { resource: resource.clone(), expected: 0, becomes: becomes.clone() }])?;
+        world.fold(1, vec![FoldOp { resource: resource.clone(), expected: 0, becomes: becomes.clone() }])?;
         map.insert(resource.clone(), (1, value.clone()));
     }
     let product = |_| {
@@ -53,7 +53,7 @@ fn turns(rounds: usize, resources: usize) -> Result<Turns, Failed> {
             })
             .collect();
         let (took, _) = timed(|| {
-            changes.into_iter().try_for_each(|change| world.fold(change).map(drop))?;
+            changes.into_iter().try_for_each(|change| world.fold(2, change).map(drop))?;
             Ok(world.root())
         })?;
         Ok(took)

@@ -1,0 +1,111 @@
+//! When a snapshot of a run is taken, and how it comes into the store. A run goes on without one.
+
+use std::sync::Arc;
+
+use super::{core::Core, error::RunError, in_force::InForce, journal::Journal};
+use crate::{
+    canon::{Bytes, EntryId},
+    crypto::Purpose,
+    host::{Signer, block_on},
+    ledger::{
+        Kind, LedgerStore,
+        record::{Terminated, Turn},
+    },
+    replay::Snapshot,
+    writ::Amounts,
+};
+
+/// At least so many entries follow a snapshot for each resource in it.
+const PER_RESOURCE: u64 = 8;
+/// At the end of a run, one this many times nearer to the last still pays.
+const AT_THE_END: u64 = 8;
+
+/// What a run's handle knows of the run's snapshots, and what they hold that nothing else asks for.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    /// The seq of the last one.
+    pub(super) last: u64,
+    /// The seq of the last turn.
+    pub(super) turn_seq: u64,
+    /// The entry that took the run up last.
+    pub(super) resumed: Option<EntryId>,
+    /// Whether it is known that every intent of the last turn has an outcome.
+    pub(super) answered: bool,
+}
+
+impl Default for Snapshots {
+    /// Of a run that has its first entry.
+    fn default() -> Self {
+        Self { last: 0, turn_seq: 0, resumed: None, answered: true }
+    }
+}
+
+impl Journal {
+    /// Takes a snapshot after the last entry, which was just stored, where one is due and nothing is under way.
+    pub(super) fn stored(&mut self, core: &Core, epoch: &InForce, kind: Kind, record: &Bytes) {
+        let seq = self.last_seq();
+        if kind == Kind::Turn {
+            (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
+        }
+        if !self.is_due(core, kind) || !self.doubts.is_empty() || self.used.held != Amounts::ZERO {
+            return;
+        }
+        let mut snapshot = Snapshot::new(core.store_id, self.trajectory, (seq, self.head), &self.world);
+        (snapshot.spent, snapshot.steps) = (self.used.spent, self.steps);
+        (snapshot.resumed, snapshot.turn_seq) = (self.snapshots.resumed, self.snapshots.turn_seq);
+        match kind {
+            Kind::Turn => match serde_json::from_slice::<Turn>(record) {
+                Ok(turn) => snapshot.unanswered = turn.intents,
+                Err(_) => return,
+            },
+            Kind::Terminated => match serde_json::from_slice::<Terminated>(record) {
+                Ok(terminated) => snapshot.ended = Some(terminated.reason),
+                Err(_) => return,
+            },
+            _ => {}
+        }
+        self.snapshots.last = seq;
+        let (store, signer) = (Arc::clone(&core.store), epoch.signer.clone());
+        let keep = move || drop(block_on(keep(&*store, signer.as_deref(), &snapshot)));
+        // Where no thread can be had, there is none this time.
+        drop(core.host.spawn.spawn_blocking(Box::new(keep)));
+    }
+
+    /// Whether enough entries follow the last snapshot, and the last entry is of a kind that leaves nothing open which is not
+    /// at hand: a turn, or anything that cannot be the outcome of one of its intents.
+    fn is_due(&self, core: &Core, kind: Kind) -> bool {
+        let since = self.last_seq().saturating_sub(self.snapshots.last);
+        let every = self.interval(core);
+        let enough =
+            core.snapshot_every > 0 && since >= if kind == Kind::Terminated { every / AT_THE_END } else { every };
+        let closed = match kind {
+            Kind::Turn => true,
+            Kind::Commit | Kind::Rejection | Kind::Terminated => self.snapshots.answered && self.open_turn.is_none(),
+            _ => false,
+        };
+        enough && closed
+    }
+
+    /// How many entries follow a snapshot before the next, so that all of them together stay small beside the entries.
+    fn interval(&self, core: &Core) -> u64 {
+        core.snapshot_every.max(PER_RESOURCE * self.world.len() as u64)
+    }
+}
+
+/// Keeps a snapshot of what a replay came to, where enough entries follow the last one. That it is not kept matters to nobody.
+pub(super) async fn keep_replayed(core: &Core, journal: &mut Journal, snapshot: Snapshot) {
+    if core.snapshot_every > 0 && snapshot.seq.saturating_sub(journal.snapshots.last) >= journal.interval(core) {
+        journal.snapshots.last = snapshot.seq;
+        drop(keep(&*core.store, core.authority.state().signer.as_deref(), &snapshot).await);
+    }
+}
+
+/// Signs a snapshot, and hands it to the store.
+async fn keep(store: &dyn LedgerStore, signer: Option<&dyn Signer>, snapshot: &Snapshot) -> Result<(), RunError> {
+    let sealed = snapshot.seal()?;
+    let signature = match signer {
+        Some(signer) => Some(signer.sign(Purpose::Snapshot, sealed.hash.as_bytes()).await?),
+        None => None,
+    };
+    Ok(store.keep_snapshot(&snapshot.trajectory, snapshot.seq, sealed.signed(signature)).await?)
+}
