@@ -2,14 +2,15 @@
 
 mod handle;
 
-pub(crate) use handle::below;
 pub use handle::{HandleFault, MAX_SECRET_NAME, handle, masked};
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    canon::{Blob, CanonError, Commitment, IntentId, Nonce, Salt, domain, to_canonical, words},
+    canon::{Blob, CanonError, Commitment, IntentId, NamedBlob, Nonce, Salt, domain, settle, to_canonical, words},
     contract::{NameError, ToolName},
     host::{Entropy, EntropyError},
 };
@@ -76,28 +77,40 @@ impl Intent {
     /// # Errors
     /// When the target cannot name a tool, the arguments cannot be sealed, or no randomness can be had.
     pub fn seal(self, entropy: &dyn Entropy) -> Result<SealedIntent, IntentError> {
-        let salt = || {
-            let mut salt = Salt([0; 16]);
-            entropy.fill(&mut salt.0).map(|()| salt)
-        };
         let target = ToolName::new(self.target)?;
-        let args_blob = Blob::seal(&self.args, salt()?)?;
-        let rationale_blob = match self.rationale {
-            text if text.is_empty() => None,
-            text => Some(Blob::seal(&Value::String(text), salt()?)?),
+        let (args_salt, rationale_salt, nonce) = if self.rationale.is_empty() {
+            let [args, nonce] = draw(entropy)?;
+            (args, None, nonce)
+        } else {
+            let [args, rationale, nonce] = draw(entropy)?;
+            (args, Some(rationale), nonce)
         };
-        let mut nonce = Nonce([0; 16]);
-        entropy.fill(&mut nonce.0)?;
+        let args_blob = NamedBlob::seal(&self.args, Salt(args_salt))?;
+        let args = settle(self.args, &args_blob.bytes)?;
+        let rationale = Value::String(self.rationale);
+        let rationale_blob = rationale_salt.map(|salt| NamedBlob::seal(&rationale, Salt(salt))).transpose()?;
         let record = IntentRecord {
             args: args_blob.commitment(),
-            author: self.author.chars().take(MAX_AUTHOR).collect(),
+            author: first_chars(self.author, MAX_AUTHOR),
             kind: self.kind,
-            nonce,
-            rationale: rationale_blob.as_ref().map(Blob::commitment),
+            nonce: Nonce(nonce),
+            rationale: rationale_blob.as_ref().map(NamedBlob::commitment),
             target,
         };
-        SealedIntent::open(record, args_blob, rationale_blob)
+        SealedIntent::new(record, args, args_blob, rationale_blob)
     }
+}
+
+fn draw<const N: usize>(entropy: &dyn Entropy) -> Result<[[u8; 16]; N], EntropyError> {
+    let mut drawn = [[0; 16]; N];
+    entropy.fill_each(&mut drawn).map(|()| drawn)
+}
+
+fn first_chars(mut text: String, count: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(count) {
+        text.truncate(end);
+    }
+    text
 }
 
 /// The most characters of an author's name that are kept.
@@ -159,17 +172,22 @@ impl IntentRecord {
     }
 }
 
-/// A fixed request, with its values at hand.
+/// A fixed request, with its values at hand. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedIntent {
+    sealed: Arc<Sealed>,
+    recorded: bool,
+}
+
+#[derive(Debug, PartialEq)]
+struct Sealed {
     record: IntentRecord,
     id: IntentId,
     args: Value,
     /// The arguments without handles, where they have some.
     masked: Result<Option<Value>, HandleFault>,
-    args_blob: Blob,
-    rationale_blob: Option<Blob>,
-    recorded: bool,
+    args_blob: NamedBlob,
+    rationale_blob: Option<NamedBlob>,
 }
 
 impl SealedIntent {
@@ -178,12 +196,13 @@ impl SealedIntent {
     /// # Errors
     /// When a blob does not match its commitment, or the arguments are not sealed JSON.
     pub fn open(record: IntentRecord, args: Blob, rationale: Option<Blob>) -> Result<Self, IntentError> {
+        let rationale = rationale.map(NamedBlob::from);
         if let Some(commitment) = record.rationale
-            && rationale.as_ref().map(Blob::commitment) != record.rationale
+            && rationale.as_ref().map(NamedBlob::commitment) != record.rationale
         {
             return Err(IntentError::Commitment(commitment));
         }
-        Ok(Self { rationale_blob: rationale, ..Self::with_args(record, args)? })
+        Self::joined(record, args, rationale)
     }
 
     /// Joins a record with its arguments alone: the part of an intent that decisions rest on.
@@ -191,34 +210,43 @@ impl SealedIntent {
     /// # Errors
     /// When the blob does not match its commitment, or the arguments are not sealed JSON.
     pub fn with_args(record: IntentRecord, args: Blob) -> Result<Self, IntentError> {
+        Self::joined(record, args, None)
+    }
+
+    fn joined(record: IntentRecord, args: Blob, rationale: Option<NamedBlob>) -> Result<Self, IntentError> {
+        let args = NamedBlob::from(args);
         if args.commitment() != record.args {
             return Err(IntentError::Commitment(record.args));
         }
         let value = args.value()?;
-        Ok(Self {
-            id: record.id()?,
-            masked: handle::masked(&value),
-            args: value,
-            args_blob: args,
-            rationale_blob: None,
-            record,
-            recorded: false,
-        })
+        Self::new(record, value, args, rationale)
+    }
+
+    // INVARIANT: the record names the blobs, and `args` is what `args_blob` reads back as.
+    fn new(
+        record: IntentRecord,
+        args: Value,
+        args_blob: NamedBlob,
+        rationale_blob: Option<NamedBlob>,
+    ) -> Result<Self, IntentError> {
+        let (id, masked) = (record.id()?, handle::masked(&args));
+        let sealed = Sealed { record, id, args, masked, args_blob, rationale_blob };
+        Ok(Self { sealed: Arc::new(sealed), recorded: false })
     }
 
     /// The intent's id.
     pub fn id(&self) -> IntentId {
-        self.id
+        self.sealed.id
     }
 
     /// The record.
     pub fn record(&self) -> &IntentRecord {
-        &self.record
+        &self.sealed.record
     }
 
-    /// The arguments, as sealing read them back.
+    /// The arguments, as they are read back from what was sealed.
     pub fn args(&self) -> &Value {
-        &self.args
+        &self.sealed.args
     }
 
     /// The arguments as schemas and a tool's hooks see them: `[secret:name]` in place of every handle to a secret.
@@ -226,20 +254,21 @@ impl SealedIntent {
     /// # Errors
     /// Where an object with a member `$secret` is no handle.
     pub fn masked_args(&self) -> Result<&Value, &HandleFault> {
-        self.masked.as_ref().map(|masked| masked.as_ref().unwrap_or(&self.args))
+        self.sealed.masked.as_ref().map(|masked| masked.as_ref().unwrap_or(&self.sealed.args))
     }
 
     /// Why, in the author's words, where that was said.
     pub fn rationale(&self) -> Option<String> {
-        match self.rationale_blob.as_ref()?.value() {
+        match self.sealed.rationale_blob.as_ref()?.value() {
             Ok(Value::String(text)) => Some(text),
             _ => None,
         }
     }
 
     /// The blobs that the record names and that no entry holds yet.
-    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        std::iter::once(&self.args_blob).chain(&self.rationale_blob).filter(|_| !self.recorded)
+    pub fn blobs(&self) -> impl Iterator<Item = &NamedBlob> {
+        let Sealed { args_blob, rationale_blob, .. } = &*self.sealed;
+        std::iter::once(args_blob).chain(rationale_blob).filter(|_| !self.recorded)
     }
 
     /// Says that an entry of the trajectory holds the blobs, so that later ones need not.

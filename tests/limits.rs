@@ -11,7 +11,7 @@ mod common;
 use common::*;
 use futures::executor::block_on;
 use openthymos::{
-    canon::{Blob, MAX_ENTRY_BLOBS, Salt, to_canonical},
+    canon::{Blob, MAX_ENTRY_BLOBS, NamedBlob, Salt, to_canonical},
     cognition::Mock,
     crypto::Purpose,
     intent::Intent,
@@ -128,7 +128,7 @@ fn an_entry_introduces_so_many_values() {
     let fits = &blobs[1..];
     // In linear time: nothing is searched once for each.
     let draft = Draft::seal(Kind::Erasure, &names(fits), fits.iter().rev().cloned().collect()).unwrap();
-    assert_eq!(draft.blobs, fits);
+    assert_eq!(draft.blobs.into_iter().map(NamedBlob::into_blob).collect::<Vec<_>>(), fits);
 }
 
 #[test]

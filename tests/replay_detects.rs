@@ -330,7 +330,7 @@ fn rewrite(entry: &mut Entry, body: &impl serde::Serialize) {
     let draft = Draft::seal(entry.header.known_kind().unwrap(), body, blobs.collect()).unwrap();
     entry.header.record = draft.hash();
     entry.header.blobs = draft.blobs.len() as u32;
-    entry.blobs = draft.blobs.into_iter().map(StoredBlob::Present).collect();
+    entry.blobs = draft.blobs.into_iter().map(|blob| StoredBlob::Present(blob.into_blob())).collect();
     entry.record = draft.record;
 }
 
@@ -573,6 +573,7 @@ fn an_untouched_export_verifies_and_its_pins_count() {
         store: Some(small.runtime.store_id()),
         world_root: Some(block_on(small.run.world()).root()),
         contains: Some(small.entries()[2].id()),
+        ..Pins::default()
     };
     assert!(verify(&file, right.clone()).unwrap().signer_pinned);
     for wrong in [

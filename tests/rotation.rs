@@ -17,7 +17,7 @@ use openthymos::{
     crypto::{NamedKey, PublicKey, Purpose, Role, SecretKey, Signature},
     host::{SignError, Signer},
     ledger::{
-        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp, StoredBlob,
+        AuthorityState, Batch, Draft, Entry, Header, Kind, LedgerStore, Position, RegisterKey, RegisterOp,
         record::{EndReason, KeyRotation, Terminated, TrustChange, TrustRoot},
     },
     proposal::{Code, Stage},
@@ -247,10 +247,9 @@ fn forge(fixture: &Fixture, seed: u8, like: &Entry, draft: Draft) {
         ..like.header
     };
     let signature = Some(key(seed).sign(Purpose::Entry, header.id().as_bytes()));
-    let blobs = draft.blobs.into_iter().map(StoredBlob::Present).collect();
-    let entry = Entry { header, record: draft.record, blobs, signature };
+    let entry = draft.into_entry(header, signature);
     let mut registers = vec![];
-    if draft.kind.opens_epoch() {
+    if entry.header.known_kind().is_some_and(Kind::opens_epoch) {
         let value = [entry.id().as_bytes().as_slice(), &entry.header.seq.to_be_bytes()].concat();
         registers.push(RegisterOp::Set { key: RegisterKey::epoch(), value: Some(value.into()) });
     }

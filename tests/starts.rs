@@ -14,11 +14,13 @@ use openthymos::{
     ledger::{Kind, LedgerStore, record::StartRefused},
     proposal::{Code, Refusal, Stage},
     runtime::{Runtime, StartError},
-    writ::{Amounts, Audience, Delegation, Dimension, Scope, SignedWrit, UnverifiedChain, Window, WritBody},
+    writ::{
+        Amounts, Audience, Delegation, Dimension, PresentedChain, Scope, SignedWrit, UnverifiedChain, Window, WritBody,
+    },
 };
 
 /// Starts, expects the refusal, and checks what the ledger has of it.
-fn refuses(fixture: &Fixture, runtime: &Runtime, chain: impl Into<UnverifiedChain>, subject: u8) -> Refusal {
+fn refuses(fixture: &Fixture, runtime: &Runtime, chain: impl Into<PresentedChain>, subject: u8) -> Refusal {
     refuses_saying(fixture, runtime, chain, subject, &mut String::new())
 }
 
@@ -26,12 +28,12 @@ fn refuses(fixture: &Fixture, runtime: &Runtime, chain: impl Into<UnverifiedChai
 fn refuses_saying(
     fixture: &Fixture,
     runtime: &Runtime,
-    chain: impl Into<UnverifiedChain>,
+    chain: impl Into<PresentedChain>,
     subject: u8,
     said: &mut String,
 ) -> Refusal {
     let chain = chain.into();
-    let writ = chain.chain.last().map(|signed| signed.writ.id().unwrap());
+    let writ = chain.id();
     let before = (fixture.authority().len(), block_on(fixture.ledger.trajectories(None, 9)).unwrap().len());
     let refusal = match block_on(runtime.start("a task", chain, &key(subject))) {
         Err(StartError::Refused(refusal)) => refusal,

@@ -46,3 +46,44 @@ impl Blob {
         super::parse(&self.bytes, super::MAX_BLOB_BYTES)
     }
 }
+
+/// A blob and the commitment that names it: hashed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBlob {
+    // INVARIANT: the blob's own, computed by `From<Blob>`; neither changes afterwards.
+    commitment: Commitment,
+    blob: Blob,
+}
+
+impl NamedBlob {
+    /// Seals `value` under `salt`.
+    ///
+    /// # Errors
+    /// As [`Blob::seal`].
+    pub fn seal(value: &Value, salt: Salt) -> Result<Self, CanonError> {
+        Blob::seal(value, salt).map(Self::from)
+    }
+
+    /// The salted hash that names the blob.
+    pub fn commitment(&self) -> Commitment {
+        self.commitment
+    }
+
+    /// The blob alone.
+    pub fn into_blob(self) -> Blob {
+        self.blob
+    }
+}
+
+impl From<Blob> for NamedBlob {
+    fn from(blob: Blob) -> Self {
+        Self { commitment: blob.commitment(), blob }
+    }
+}
+
+impl std::ops::Deref for NamedBlob {
+    type Target = Blob;
+    fn deref(&self) -> &Blob {
+        &self.blob
+    }
+}

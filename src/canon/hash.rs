@@ -24,17 +24,22 @@ impl Domain {
     ///
     /// The parts are joined without separators: callers pass parts of fixed length, or one part.
     pub fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut stream = self.stream();
+        // The hasher is large: it stays where it is made.
+        let mut hasher = self.hasher();
         for part in parts {
-            stream.update(part);
+            hasher.update(part);
         }
-        stream.finish()
+        hasher.finalize().into()
     }
 
     /// The same hash, of bytes that arrive piece by piece.
     pub fn stream(&self) -> DomainStream {
+        DomainStream(self.hasher())
+    }
+
+    fn hasher(&self) -> blake3::Hasher {
         let key = self.key.get_or_init(|| hash_derive_key_context(self.context));
-        DomainStream(blake3::Hasher::new_from_context_key(key))
+        blake3::Hasher::new_from_context_key(key)
     }
 }
 

@@ -22,7 +22,7 @@ macro_rules! fixed_bytes {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(&$crate::canon::encode(&self.0))
+                f.pad($crate::canon::Digits::of(&self.0).as_str())
             }
         }
 
@@ -41,14 +41,13 @@ macro_rules! fixed_bytes {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&$crate::canon::encode(&self.0))
+                serializer.serialize_str($crate::canon::Digits::of(&self.0).as_str())
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                $crate::canon::deserialize_hex(deserializer).map(Self)
             }
         }
     };

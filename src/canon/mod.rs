@@ -19,16 +19,18 @@ mod limit;
 mod normalise;
 mod number;
 mod parse;
+mod pointer;
+mod settle;
 mod text;
 mod words;
 mod write;
 
-pub use blob::{Blob, Salt};
+pub use blob::{Blob, NamedBlob, Salt};
 pub use bytes::Bytes;
 pub(crate) use depth::check_depth;
 pub use hash::{Domain, DomainStream, domain};
 pub use hex::HexError;
-pub(crate) use hex::{decode_array, encode};
+pub(crate) use hex::{Digits, decode_array, deserialize as deserialize_hex, encode};
 pub(crate) use ids::fixed_bytes;
 pub use ids::{
     BundleHash, BusinessKeyHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, IntentId,
@@ -39,6 +41,8 @@ pub use limit::LimitError;
 pub(crate) use limit::{at_most, at_most_if_any, cut, misshapen, shown};
 pub use normalise::{Normalised, normalise};
 pub use parse::{ParseError, ParseErrorKind, parse};
+pub(crate) use pointer::below;
+pub(crate) use settle::settle;
 pub(crate) use words::words;
 pub use write::{CanonError, canonical_value, to_canonical};
 

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{MAX_DEPTH, MAX_INTEGER, write::RESERVED_KEY};
+use super::{MAX_DEPTH, MAX_INTEGER, below, write::RESERVED_KEY};
 
 /// A tool's output made fit for sealing, and where it had to be changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,12 +26,7 @@ fn walk(value: Value, depth: usize, at: &mut String, pointers: &mut Vec<String>)
         return value;
     }
     let mut below = |step: &str, value: Value, pointers: &mut Vec<String>| {
-        let length = at.len();
-        at.push('/');
-        at.push_str(&step.replace('~', "~0").replace('/', "~1"));
-        let value = walk(value, depth + 1, at, pointers);
-        at.truncate(length);
-        value
+        below(at, step, |at| walk(value, depth + 1, at, pointers))
     };
     match value {
         Value::Number(number) if !number.as_f64().is_some_and(|float| float.abs() <= MAX_INTEGER as f64) => {

@@ -4,10 +4,9 @@ const LIMIT: f64 = MAX_INTEGER as f64;
 
 /// Writes an integer, refusing what a double cannot carry exactly.
 pub(super) fn integer(out: &mut Vec<u8>, value: i128) -> Result<(), CanonError> {
-    if value.unsigned_abs() > u128::from(MAX_INTEGER) {
-        return Err(CanonError::NumberRange { number: value.to_string() });
-    }
-    out.extend_from_slice(value.to_string().as_bytes());
+    let range = || CanonError::NumberRange { number: value.to_string() };
+    let value = i64::try_from(value).ok().filter(|value| value.unsigned_abs() <= MAX_INTEGER).ok_or_else(range)?;
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     Ok(())
 }
 

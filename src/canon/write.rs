@@ -76,7 +76,7 @@ impl serde::ser::Error for CanonError {
 /// # Errors
 /// See [`CanonError`].
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let mut writer = Writer { out: Vec::with_capacity(1024), depth: 0 };
+    let mut writer = Writer { out: Vec::with_capacity(1024), depth: 0, members: Vec::new() };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
@@ -92,6 +92,14 @@ pub fn canonical_value(value: &Value) -> Result<Vec<u8>, CanonError> {
 struct Writer {
     out: Vec<u8>,
     depth: usize,
+    /// The members of all objects that are open, the innermost object's last.
+    members: Vec<Member>,
+}
+
+/// A member that was written: its key, and where its bytes lie.
+struct Member {
+    key: Key,
+    bytes: Range<usize>,
 }
 
 impl Writer {
@@ -112,7 +120,13 @@ impl Writer {
     fn string(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text.as_bytes();
-        while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+        // Looked through whole, several bytes at a time: hardly any text has something to escape.
+        if rest.iter().fold(true, |plain, byte| plain & !is_escaped(*byte)) {
+            self.out.extend_from_slice(rest);
+            self.out.push(b'"');
+            return;
+        }
+        while let Some(at) = rest.iter().position(|byte| is_escaped(*byte)) {
             let (plain, tail) = rest.split_at(at);
             self.out.extend_from_slice(plain);
             let Some((byte, tail)) = tail.split_first() else {
@@ -136,15 +150,22 @@ impl Writer {
 
     fn begin_object(&mut self) -> Result<Object<'_>, CanonError> {
         self.enter(b'{')?;
-        Ok(Object { start: self.out.len(), members: Vec::new(), sorted: true, key: None, writer: self })
+        Ok(Object { start: self.out.len(), first: self.members.len(), sorted: true, key: None, writer: self })
     }
 }
 
-/// An object being written: each member's key and where its bytes lie.
+/// Whether a string has to escape a byte.
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// An object being written.
 struct Object<'a> {
     writer: &'a mut Writer,
+    /// Where its bytes begin.
     start: usize,
-    members: Vec<(Key, Range<usize>)>,
+    /// Where its members begin among all that are open.
+    first: usize,
     sorted: bool,
     key: Option<Key>,
 }
@@ -168,39 +189,49 @@ impl Object<'_> {
         if key.as_str().starts_with(RESERVED_KEY) {
             return Err(CanonError::ReservedKey { key: key.as_str().to_owned() });
         }
-        if let Some((last, _)) = self.members.last() {
+        if let Some(last) = self.writer.members.get(self.first..).and_then(<[Member]>::last) {
+            self.sorted &= key::compare(last.key.as_str(), key.as_str()).is_lt();
             self.writer.out.push(b',');
-            self.sorted &= key::compare(last.as_str(), key.as_str()).is_lt();
         }
         let start = self.writer.out.len();
         self.writer.string(key.as_str());
         self.writer.out.push(b':');
         value.serialize(&mut *self.writer)?;
-        self.members.push((key, start..self.writer.out.len()));
+        let bytes = start..self.writer.out.len();
+        self.writer.members.push(Member { key, bytes });
         Ok(())
     }
 
     fn finish(mut self) -> Result<(), CanonError> {
         if !self.sorted {
-            self.members.sort_by(|(a, _), (b, _)| key::compare(a.as_str(), b.as_str()));
-            for pair in self.members.windows(2) {
-                if let [(a, _), (b, _)] = pair
-                    && a.as_str() == b.as_str()
-                {
-                    return Err(CanonError::DuplicateKey { key: a.as_str().to_owned() });
-                }
-            }
-            let mut sorted = Vec::with_capacity(self.writer.out.len() - self.start);
-            for (index, (_, range)) in self.members.iter().enumerate() {
-                if index > 0 {
-                    sorted.push(b',');
-                }
-                sorted.extend_from_slice(self.writer.out.get(range.clone()).unwrap_or_default());
-            }
-            self.writer.out.truncate(self.start);
-            self.writer.out.append(&mut sorted);
+            self.sort()?;
         }
+        self.writer.members.truncate(self.first);
         self.writer.leave(b'}');
+        Ok(())
+    }
+
+    /// Puts the members into their order.
+    fn sort(&mut self) -> Result<(), CanonError> {
+        let Writer { out, members, .. } = &mut *self.writer;
+        let members = members.get_mut(self.first..).unwrap_or_default();
+        members.sort_by(|a, b| key::compare(a.key.as_str(), b.key.as_str()));
+        for pair in members.windows(2) {
+            if let [a, b] = pair
+                && a.key.as_str() == b.key.as_str()
+            {
+                return Err(CanonError::DuplicateKey { key: a.key.as_str().to_owned() });
+            }
+        }
+        let mut sorted = Vec::with_capacity(out.len() - self.start);
+        for (index, member) in members.iter().enumerate() {
+            if index > 0 {
+                sorted.push(b',');
+            }
+            sorted.extend_from_slice(out.get(member.bytes.clone()).unwrap_or_default());
+        }
+        out.truncate(self.start);
+        out.append(&mut sorted);
         Ok(())
     }
 }
@@ -392,13 +423,10 @@ impl SerializeStructVariant for VariantObject<'_> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CanonError> {
         self.0.member(Key::Static(key), value)
     }
-    fn end(mut self) -> Result<(), CanonError> {
-        let object = &mut self.0;
-        let members = std::mem::take(&mut object.members);
-        let inner =
-            Object { start: object.start, sorted: object.sorted, key: None, members, writer: &mut *object.writer };
-        inner.finish()?;
-        object.writer.leave(b'}');
+    fn end(self) -> Result<(), CanonError> {
+        let Object { writer, start, first, sorted, key } = self.0;
+        Object { writer: &mut *writer, start, first, sorted, key }.finish()?;
+        writer.leave(b'}');
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     canon::PolicySetHash,
     ledger::Entry,
-    replay::{self, Folded, Pins, ReplayError, Replayer, Report, StorePins},
+    replay::{self, Folded, Options, Pins, ReplayError, Replayer, Report, StorePins},
 };
 
 /// Verify a run, or all of a ledger, from the entries alone: no model is asked, no tool is called
@@ -65,16 +65,21 @@ pub(super) struct Args {
     /// Fail unless this entry stands at this position, as an earlier `replay --all` told it; may be given more than once
     #[arg(long, value_name = "POSITION:ENTRY")]
     require_head: Vec<whole::Head>,
+    /// Compare the world's root after every commit, and not only with the last one's
+    #[arg(long)]
+    every_root: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    let options = Options { every_root: args.every_root, ..Options::default() };
     let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
     if args.all {
         let kept = args.require_head.iter().map(|whole::Head(kept)| *kept).collect();
-        let pins = StorePins { kept, rederive: args.rederive, signer: signer.map(|named| named.key), store: None };
+        let pins =
+            StorePins { kept, rederive: args.rederive, signer: signer.map(|named| named.key), store: None, options };
         return whole::run(&args.place.open_existing()?, pins, whole::Told { brief: args.verify, json: args.json });
     }
     if !args.require_head.is_empty() {
@@ -85,6 +90,7 @@ pub(super) fn run(args: &Args) -> Done {
         policy_set: args.require_policy_set,
         rederive: args.rederive,
         signer: signer.map(|named| named.key),
+        options,
         ..Pins::default()
     };
     let mut traces = Traces { reader: args.policy_trace.then(Reader::new), lines: Vec::new() };

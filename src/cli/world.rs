@@ -9,7 +9,7 @@ use super::{
     verdict,
 };
 use crate::{
-    replay::{self, Pins, Report},
+    replay::{self, Options, Pins, Report},
     world::World,
 };
 
@@ -47,7 +47,10 @@ pub(super) fn run(args: &Args) -> Done {
                 then = Some(replayer.world().clone());
             }
         };
-        let (report, folded) = replay::run(&ledger, &run, Pins::default(), visit).await?;
+        // A world in the middle is shown only where its own commit says the same.
+        let options = Options { every_root: args.at.is_some(), ..Options::default() };
+        let pins = Pins { options, ..Pins::default() };
+        let (report, folded) = replay::run(&ledger, &run, pins, visit).await?;
         let world = match (args.at, then) {
             (None, _) => folded.world,
             (Some(_), Some(then)) => then,

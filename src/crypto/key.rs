@@ -116,7 +116,7 @@ impl std::str::FromStr for PublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(canon::Digits::of(self.as_bytes()).as_str())
     }
 }
 

@@ -8,7 +8,10 @@ use crate::canon::{self, HexError};
 ///
 /// To sign with a key that is held elsewhere, implement [`crate::host::Signer`].
 #[derive(Clone)]
-pub struct SecretKey(SigningKey);
+pub struct SecretKey {
+    secret: SigningKey,
+    public: PublicKey,
+}
 
 impl SecretKey {
     /// Draws a key from the operating system's random source.
@@ -22,8 +25,11 @@ impl SecretKey {
     }
 
     /// The key that RFC 8032 derives from 32 secret bytes.
+    #[expect(clippy::expect_used, reason = "a key derived from a clamped scalar is never of small order")]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
+        let secret = SigningKey::from_bytes(seed);
+        let public = PublicKey::from_bytes(secret.verifying_key().as_bytes()).expect("a derived key is a strong key");
+        Self { secret, public }
     }
 
     /// Reads the 64 hex digits that [`to_hex`](Self::to_hex) writes.
@@ -38,18 +44,17 @@ impl SecretKey {
 
     /// The secret as 64 hex digits, for a key file.
     pub fn to_hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(canon::encode(self.0.as_bytes()))
+        Zeroizing::new(canon::encode(self.secret.as_bytes()))
     }
 
     /// The public half.
-    #[expect(clippy::expect_used, reason = "a key derived from a clamped scalar is never of small order")]
     pub fn public_key(&self) -> PublicKey {
-        PublicKey::from_bytes(self.0.verifying_key().as_bytes()).expect("a derived key is a strong key")
+        self.public
     }
 
     /// Signs `digest` for `purpose`.
     pub fn sign(&self, purpose: Purpose, digest: &[u8; 32]) -> Signature {
-        Signature(self.0.sign(&purpose.message(digest)).to_bytes())
+        Signature(self.secret.sign(&purpose.message(digest)).to_bytes())
     }
 }
 

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{guard::guard_sync, quote::at_least_a_call};
+use super::{guard::guard_sync, quote::at_least_a_call, salts::Salts};
 use crate::{
-    canon::{Blob, CanonError, EntryId, Salt, WorldRoot, normalise},
+    canon::{CanonError, EntryId, NamedBlob, WorldRoot, normalise, settle},
     commit::{Change, Commit, DeltaOp, Observation, Origin, Undo},
     compile::Staged,
     contract::Effect,
@@ -96,7 +96,7 @@ struct Fault {
 struct Kept {
     observation: Observation,
     undo: Option<Undo>,
-    blobs: Vec<Blob>,
+    blobs: Vec<NamedBlob>,
     output: Value,
 }
 
@@ -153,7 +153,9 @@ impl Finished {
     ) -> Result<Result<Concluded, Fault>, ConcludeError> {
         let postcondition = guard_sync(|| self.tool.postcondition(self.staged.masked_args(), &self.reads, &output));
         let ToolOutput { output, delta, undo, .. } = output;
-        let mut kept = match keep(output, undo, entropy)? {
+        let valued = delta.0.iter().filter(|change| !matches!(change, Change::Delete { .. })).count();
+        let mut salts = Salts::draw(1 + usize::from(undo.is_some()) + valued, entropy)?;
+        let mut kept = match keep(output, undo, &mut salts)? {
             Ok(kept) => kept,
             Err(error) => return Ok(Err(fault(FailureCause::BadResult, error.to_string(), None))),
         };
@@ -171,13 +173,13 @@ impl Finished {
             let message = format!("{} above the quoted {}", dimension.as_str(), quoted.get(dimension));
             return Ok(Err(fault(FailureCause::CostOverrun, message, Some(kept))));
         }
-        let (ops, folds) = match seal_delta(delta.0, entropy, &mut kept.blobs)? {
+        let (ops, folds) = match seal_delta(delta.0, &mut salts, &mut kept.blobs)? {
             Ok(sealed) => sealed,
             Err(error) => return Ok(Err(fault(FailureCause::BadResult, error.to_string(), Some(kept)))),
         };
         // The trial apply is the real one: storing the record is what makes it true.
         let (world_root, unfold) = match world.fold(seq, folds) {
-            Ok(folded) => folded,
+            Ok(unfold) => (world.root(), unfold),
             Err(error) => return Ok(Err(fault(FailureCause::DeltaConflict, error.to_string(), Some(kept)))),
         };
         let Kept { observation, undo, blobs, output } = kept;
@@ -195,12 +197,12 @@ impl Finished {
         delta: Vec<DeltaOp>,
         observation: Observation,
         undo: Option<Undo>,
-        blobs: Vec<Blob>,
+        blobs: Vec<NamedBlob>,
         cost: Amounts,
         world_root: WorldRoot,
     ) -> Result<Draft, CanonError> {
         let commit = Commit { compensates: None, cost, delta, observation, origin: self.origin(), undo, world_root };
-        Draft::seal(Kind::Commit, &commit, self.all_blobs(blobs))
+        Draft::seal_named(Kind::Commit, &commit, self.all_blobs(blobs))
     }
 
     fn fail(&self, fault: Fault, cost: Amounts, entropy: &dyn Entropy) -> Result<Concluded, ConcludeError> {
@@ -211,7 +213,7 @@ impl Finished {
             (Some(_), _) => WhatHappened::Unknown,
         };
         let message: String = self.veil.text(&message).chars().take(MAX_MESSAGE).collect();
-        let detail = Blob::seal(&Value::from(message.clone()), salt(entropy)?)?;
+        let detail = NamedBlob::seal(&Value::from(message.clone()), Salts::draw(1, entropy)?.next()?)?;
         // What a tool without a host effect observed does not count once its delta was refused.
         let kept = kept.filter(|_| self.dispatch.is_some());
         let record = |kept| self.record_failure(cause, effect, cost, &detail, kept);
@@ -233,7 +235,7 @@ impl Finished {
         cause: FailureCause,
         effect: WhatHappened,
         cost: Amounts,
-        detail: &Blob,
+        detail: &NamedBlob,
         kept: Option<Kept>,
     ) -> Result<Draft, CanonError> {
         let mut blobs = vec![];
@@ -247,7 +249,7 @@ impl Finished {
         blobs.push(detail.clone());
         let detail = Some(detail.commitment());
         let record = Failure { cause, cost, detail, effect, observation, origin: self.origin(), undo };
-        Draft::seal(Kind::Failure, &record, self.all_blobs(blobs))
+        Draft::seal_named(Kind::Failure, &record, self.all_blobs(blobs))
     }
 
     fn origin(&self) -> Origin {
@@ -258,7 +260,7 @@ impl Finished {
     }
 
     /// The intent's blobs belong to the first entry that names them: the dispatch, where there was one.
-    fn all_blobs(&self, more: Vec<Blob>) -> Vec<Blob> {
+    fn all_blobs(&self, more: Vec<NamedBlob>) -> Vec<NamedBlob> {
         let intent = self.staged.intent().blobs().filter(|_| self.dispatch.is_none());
         intent.cloned().chain(more).collect()
     }
@@ -271,25 +273,20 @@ fn fault(cause: FailureCause, message: impl Into<String>, kept: Option<Kept>) ->
     Fault { cause, message: message.into(), kept }
 }
 
-fn salt(entropy: &dyn Entropy) -> Result<Salt, EntropyError> {
-    let mut salt = Salt([0; 16]);
-    entropy.fill(&mut salt.0).map(|()| salt)
-}
-
 fn keep(
     output: Value,
     undo: Option<(crate::contract::ToolName, Value)>,
-    entropy: &dyn Entropy,
+    salts: &mut Salts,
 ) -> Result<Result<Kept, CanonError>, EntropyError> {
     let normalised = normalise(output);
-    let blob = match Blob::seal(&normalised.value, salt(entropy)?) {
+    let blob = match NamedBlob::seal(&normalised.value, salts.next()?) {
         Ok(blob) => blob,
         Err(error) => return Ok(Err(error)),
     };
     let observation = Observation { normalised: normalised.pointers, output: blob.commitment() };
     let mut kept = Kept { observation, undo: None, blobs: vec![blob], output: normalised.value };
     if let Some((tool, args)) = undo {
-        let blob = match Blob::seal(&args, salt(entropy)?) {
+        let blob = match NamedBlob::seal(&args, salts.next()?) {
             Ok(blob) => blob,
             Err(error) => return Ok(Err(error)),
         };
@@ -303,8 +300,8 @@ type SealedDelta = (Vec<DeltaOp>, Vec<FoldOp>);
 
 fn seal_delta(
     changes: Vec<Change>,
-    entropy: &dyn Entropy,
-    blobs: &mut Vec<Blob>,
+    salts: &mut Salts,
+    blobs: &mut Vec<NamedBlob>,
 ) -> Result<Result<SealedDelta, CanonError>, EntropyError> {
     let (mut ops, mut folds) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
     for change in changes {
@@ -314,10 +311,10 @@ fn seal_delta(
             Change::Delete { resource, version } => (resource, version, None),
         };
         let becomes = match value {
-            Some(value) => match Blob::seal(&value, salt(entropy)?) {
+            Some(value) => match NamedBlob::seal(&value, salts.next()?) {
                 Ok(blob) => {
                     // What the world holds is what a replay will read back.
-                    let becomes = (blob.commitment(), blob.value().ok().map(Arc::new));
+                    let becomes = (blob.commitment(), settle(value, &blob.bytes).ok().map(Arc::new));
                     blobs.push(blob);
                     Some(becomes)
                 }

@@ -52,7 +52,7 @@ impl Execution {
         }
         let record = Dispatch { compensates: None, proposal: self.staged.proposal().clone(), reserved: self.cost() };
         let blobs = self.staged.intent().blobs().cloned().collect();
-        Draft::seal(Kind::Dispatch, &record, blobs).map(Some)
+        Draft::seal_named(Kind::Dispatch, &record, blobs).map(Some)
     }
 
     /// Calls the tool, until it returns, panics, has used up its time, or `cancel` is told. `dispatch` is the entry that

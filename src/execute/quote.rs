@@ -75,7 +75,7 @@ pub async fn quote(
         let cost = at_least_a_call(tool.cost(args).least(&Amounts::MAX));
         Ok(Quote {
             arguments: None,
-            compensable: probe.compensable && tool.compensable(args, &reads.1),
+            compensable: contract.compensable && probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },
             key: keyed.then(|| tool.idempotency_key(args)).flatten().map(|key| business_key(store, contract, &key)),
             precondition: tool.precondition(args, &reads.1).err(),

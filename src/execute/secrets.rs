@@ -9,11 +9,11 @@ use super::{
     guard::{Guarded, guard},
 };
 use crate::{
-    canon::CanonError,
+    canon::{CanonError, below},
     commit::{Change, Delta},
     contract::ToolName,
     host::Host,
-    intent::{SealedIntent, below, handle},
+    intent::{SealedIntent, handle},
     proposal::SecretFault,
     redact::{Findings, Redactor, Veil, placeholders},
     tool::{CancelToken, ToolOutput},
@@ -150,9 +150,9 @@ pub(super) fn hide(veil: &Veil, returned: Returned) -> Returned {
             Ok(output) => Returned::Output(output),
             Err(unfit) => Returned::Unfit(unfit.to_string()),
         },
-        Returned::NotDone(message) => Returned::NotDone(veil.text(&message)),
-        Returned::Failed(message) => Returned::Failed(veil.text(&message)),
-        Returned::Panicked(message) => Returned::Panicked(veil.text(&message)),
+        Returned::NotDone(message) => Returned::NotDone(veil.text(&message).into_owned()),
+        Returned::Failed(message) => Returned::Failed(veil.text(&message).into_owned()),
+        Returned::Panicked(message) => Returned::Panicked(veil.text(&message).into_owned()),
         other @ (Returned::Unfit(_) | Returned::TimedOut | Returned::Cancelled) => other,
     }
 }

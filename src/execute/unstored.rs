@@ -31,5 +31,5 @@ pub fn commit_failed(commit: Draft) -> Result<Draft, CanonError> {
     let blobs = commit.blobs.into_iter().filter(|blob| named.contains(&blob.commitment())).collect();
     let cause = FailureCause::CommitFailed;
     let record = Failure { cause, cost, detail: None, effect, observation, origin, undo };
-    Draft::seal(Kind::Failure, &record, blobs)
+    Draft::seal_named(Kind::Failure, &record, blobs)
 }

@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use crate::canon::below;
+
 /// The member that makes an object a handle to a secret.
 const MEMBER: &str = "$secret";
 
@@ -69,16 +71,6 @@ fn mask(value: &mut Value, at: &mut String) -> Result<(), HandleFault> {
         _ => {}
     }
     Ok(())
-}
-
-/// Works one step deeper in a value, with the step at the end of the JSON pointer `at`.
-pub(crate) fn below<T>(at: &mut String, step: &str, work: impl FnOnce(&mut String) -> T) -> T {
-    let length = at.len();
-    at.push('/');
-    at.push_str(&step.replace('~', "~0").replace('/', "~1"));
-    let done = work(at);
-    at.truncate(length);
-    done
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-use std::collections::{HashMap, hash_map::Entry as Slot};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Header, HeaderError, Kind};
 use crate::{
     canon::{
-        Blob, Bytes, CanonError, Commitment, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
-        MAX_RECORD_BYTES, RecordHash, decode_array, domain, misshapen, to_canonical,
+        Blob, Bytes, CanonError, Commitment, Digits, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
+        MAX_RECORD_BYTES, NamedBlob, RecordHash, domain, misshapen, to_canonical,
     },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
@@ -19,7 +19,7 @@ pub struct Draft {
     /// The record's bytes.
     pub record: Bytes,
     /// The blobs that it introduces, in the order in which the record first names them.
-    pub blobs: Vec<Blob>,
+    pub blobs: Vec<NamedBlob>,
 }
 
 impl Draft {
@@ -29,6 +29,14 @@ impl Draft {
     /// When the record cannot be sealed, has more than [`MAX_RECORD_BYTES`], does not name a blob, or there are more blobs
     /// than [`MAX_ENTRY_BLOBS`] or [`MAX_ENTRY_BLOB_BYTES`] allow.
     pub fn seal<T: Serialize>(kind: Kind, body: &T, blobs: Vec<Blob>) -> Result<Self, CanonError> {
+        Self::seal_named(kind, body, blobs.into_iter().map(NamedBlob::from).collect())
+    }
+
+    /// As [`seal`](Self::seal), with blobs whose commitments are known.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_named<T: Serialize>(kind: Kind, body: &T, blobs: Vec<NamedBlob>) -> Result<Self, CanonError> {
         let record = to_canonical(body)?;
         if record.len() > MAX_RECORD_BYTES {
             return Err(CanonError::TooLarge { bytes: record.len(), limit: MAX_RECORD_BYTES });
@@ -38,7 +46,7 @@ impl Draft {
             return Err(CanonError::TooLarge { bytes, limit: MAX_ENTRY_BLOB_BYTES });
         }
         LimitError::check("values", blobs.len(), MAX_ENTRY_BLOBS)?;
-        let commitments: Vec<_> = blobs.iter().map(Blob::commitment).collect();
+        let commitments: Vec<_> = blobs.iter().map(NamedBlob::commitment).collect();
         let places = places(&record, &commitments);
         let mut placed = Vec::with_capacity(blobs.len());
         for (blob, commitment) in blobs.into_iter().zip(commitments) {
@@ -53,7 +61,13 @@ impl Draft {
 
     /// The hash that the header will carry: of the record and of the commitments that it introduces.
     pub fn hash(&self) -> RecordHash {
-        record_hash(&self.record, self.blobs.iter().map(Blob::commitment))
+        record_hash(&self.record, self.blobs.iter().map(NamedBlob::commitment))
+    }
+
+    /// The entry of a header that was made for it.
+    pub fn into_entry(self, header: Header, signature: Option<Signature>) -> Entry {
+        let blobs = self.blobs.into_iter().map(|blob| StoredBlob::Present(blob.into_blob())).collect();
+        Entry { header, record: self.record, blobs, signature }
     }
 }
 
@@ -162,11 +176,12 @@ impl Entry {
         self.header.id()
     }
 
-    /// Checks that record and blobs are those that the header commits to.
+    /// Checks that record and blobs are those that the header commits to. Returns what the record names each blob by, in
+    /// their order.
     ///
     /// # Errors
     /// The first part that does not belong.
-    pub fn check(&self) -> Result<(), EntryError> {
+    pub fn check(&self) -> Result<Vec<Commitment>, EntryError> {
         if self.record.len() > MAX_RECORD_BYTES {
             return Err(EntryError::TooLarge(self.record.len()));
         }
@@ -182,14 +197,14 @@ impl Entry {
         }
         let places = places(&self.record, &commitments);
         let mut last = None;
-        for (index, commitment) in commitments.into_iter().enumerate() {
-            let place = places.get(&commitment).copied().flatten();
+        for (index, commitment) in commitments.iter().enumerate() {
+            let place = places.get(commitment).copied().flatten();
             if place.is_none() || place <= last {
-                return Err(EntryError::Blob { index, commitment });
+                return Err(EntryError::Blob { index, commitment: *commitment });
             }
             last = place;
         }
-        Ok(())
+        Ok(commitments)
     }
 
     /// The hash that the header has to carry.
@@ -253,17 +268,59 @@ fn record_hash(record: &[u8], introduced: impl Iterator<Item = Commitment>) -> R
 }
 
 /// Where a record first names each of these values, as a JSON string: found in one pass, however many there are.
-fn places(record: &[u8], commitments: &[Commitment]) -> HashMap<Commitment, Option<usize>> {
-    let mut places: HashMap<_, _> = commitments.iter().map(|commitment| (*commitment, None)).collect();
-    if places.is_empty() {
-        return places;
-    }
-    for at in memchr::memchr_iter(b'"', record) {
-        let Some([digits @ .., b'"']) = record.get(at + 1..at + 66) else { continue };
-        let named = std::str::from_utf8(digits).ok().and_then(|digits| decode_array(digits).ok());
-        if let Some(Slot::Occupied(mut place)) = named.map(|bytes| places.entry(Commitment(bytes))) {
-            place.get_mut().get_or_insert(at);
+fn places(record: &[u8], commitments: &[Commitment]) -> BTreeMap<Commitment, Option<usize>> {
+    const DIGITS: usize = 64;
+    const CHUNK: usize = 16;
+    let wanted = commitments.iter().map(|commitment| (Digits::of(commitment.as_bytes()), *commitment, None));
+    let mut wanted: Vec<_> = wanted.collect();
+    wanted.sort_unstable_by_key(|(_, commitment, _)| *commitment);
+    let ends = record.get(DIGITS + 1..).unwrap_or_default();
+    let may_name = |start: &u8, end: &u8| (*start == b'"') & (*end == b'"');
+    for (chunk, (starts, ends)) in record.chunks(CHUNK).zip(ends.chunks(CHUNK)).enumerate() {
+        // Compared several bytes at a time: in most chunks no text of that length begins.
+        if !starts.iter().zip(ends).fold(false, |any, (start, end)| any | may_name(start, end)) {
+            continue;
+        }
+        let found = starts.iter().zip(ends).enumerate().filter(|(_, (start, end))| may_name(start, end));
+        for at in found.map(|(at, _)| chunk * CHUNK + at) {
+            let digits = record.get(at + 1..=at + DIGITS).unwrap_or_default();
+            let named = wanted.binary_search_by(|(wanted, ..)| wanted.as_bytes().cmp(digits)).ok();
+            if let Some((_, _, place)) = named.and_then(|index| wanted.get_mut(index)) {
+                place.get_or_insert(at);
+            }
         }
     }
-    places
+    wanted.into_iter().map(|(_, commitment, place)| (commitment, place)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn commitment(number: u8) -> Commitment {
+        Commitment([number.wrapping_mul(37); 32])
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_place_of_each_value_is_found_wherever_it_stands(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    (0u8..6).prop_map(|number| format!("\"{}\"", commitment(number))),
+                    (0u8..6).prop_map(|number| commitment(number).to_string()),
+                    "[\"a-f0-9:]{0,70}",
+                    Just("\"".to_owned()),
+                ],
+                0..12,
+            ),
+            wanted in prop::collection::vec((0u8..8).prop_map(commitment), 0..6),
+        ) {
+            let record = parts.concat();
+            let found = places(record.as_bytes(), &wanted);
+            for commitment in &wanted {
+                prop_assert_eq!(found.get(commitment), Some(&record.find(&format!("\"{commitment}\""))), "{}", record);
+            }
+        }
+    }
 }

@@ -17,6 +17,9 @@ const MAX_QUOTED: usize = 16_384;
 
 /// `regex` has to find the name, as group `name`, and all up to the value.
 pub(super) fn find(regex: &Regex, text: &str, entropy: f64, found: &mut Vec<Range<usize>>) {
+    if !may_assign(text) {
+        return;
+    }
     let mut locations = regex.capture_locations();
     let mut at = 0;
     while let Some(matched) = regex.captures_read_at(&mut locations, text, at) {
@@ -27,6 +30,11 @@ pub(super) fn find(regex: &Regex, text: &str, entropy: f64, found: &mut Vec<Rang
         at = secret.end;
         found.push(secret);
     }
+}
+
+/// Whether a text has what stands between a name and its value: names alone are in most texts.
+fn may_assign(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b':' | b'=' | b' ' | b'\t'))
 }
 
 /// The value at `at`, where it is a secret.
@@ -83,6 +91,26 @@ fn closing(text: &str, quote: char, escapes: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::{rule::Shape, table};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_stands_between_a_name_and_a_value_is_in_every_match(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "--", "-", "api", "key", "password", "db_passwd", "SECRET", "token", "authorization", ":", "=", "=>", ":=",
+                    "==", " ", "\t", "\n", "\r", "\u{a0}", "\\", "\"", "'", "`", "]", "_", ".", "x1",
+                ]),
+                0..8,
+            ),
+        ) {
+            let text = parts.concat();
+            for rule in table::rules().into_iter().filter(|rule| matches!(rule.shape, Shape::Assignment(..))) {
+                prop_assert!(may_assign(&text) || !rule.shape.regex().is_match(&text), "{}", text);
+            }
+        }
+    }
 
     #[test]
     fn a_quoted_value_ends_where_its_level_of_escaping_ends() {

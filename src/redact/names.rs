@@ -44,9 +44,10 @@ pub(super) enum Naming {
 /// Judges a name word by word, whether it is written as `snake_case`, `kebab-case` or `camelCase`.
 pub(super) fn naming(name: &str) -> Option<Naming> {
     // No longer name ends in a sensitive one by anything but chance.
-    if name.len() > 256 {
-        return None;
-    }
+    if name.len() > 256 || !may_be_sensitive(name) { None } else { judged(name) }
+}
+
+fn judged(name: &str) -> Option<Naming> {
     let words = words(name);
     let mut tail = String::new();
     let mut found = None;
@@ -57,6 +58,14 @@ pub(super) fn naming(name: &str) -> Option<Naming> {
         }
     }
     found
+}
+
+/// Whether the letters and digits of a name, run together, end in a sensitive one: its last words can only do so then. Other
+/// letters than those of ASCII may become such in lower case.
+fn may_be_sensitive(name: &str) -> bool {
+    let together: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
+    !name.is_ascii() || SENSITIVE.iter().any(|end| together.ends_with(end))
 }
 
 /// The words of a name, in lower case.
@@ -90,6 +99,28 @@ fn words(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_not_looked_at_word_by_word_is_not_sensitive(
+            before in "[a-zA-Z0-9_ .Kİé-]{0,6}",
+            end in prop::sample::select(SENSITIVE),
+            capitals in any::<u32>(),
+            breaks in any::<u32>(),
+            after in "[_ -]{0,2}|s|[a-z0-9]",
+        ) {
+            let mut name = before;
+            for (at, char) in end.chars().enumerate() {
+                if breaks >> (at % 32) & 3 == 3 {
+                    name.push('_');
+                }
+                name.push(if capitals >> (at % 32) & 1 == 1 { char.to_ascii_uppercase() } else { char });
+            }
+            name.push_str(&after);
+            prop_assert!(may_be_sensitive(&name) || judged(&name).is_none(), "{}", name);
+        }
+    }
 
     #[test]
     fn names_count_whole_and_word_by_word() {

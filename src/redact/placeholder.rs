@@ -24,7 +24,7 @@ pub fn placeholders(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            let start = at + text.get(at..)?.find(OPENING)?;
+            let start = at + memchr::memmem::find(text.as_bytes().get(at..)?, OPENING.as_bytes())?;
             at = start + OPENING.len();
             if let Some(length) = text.get(at..).and_then(rest) {
                 at += length;

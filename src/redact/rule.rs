@@ -83,6 +83,10 @@ impl Rule {
         if let Shape::Assignment(..) = self.shape {
             return assignment::find(regex, text, self.entropy.unwrap_or_default(), found);
         }
+        // Keywords stand in many texts without a secret: groups are looked for only where there is a match.
+        if !regex.is_match(text) {
+            return;
+        }
         for captures in regex.captures_iter(text) {
             let Some(secret) = captures.name("secret").or_else(|| captures.get(0)) else { continue };
             let strong = self.entropy.is_none_or(|entropy| is_strong(secret.as_str(), entropy));
@@ -102,7 +106,7 @@ impl Shape {
 
     /// The expression, compiled when it is first needed.
     #[expect(clippy::expect_used, reason = "patterns are compiled when a rule is made, or by a test of the table")]
-    fn regex(&self) -> &Regex {
+    pub(super) fn regex(&self) -> &Regex {
         match self {
             Self::Pattern(pattern, regex) | Self::Assignment(pattern, regex) => {
                 regex.get_or_init(|| Regex::new(pattern).expect("the pattern was compiled before"))

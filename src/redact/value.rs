@@ -69,13 +69,15 @@ fn hide_named(redactor: &Redactor, naming: Naming, member: &mut Value, findings:
 
 /// Gives members new names, in their order; no member is lost when two names become one.
 pub(super) fn rename(members: &mut Map<String, Value>, mut new_name: impl FnMut(&str) -> Option<String>) {
-    let names: Vec<_> = members.keys().map(|name| new_name(name)).collect();
-    if names.iter().all(Option::is_none) {
+    // Nearly always no name changes.
+    let names = members.keys().enumerate().filter_map(|(at, name)| Some((at, new_name(name)?)));
+    let mut names = names.collect::<Vec<_>>().into_iter().peekable();
+    if names.len() == 0 {
         return;
     }
     let mut renamed = Map::new();
-    for ((old, member), new) in std::mem::take(members).into_iter().zip(names) {
-        let mut name = new.unwrap_or(old);
+    for (at, (old, member)) in std::mem::take(members).into_iter().enumerate() {
+        let mut name = names.next_if(|(renamed, _)| *renamed == at).map_or(old, |(_, new)| new);
         while renamed.contains_key(&name) {
             name.push('_');
         }

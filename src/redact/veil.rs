@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -55,10 +55,11 @@ impl Veil {
     }
 
     /// Hides secrets in a text.
-    pub fn text(&self, text: &str) -> String {
-        let exact = self.exact(text);
-        let (redacted, _) = self.redactor.text(&exact);
-        redacted.into_owned()
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.exact(text) {
+            Cow::Borrowed(text) => self.redactor.text(text).0,
+            Cow::Owned(exact) => Cow::Owned(self.redactor.text(&exact).0.into_owned()),
+        }
     }
 
     /// Hides secrets in a value, its keys and numbers too.
@@ -94,30 +95,37 @@ impl Veil {
                 match whole.map(|hidden| (hidden, hidden.handle.as_ref())) {
                     Some((_, Some(name))) if handles => *value = json!({ "$secret": name }),
                     Some((hidden, _)) => *text = hidden.placeholder.clone(),
-                    None => *text = self.exact(text),
+                    None => {
+                        if let Cow::Owned(exact) = self.exact(text) {
+                            *text = exact;
+                        }
+                    }
                 }
             }
             Value::Number(number) => {
                 let text = number.to_string();
-                let exact = self.exact(&text);
-                if exact != text {
+                if let Cow::Owned(exact) = self.exact(&text) {
                     *value = Value::String(exact);
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, handles)),
             Value::Object(members) => {
                 members.iter_mut().for_each(|(_, member)| self.walk(member, handles));
-                rename(members, |name| Some(self.exact(name)).filter(|exact| exact != name));
+                rename(members, |name| match self.exact(name) {
+                    Cow::Owned(exact) => Some(exact),
+                    Cow::Borrowed(_) => None,
+                });
             }
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn exact(&self, text: &str) -> String {
-        let mut hidden = text.to_owned();
+    /// A text with placeholders for what is hidden in it; as it was, where nothing is.
+    fn exact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut hidden = Cow::Borrowed(text);
         for (form, owner) in self.forms.iter() {
             if let (true, Some(owner)) = (hidden.contains(form.expose()), self.hidden.get(*owner)) {
-                hidden = hidden.replace(form.expose(), &owner.placeholder);
+                hidden = Cow::Owned(hidden.replace(form.expose(), &owner.placeholder));
             }
         }
         hidden

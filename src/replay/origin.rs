@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::FaultKind;
 use crate::{
-    canon::{EntryId, MAX_INTEGER, TrajectoryId, WritId},
+    canon::{CanonError, EntryId, MAX_INTEGER, ProposalId, WritId},
     commit::{Commit, Origin},
     contract::Effect,
     ledger::{EntryError, record::InDoubtResolution},
-    proposal::{Decision, Proposal, Resolved, Status},
+    proposal::{Decision, Proposal, Status},
     replay::AuthorityLog,
     writ::{Amounts, Dimension},
 };
@@ -79,10 +79,10 @@ impl Dispatches {
     }
 }
 
-/// Checks a proposal's ids, writ and contract.
+/// Checks a proposal's ids, writ and contract. `identity` is the id that it has to have, where it resolved to a tool.
 pub(super) fn check_proposal(
     proposal: &Proposal,
-    trajectory: TrajectoryId,
+    identity: Option<Result<ProposalId, CanonError>>,
     writ: WritId,
     log: &AuthorityLog,
 ) -> Result<(), FaultKind> {
@@ -91,12 +91,10 @@ pub(super) fn check_proposal(
     }
     let Some(resolved) = &proposal.resolved else { return Ok(()) };
     let contract = log.contract(&resolved.contract).ok_or(FaultKind::Contract(resolved.contract))?;
-    let seal = |error: crate::canon::CanonError| {
-        FaultKind::Entry(EntryError::Shape { kind: "proposal".into(), reason: error.to_string() })
-    };
-    let intent = proposal.intent.id().map_err(seal)?;
-    let again = Resolved::new(trajectory, intent, writ, resolved.contract, resolved.plan).map_err(seal)?;
-    if again.id != resolved.id || contract.name != proposal.intent.target {
+    let identity = identity
+        .transpose()
+        .map_err(|error| FaultKind::Entry(EntryError::Shape { kind: "proposal".into(), reason: error.to_string() }))?;
+    if identity != Some(resolved.id) || contract.name != proposal.intent.target {
         return Err(FaultKind::Proposal);
     }
     Ok(())

@@ -1,3 +1,4 @@
+use super::Options;
 use crate::{
     canon::{EntryId, PolicySetHash, StoreId, WorldRoot},
     crypto::PublicKey,
@@ -23,4 +24,6 @@ pub struct Pins {
     pub world_root: Option<WorldRoot>,
     /// This entry is on the trajectory.
     pub contains: Option<EntryId>,
+    /// How thoroughly to check, and with what means.
+    pub options: Options,
 }

@@ -39,10 +39,7 @@ pub(super) async fn run_under(
     let mut from = 0;
     loop {
         let page = store.read(trajectory, from, PAGE).await?;
-        for entry in &page {
-            replayer.push(entry)?;
-            visit(entry, &replayer);
-        }
+        replayer.push_all(&page, &mut visit)?;
         from += page.len() as u64;
         if page.len() < PAGE {
             return replayer.finish();

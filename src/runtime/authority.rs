@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
-use futures::lock::{Mutex, MutexGuard};
+use futures::{
+    future::BoxFuture,
+    lock::{Mutex, MutexGuard},
+};
 
 use super::{
     core::{Core, Place, seal},
@@ -68,12 +71,19 @@ impl Authority {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The epoch after one that is over.
-    pub(crate) async fn after(&self, core: &Core, over: &AuthorityState) -> Result<InForce, RunError> {
-        if self.state().epoch == over.epoch {
-            self.refresh(core).await?;
-        }
-        Ok(self.state())
+    /// The epoch after one that is over. Hardly ever asked for: boxed, so that no call's own future has room for it.
+    pub(crate) fn after<'a>(
+        &'a self,
+        core: &'a Core,
+        over: &AuthorityState,
+    ) -> BoxFuture<'a, Result<InForce, RunError>> {
+        let over = over.epoch;
+        Box::pin(async move {
+            if self.state().epoch == over {
+                self.refresh(core).await?;
+            }
+            Ok(self.state())
+        })
     }
 
     /// Adds a key to those that may come to sign entries.
@@ -177,8 +187,8 @@ impl Writing<'_> {
             let (time_ms, signing) = placed(core, &before, &state, &draft)?;
             let place = Place { trajectory: authority.trajectory, seq, parent, authority: epoch, base_seq, time_ms };
             let signer = signing.map(|key| authority.held(&key).ok_or(RunError::KeyReplaced { key })).transpose()?;
-            let entry = seal(core.store_id, signer.as_deref(), place, draft).await?;
-            parent = entry.id();
+            let (entry, id) = seal(core.store_id, signer.as_deref(), place, draft).await?;
+            parent = id;
             // An entry that would have no force in replay must not be written.
             state.apply(&entry).map_err(|error| StoreError::Damaged(error.to_string()))?;
             entries.push(entry);

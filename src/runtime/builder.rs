@@ -303,8 +303,8 @@ async fn create(
         base_seq: 0,
         time_ms: reading(&*host.clock),
     };
-    let entry = seal(store_id, signer, place, draft).await?;
-    let value = Some(Epoch { entry: entry.id(), seq: 0 }.to_bytes());
+    let (entry, id) = seal(store_id, signer, place, draft).await?;
+    let value = Some(Epoch { entry: id, seq: 0 }.to_bytes());
     let key = RegisterKey::epoch;
     let registers = vec![RegisterOp::Expect { key: key(), value: None }, RegisterOp::Set { key: key(), value }];
     store.append(Batch { entries: vec![entry], registers }).await?;

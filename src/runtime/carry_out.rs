@@ -47,7 +47,7 @@ pub(super) async fn carry_out(
     let called = Called { proposal: staged.id(), key: staged.quote().key, may_come_again };
     let mut carried = Carried { inner, authority, intent, called, held: execution.cost(), dispatched: None };
     if let Err(error) = carried.dispatch(journal, &execution).await {
-        return carried.again(journal, error).await;
+        return Box::pin(carried.again(journal, error)).await;
     }
     let dispatch = carried.dispatched.as_ref().map(|doubt| doubt.dispatch);
     let under_way = dispatch.map(|dispatch| inner.core.calls.begin(dispatch));
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(
             journal.stale = true;
             Err(not_recorded(dispatch, error.into()))
         }
-        (Err(error), None) => carried.again(journal, error.into()).await,
+        (Err(error), None) => Box::pin(carried.again(journal, error.into())).await,
     }
 }
 
@@ -135,7 +135,7 @@ impl Carried<'_> {
                     let unrecorded = Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, head };
                     journal.unrecorded = Some(unrecorded);
                 }
-                let Some(dispatch) = dispatch else { return self.again(journal, error).await };
+                let Some(dispatch) = dispatch else { return Box::pin(self.again(journal, error)).await };
                 // What was held stays held: the tool ran, and the ledger does not say what came of it.
                 journal.stale = true;
                 Err(not_recorded(dispatch, error))

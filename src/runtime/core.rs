@@ -9,10 +9,10 @@ use super::{
     secrets::Plaintexts,
 };
 use crate::{
-    canon::{KeyId, StoreId, TrajectoryId},
+    canon::{EntryId, KeyId, StoreId, TrajectoryId},
     crypto::Purpose,
     host::{Host, SignError, Signer},
-    ledger::{Draft, Entry, Header, LedgerStore, StoredBlob},
+    ledger::{Draft, Entry, Header, LedgerStore},
     policy::PolicySet,
     redact::Redactor,
     tool::ToolRegistry,
@@ -40,8 +40,8 @@ pub(crate) struct Core {
 pub(crate) struct Place {
     pub(crate) trajectory: TrajectoryId,
     pub(crate) seq: u64,
-    pub(crate) parent: crate::canon::EntryId,
-    pub(crate) authority: crate::canon::EntryId,
+    pub(crate) parent: EntryId,
+    pub(crate) authority: EntryId,
     pub(crate) base_seq: u64,
     pub(crate) time_ms: u64,
 }
@@ -52,7 +52,7 @@ impl Core {
     }
 
     /// Places a draft, signed with the key of its epoch.
-    pub(crate) async fn seal(&self, epoch: &InForce, place: Place, draft: Draft) -> Result<Entry, RunError> {
+    pub(crate) async fn seal(&self, epoch: &InForce, place: Place, draft: Draft) -> Result<(Entry, EntryId), RunError> {
         if let (Some(named), None) = (epoch.runtime_key(), &epoch.signer) {
             return Err(RunError::KeyReplaced { key: named.key });
         }
@@ -60,13 +60,13 @@ impl Core {
     }
 }
 
-/// Places a draft on a trajectory and signs it.
+/// Places a draft on a trajectory and signs it. Returns the entry with its id.
 pub(crate) async fn seal(
     store: StoreId,
     signer: Option<&dyn Signer>,
     place: Place,
     draft: Draft,
-) -> Result<Entry, SignError> {
+) -> Result<(Entry, EntryId), SignError> {
     let header = Header {
         kind: draft.kind.code(),
         blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
@@ -80,10 +80,10 @@ pub(crate) async fn seal(
         base_seq: place.base_seq,
         record: draft.hash(),
     };
+    let id = header.id();
     let signature = match signer {
-        Some(signer) => Some(signer.sign(Purpose::Entry, header.id().as_bytes()).await?),
+        Some(signer) => Some(signer.sign(Purpose::Entry, id.as_bytes()).await?),
         None => None,
     };
-    let blobs = draft.blobs.into_iter().map(StoredBlob::Present).collect();
-    Ok(Entry { header, record: draft.record, blobs, signature })
+    Ok((draft.into_entry(header, signature), id))
 }

@@ -136,8 +136,7 @@ impl Journal {
             time_ms: core.now(epoch).judged_ms,
         };
         let (kind, record) = (draft.kind, draft.record.clone());
-        let entry = core.seal(epoch, place, draft).await?;
-        let id = entry.id();
+        let (entry, id) = core.seal(epoch, place, draft).await?;
         match core.store.append(Batch { entries: vec![entry], registers }).await {
             Ok(_) => {
                 self.head = id;

@@ -58,7 +58,7 @@ use crate::{
     host::Signer,
     ledger::LedgerStore,
     replay::{Pins, ReplayError, Report},
-    writ::UnverifiedChain,
+    writ::PresentedChain,
 };
 
 /// The composed kernel. Cheap to clone; clones are the same runtime.
@@ -88,12 +88,15 @@ impl Runtime {
 
     /// Starts a run of `task` under a writ chain. `subject` holds the key of the last writ's subject.
     ///
+    /// A [`WritChain`](crate::WritChain) was verified when it was made, and its signatures are not checked again; whether its root
+    /// is trusted, and whether it holds here and now, is judged at every start.
+    ///
     /// # Errors
     /// When the writ is not good for a start: the refusal is in the ledger then. When the ledger fails.
     pub async fn start(
         &self,
         task: &str,
-        chain: impl Into<UnverifiedChain>,
+        chain: impl Into<PresentedChain>,
         subject: &dyn Signer,
     ) -> Result<Run, StartError> {
         start::start(&self.0, task, chain.into(), subject).await

@@ -206,9 +206,10 @@ impl Run {
         let mut under_way = self.joined().await;
         let (sender, receiver) = oneshot::channel();
         let inner = Arc::clone(&self.inner);
-        let work = AssertUnwindSafe(operation(Arc::clone(&inner))).catch_unwind();
+        // Boxed before it is wrapped: it is large, and would be copied with each wrapper.
+        let work = Box::pin(operation(Arc::clone(&inner)));
         let work = under_way.insert(Box::pin(async move {
-            match work.await {
+            match AssertUnwindSafe(work).catch_unwind().await {
                 // Nobody waits for the result when the caller has gone; the ledger has it.
                 Ok(result) => drop(sender.send(result)),
                 // The state may be half changed: nothing more is done with it.

@@ -1,6 +1,7 @@
 //! What is sealed, shown or told to a model passes the redactor here; and the secrets of intents that are under way.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -74,9 +75,11 @@ pub(super) fn text(redactor: &Redactor, text: &str) -> String {
 
 /// Redacts an intent, and gives what its arguments held.
 pub(super) fn intent(redactor: &Redactor, mut intent: Intent) -> Result<(Intent, Findings), IntentError> {
-    intent.author = text(redactor, &intent.author);
-    intent.target = text(redactor, &intent.target);
-    intent.rationale = text(redactor, &intent.rationale);
+    for text in [&mut intent.author, &mut intent.target, &mut intent.rationale] {
+        if let (Cow::Owned(redacted), _) = redactor.text(text) {
+            *text = redacted;
+        }
+    }
     let found = redactor.value(&mut intent.args)?;
     Ok((intent, found))
 }

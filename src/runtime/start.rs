@@ -22,7 +22,7 @@ use crate::{
         register::seq_bytes,
     },
     proposal::{Code, Refusal, Stage},
-    writ::{Amounts, UnverifiedChain, WritChain},
+    writ::{Amounts, PresentedChain, WritChain},
 };
 
 /// How often a start is tried again when the authority changes while it is recorded.
@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 8;
 pub(super) async fn start(
     core: &Arc<Core>,
     task: &str,
-    chain: UnverifiedChain,
+    chain: PresentedChain,
     subject: &dyn Signer,
 ) -> Result<Run, StartError> {
     if !core.runs {
@@ -40,7 +40,7 @@ pub(super) async fn start(
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0).map_err(RunError::from)?;
     let task = Blob::seal(&Value::from(secrets::text(&core.redactor, task)), salt).map_err(RunError::from)?;
-    let presented = chain.chain.last().and_then(|signed| signed.writ.id().ok());
+    let presented = chain.id();
     let chain = match chain.verify() {
         Ok(chain) => chain,
         Err(fault) => {
@@ -119,8 +119,7 @@ async fn open(
         base_seq: 0,
         time_ms: core.now(authority).judged_ms,
     };
-    let root = core.seal(authority, place, draft).await?;
-    let id = root.id();
+    let (root, id) = core.seal(authority, place, draft).await?;
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
     let registers = |seq: u64| {
         let (key, value) = (RegisterKey::opened(&trajectory), Some(seq_bytes(seq)));

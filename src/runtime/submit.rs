@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
@@ -122,7 +123,7 @@ async fn decide(
     may_come_again: bool,
 ) -> Result<Submitted, RunError> {
     journal.check_open()?;
-    if may_come_again && let Some(earlier) = outcome::earlier(inner, journal, &intent).await? {
+    if may_come_again && let Some(earlier) = Box::pin(outcome::earlier(inner, journal, &intent)).await? {
         return Ok(earlier);
     }
     let record = intent.record();
@@ -139,7 +140,7 @@ async fn decide(
             Err(Again::Changed) => {}
             Err(Again::InDoubt(seq)) => {
                 asked = Some(seq);
-                doubt::reconcile(&inner.core, journal, seq).await?;
+                Box::pin(doubt::reconcile(&inner.core, journal, seq)).await?;
             }
         }
     }
@@ -233,52 +234,60 @@ async fn attempt(
     }
 }
 
-async fn reject(
-    inner: &Inner,
-    journal: &mut Journal,
-    authority: &InForce,
-    intent: &SealedIntent,
+/// Records a refusal. Boxed, so that the future of a call that is carried out has no room for it.
+fn reject<'a>(
+    inner: &'a Inner,
+    journal: &'a mut Journal,
+    authority: &'a InForce,
+    intent: &'a SealedIntent,
     proposal: Proposal,
-) -> Result<Attempt, RunError> {
-    let refusal = match &proposal.decision.status {
-        Status::Rejected(refusal) => refusal.clone(),
-        _ => Refusal::new(Stage::IntentKind, Code::Internal),
-    };
-    let blobs = intent.blobs().cloned().collect();
-    let draft = Draft::seal(Kind::Rejection, &Rejection::Refused(proposal), blobs)?;
-    let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
-        Ok(entry) => entry,
-        Err(error) => return again(&inner.core, authority, error).await,
-    };
-    let seq = journal.last_seq();
-    inner.watchers.tell(Some((seq, entry)), || EventKind::Rejected { intent: intent.id(), refusal: refusal.clone() });
-    Ok(Ok(Submitted::Rejected { entry, seq, refusal }))
+) -> BoxFuture<'a, Result<Attempt, RunError>> {
+    Box::pin(async move {
+        let refusal = match &proposal.decision.status {
+            Status::Rejected(refusal) => refusal.clone(),
+            _ => Refusal::new(Stage::IntentKind, Code::Internal),
+        };
+        let blobs = intent.blobs().cloned().collect();
+        let draft = Draft::seal_named(Kind::Rejection, &Rejection::Refused(proposal), blobs)?;
+        let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+            Ok(entry) => entry,
+            Err(error) => return again(&inner.core, authority, error).await,
+        };
+        let seq = journal.last_seq();
+        inner
+            .watchers
+            .tell(Some((seq, entry)), || EventKind::Rejected { intent: intent.id(), refusal: refusal.clone() });
+        Ok(Ok(Submitted::Rejected { entry, seq, refusal }))
+    })
 }
 
-async fn suspend(
-    inner: &Inner,
-    journal: &mut Journal,
-    authority: &InForce,
-    intent: &SealedIntent,
+/// Records that an intent waits for approval. Boxed, as [`reject`].
+fn suspend<'a>(
+    inner: &'a Inner,
+    journal: &'a mut Journal,
+    authority: &'a InForce,
+    intent: &'a SealedIntent,
     proposal: Proposal,
-) -> Result<Attempt, RunError> {
-    let (channel, reason) = match &proposal.decision.status {
-        Status::Suspended { channel, reason } => (channel.clone(), reason.clone()),
-        _ => Default::default(),
-    };
-    let record = PendingApproval { expires_at_ms: None, proposal };
-    let draft = Draft::seal(Kind::PendingApproval, &record, intent.blobs().cloned().collect())?;
-    let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
-        Ok(entry) => entry,
-        Err(error) => return again(&inner.core, authority, error).await,
-    };
-    let seq = journal.last_seq();
-    inner.watchers.tell(Some((seq, entry)), || EventKind::Suspended {
-        intent: intent.id(),
-        channel: channel.clone(),
-        reason: reason.clone(),
-    });
-    Ok(Ok(Submitted::Suspended { entry, seq, channel, reason }))
+) -> BoxFuture<'a, Result<Attempt, RunError>> {
+    Box::pin(async move {
+        let (channel, reason) = match &proposal.decision.status {
+            Status::Suspended { channel, reason } => (channel.clone(), reason.clone()),
+            _ => Default::default(),
+        };
+        let record = PendingApproval { expires_at_ms: None, proposal };
+        let draft = Draft::seal_named(Kind::PendingApproval, &record, intent.blobs().cloned().collect())?;
+        let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+            Ok(entry) => entry,
+            Err(error) => return again(&inner.core, authority, error).await,
+        };
+        let seq = journal.last_seq();
+        inner.watchers.tell(Some((seq, entry)), || EventKind::Suspended {
+            intent: intent.id(),
+            channel: channel.clone(),
+            reason: reason.clone(),
+        });
+        Ok(Ok(Submitted::Suspended { entry, seq, channel, reason }))
+    })
 }
 
 /// A refusal or suspension that was not stored: compile again when the authority has changed since, else give up.
@@ -300,7 +309,7 @@ pub(super) async fn not_attempted(
     after: EntryId,
 ) -> Result<IntentId, RunError> {
     let record = Rejection::NotAttempted { after, intent: intent.record().clone() };
-    let draft = Draft::seal(Kind::Rejection, &record, intent.blobs().cloned().collect())?;
+    let draft = Draft::seal_named(Kind::Rejection, &record, intent.blobs().cloned().collect())?;
     let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?;
     let seq = journal.last_seq();
     inner.core.plaintexts.forget(intent.id());

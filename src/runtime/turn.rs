@@ -7,7 +7,7 @@ use super::{
     secrets, start::standing,
 };
 use crate::{
-    canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, Salt, check_depth},
+    canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, NamedBlob, Salt, check_depth},
     cognition::{CognitionError, Request, Turn},
     intent::{Intent, IntentError, SealedIntent},
     ledger::{
@@ -44,11 +44,11 @@ pub(super) fn seal(
 ) -> Result<(Draft, Vec<Proposed>), RunError> {
     let (entropy, redactor) = (&*inner.core.host.entropy, &inner.core.redactor);
     let mut blobs = Vec::new();
-    let seal = |text: &str, blobs: &mut Vec<Blob>| {
+    let seal = |text: &str, blobs: &mut Vec<NamedBlob>| {
         let mut salt = Salt([0; 16]);
         entropy.fill(&mut salt.0)?;
         let text: String = text.chars().take(MAX_TEXT).collect();
-        let blob = Blob::seal(&Value::from(text), salt)?;
+        let blob = NamedBlob::seal(&Value::from(text), salt)?;
         let commitment = blob.commitment();
         blobs.push(blob);
         Ok::<_, RunError>(commitment)
@@ -56,7 +56,7 @@ pub(super) fn seal(
     let (mut intents, mut malformed, mut proposed) = (vec![], vec![], vec![]);
     let (limit, asked) = (requests_per_turn, turn.requests.len());
     for (index, request) in turn.requests.iter().enumerate().take(limit.saturating_add(1)) {
-        let bytes: usize = blobs.iter().map(|blob: &Blob| blob.bytes.len()).sum();
+        let bytes: usize = blobs.iter().map(|blob: &NamedBlob| blob.bytes.len()).sum();
         let sealed = if bytes > MAX_TURN_BYTES {
             Err(format!("more than {MAX_TURN_BYTES} bytes of arguments in one turn"))
         } else if index < limit {
@@ -100,7 +100,7 @@ pub(super) fn seal(
         tokens: None,
         usage: turn.usage,
     };
-    Ok((Draft::seal(Kind::Turn, &record, blobs)?, proposed))
+    Ok((Draft::seal_named(Kind::Turn, &record, blobs)?, proposed))
 }
 
 fn seal_request(inner: &Inner, request: &Request) -> Result<(SealedIntent, Findings), IntentError> {

@@ -87,9 +87,10 @@ pub trait ToolContract: Send + Sync {
         Ok(())
     }
 
-    /// Whether this call could be undone, as far as arguments and world tell; [`Probe::compensable`] must agree.
+    /// Whether this call could be undone, as far as arguments and world tell; [`Probe::compensable`] must agree, and the
+    /// [contract](Contract::compensable) too, of which no call can say more.
     fn compensable(&self, _args: &Value, _reads: &Reads) -> bool {
-        self.contract().compensable
+        true
     }
 
     /// The business key under which the effect may happen only once in a store, such as an invoice number.

@@ -8,7 +8,7 @@ pub use fold::{FoldError, FoldOp, Unfold};
 pub use resource::{Resource, ResourceError, ResourceId};
 pub use tree::root_of;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use crate::canon::WorldRoot;
 use tree::Tree;
@@ -31,7 +31,8 @@ use tree::Tree;
 #[derive(Debug, Clone, Default)]
 pub struct World {
     resources: HashMap<ResourceId, Resource>,
-    tree: Tree,
+    /// There from the first time that the root is asked for, and kept up to date from then on.
+    tree: OnceLock<Tree>,
 }
 
 impl World {
@@ -67,7 +68,11 @@ impl World {
     }
 
     /// The root of the world's Merkle map.
+    ///
+    /// The first call builds the map from all resources; later calls cost nothing, and each change after it updates one
+    /// path of the map.
     pub fn root(&self) -> WorldRoot {
-        self.tree.root()
+        let leaf = |(id, resource): (&ResourceId, &Resource)| (id.key(), resource.version, resource.commitment);
+        self.tree.get_or_init(|| Tree::of(self.resources.iter().map(leaf))).root()
     }
 }

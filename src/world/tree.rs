@@ -29,6 +29,14 @@ pub(super) fn leaf(key: &[u8; 32], version: u64, value: &Commitment) -> [u8; 32]
 }
 
 impl Tree {
+    /// The whole map at once, from its leaves in any order: key, version and value of each.
+    pub(super) fn of(leaves: impl IntoIterator<Item = ([u8; 32], u64, Commitment)>) -> Self {
+        let leaves = leaves.into_iter().map(|(key, version, value)| (key, leaf(&key, version, &value)));
+        let mut leaves: Vec<_> = leaves.collect();
+        leaves.sort_unstable_by_key(|(key, _)| *key);
+        Self { root: Node::of(&leaves, 0) }
+    }
+
     pub(super) fn root(&self) -> WorldRoot {
         WorldRoot(self.root.hash())
     }
@@ -44,6 +52,20 @@ fn bit(key: &[u8; 32], depth: usize) -> bool {
 }
 
 impl Node {
+    /// The part of the map with these leaves, which are sorted by key and agree in the bits before `depth`.
+    fn of(leaves: &[([u8; 32], [u8; 32])], depth: usize) -> Self {
+        match leaves {
+            [] => Self::Empty,
+            [(key, hash)] => Self::Leaf { key: *key, hash: *hash },
+            _ => {
+                let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)));
+                let halves = Box::new((Self::of(left, depth + 1), Self::of(right, depth + 1)));
+                let hash = domain::WORLD_NODE.hash(&[&halves.0.hash(), &halves.1.hash()]);
+                Self::Inner { hash, halves }
+            }
+        }
+    }
+
     fn hash(&self) -> [u8; 32] {
         match self {
             Self::Empty => [0; 32],
@@ -88,23 +110,9 @@ impl Node {
     }
 }
 
-/// The root of a whole map at once, from any order of leaves: what replay compares with the last commit's.
+/// The root of a whole map at once, from its leaves in any order: the key, version and value of each.
 pub fn root_of(leaves: impl IntoIterator<Item = ([u8; 32], u64, Commitment)>) -> WorldRoot {
-    let mut leaves: Vec<_> =
-        leaves.into_iter().map(|(key, version, value)| (key, leaf(&key, version, &value))).collect();
-    leaves.sort_unstable_by_key(|(key, _)| *key);
-    WorldRoot(build(&leaves, 0))
-}
-
-fn build(leaves: &[([u8; 32], [u8; 32])], depth: usize) -> [u8; 32] {
-    match leaves {
-        [] => [0; 32],
-        [(_, hash)] => *hash,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, depth)));
-            domain::WORLD_NODE.hash(&[&build(left, depth + 1), &build(right, depth + 1)])
-        }
-    }
+    Tree::of(leaves).root()
 }
 
 #[cfg(test)]
@@ -130,6 +138,13 @@ mod tests {
                 }
                 let whole = root_of(model.iter().map(|(key, (version, value))| (*key, *version, *value)));
                 prop_assert_eq!(tree.root(), whole);
+            }
+            // A map that was built at once goes on like one that grew.
+            let mut built = Tree::of(model.iter().map(|(key, (version, value))| (*key, *version, *value)));
+            for key in model.keys().rev() {
+                built.set(key, None);
+                tree.set(key, None);
+                prop_assert_eq!(built.root(), tree.root());
             }
         }
     }

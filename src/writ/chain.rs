@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -165,7 +167,7 @@ impl UnverifiedChain {
             ids.push(id);
             above = Some(writ);
         }
-        Ok(WritChain { links: self.chain, ids })
+        Ok(WritChain(Arc::new(Links { signed: self.chain, ids })))
     }
 }
 
@@ -173,46 +175,49 @@ fn check_length(found: usize) -> Result<(), ChainError> {
     if (1..=MAX_CHAIN_LINKS).contains(&found) { Ok(()) } else { Err(ChainError::Length { found }) }
 }
 
-/// A chain of writs whose signatures and links hold.
+/// A chain of writs whose signatures and links hold. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WritChain {
-    links: Vec<SignedWrit>,
+pub struct WritChain(Arc<Links>);
+
+// INVARIANT: made only by `UnverifiedChain::verify`, so there is at least one link and an id for each.
+#[derive(Debug, PartialEq)]
+struct Links {
+    signed: Vec<SignedWrit>,
     ids: Vec<WritId>,
 }
 
-// INVARIANT: made only by `UnverifiedChain::verify`, so there is at least one link and an id for each.
 impl WritChain {
     /// The writ in use: the last of the chain.
     #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
     pub fn leaf(&self) -> &WritBody {
-        &self.links.last().expect("a verified chain is not empty").writ
+        &self.0.signed.last().expect("a verified chain is not empty").writ
     }
 
     /// The id of the writ in use.
     #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
     pub fn id(&self) -> WritId {
-        *self.ids.last().expect("a verified chain is not empty")
+        *self.0.ids.last().expect("a verified chain is not empty")
     }
 
     /// The root writ.
     #[expect(clippy::expect_used, reason = "a verified chain has at least one link")]
     pub fn root(&self) -> &WritBody {
-        &self.links.first().expect("a verified chain is not empty").writ
+        &self.0.signed.first().expect("a verified chain is not empty").writ
     }
 
     /// Every writ with its id, root first.
     pub fn links(&self) -> impl DoubleEndedIterator<Item = (WritId, &WritBody)> + ExactSizeIterator {
-        self.ids.iter().copied().zip(self.links.iter().map(|signed| &signed.writ))
+        self.0.ids.iter().copied().zip(self.0.signed.iter().map(|signed| &signed.writ))
     }
 
     /// The chain as it is stored and sent.
     pub fn to_unverified(&self) -> UnverifiedChain {
-        UnverifiedChain { chain: self.links.clone() }
+        UnverifiedChain { chain: self.0.signed.clone() }
     }
 
     /// Every writ as it was signed, root first.
     pub fn signed(&self) -> &[SignedWrit] {
-        &self.links
+        &self.0.signed
     }
 
     /// The same chain with one more link below.
@@ -220,7 +225,7 @@ impl WritChain {
     /// # Errors
     /// When the new writ does not follow from the last one.
     pub fn extend(&self, child: SignedWrit) -> Result<Self, ChainError> {
-        let mut chain = self.links.clone();
+        let mut chain = self.0.signed.clone();
         chain.push(child);
         UnverifiedChain { chain }.verify()
     }
@@ -228,7 +233,10 @@ impl WritChain {
 
 impl From<WritChain> for UnverifiedChain {
     fn from(chain: WritChain) -> Self {
-        Self { chain: chain.links }
+        match Arc::try_unwrap(chain.0) {
+            Ok(links) => Self { chain: links.signed },
+            Err(shared) => Self { chain: shared.signed.clone() },
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use openthymos::{
     policy::{Bundle, PolicySetDefinition},
     proposal::Decision,
     replay::{
-        Pins, Verdict,
+        Gap, Pins, Verdict,
         export::{Line, verify},
     },
     writ::{UnverifiedChain, WritBody},
@@ -124,6 +124,15 @@ fn typed_ids_are_the_same() {
         checked += 1;
     }
     assert_eq!(checked, 6);
+}
+
+#[test]
+fn decisions_about_schemas_are_not_derived_again_without_the_feature() {
+    let pins = Pins { rederive: true, ..Pins::default() };
+    let (report, _) = verify(golden!("export.ndjson").as_bytes(), pins, |_, _| {}).unwrap();
+    assert_eq!(report.verdict(), Verdict::Incomplete);
+    let rederived = report.rederived.unwrap();
+    assert_eq!(rederived.not_derived, [(Gap::Schema, rederived.decisions())].into());
 }
 
 #[test]

@@ -34,8 +34,7 @@ fn entry(draft: Draft, trajectory: TrajectoryId, seq: u64, parent: EntryId, abov
         record: draft.hash(),
     };
     let signature = Some(signer.sign(Purpose::Entry, header.id().as_bytes()));
-    let blobs = draft.blobs.into_iter().map(StoredBlob::Present).collect();
-    Entry { header, record: draft.record, blobs, signature }
+    draft.into_entry(header, signature)
 }
 
 /// An entry of every kind: those of the authority one after the other, and those of runs one after the other.

@@ -129,7 +129,8 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
     let bytes = block_on(made());
     holds("export.ndjson", &bytes);
 
-    let pins = Pins { signer: Some(RUNTIME.secret().public_key()), store: Some(store()), ..Pins::default() };
+    let (signer, store) = (Some(RUNTIME.secret().public_key()), Some(store()));
+    let pins = Pins { rederive: true, signer, store, ..Pins::default() };
     let mut kinds = Vec::new();
     let mut causes = Vec::new();
     let (report, folded) = verify(&bytes[..], pins, |entry, _| {
@@ -141,6 +142,8 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
     })
     .unwrap();
     assert_eq!(report.verdict(), Verdict::Verified);
+    // Where a recorded decision does not follow any more, the semantics of the compiler have changed.
+    assert_eq!(report.rederived.map(|rederived| rederived.decisions()), Some(report.derived + report.asserted));
     assert_eq!((report.in_doubt.len(), report.ended), (1, Some(EndReason::Completed)));
     assert_eq!(folded.world.len(), 2);
     assert_eq!(causes, [FailureCause::NotDone, FailureCause::ToolFailed]);

@@ -45,7 +45,8 @@ impl Register {
 
 impl RegisterKey {
     fn new(register: Register, parts: &[&[u8]]) -> Self {
-        let mut key = vec![register as u8];
+        let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+        key.push(register as u8);
         parts.iter().for_each(|part| key.extend_from_slice(part));
         Self(key)
     }

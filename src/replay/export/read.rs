@@ -16,6 +16,10 @@ use crate::{
 pub const MAX_LINE_BYTES: usize = 2 * (MAX_ENTRY_BLOB_BYTES + MAX_RECORD_BYTES) + 64 * MAX_ENTRY_BLOBS + (1 << 16);
 /// The most authority entries that an export may have: they are kept while the run is read.
 pub const MAX_AUTHORITY_ENTRIES: usize = 1 << 16;
+/// How many entries of the run are checked at a time, at most.
+const PAGE: usize = 512;
+/// With so many bytes there are enough.
+const PAGE_BYTES: usize = 1 << 22;
 /// The most bytes that the authority entries of an export may have together.
 pub const MAX_AUTHORITY_BYTES: usize = 256 << 20;
 
@@ -40,7 +44,7 @@ pub fn verify(
         None => return Err(ReplayError::Empty),
     };
     let (mut authority, mut bytes) = (Vec::new(), 0);
-    let mut next = loop {
+    let next = loop {
         match lines.entry()? {
             Next::Entry(entry) if entry.header.is_authority() => {
                 let last: Option<&Entry> = authority.last();
@@ -62,15 +66,27 @@ pub fn verify(
     }
     let signer = pins.signer;
     let mut replayer = Replayer::new(&log, start.trajectory, pins);
+    let mut next = Ok(next);
+    let (mut page, mut bytes) = (Vec::new(), 0);
     let (head, digest) = loop {
-        match next {
-            Next::Entry(entry) => {
-                replayer.push(&entry)?;
-                visit(&entry, &replayer);
+        let end = match next {
+            Ok(Next::Entry(entry)) => {
+                bytes += entry.record.len() + entry.blobs.iter().map(StoredBlob::bytes).sum::<usize>();
+                page.push(*entry);
+                None
             }
-            Next::Head(head, digest) => break (head, digest),
+            end => Some(end),
+        };
+        // What stands before the end, or before a line that cannot be read, is checked first.
+        if end.is_some() || page.len() == PAGE || bytes > PAGE_BYTES {
+            replayer.push_all(&page, &mut visit)?;
+            (page, bytes) = (Vec::new(), 0);
         }
-        next = lines.entry()?;
+        match end {
+            Some(Ok(Next::Head(head, digest))) => break (head, digest),
+            Some(Err(error)) => return Err(error),
+            _ => next = lines.entry(),
+        }
     };
     replayer.invalid(head.statement.invalid.clone());
     let (report, folded) = replayer.finish()?;

@@ -1,15 +1,13 @@
 //! The checks of starts, proposals, outcomes and settlements against what the entries before them say.
 
-use std::{collections::HashMap, sync::Arc};
-
-use super::{Replayer, Started};
+use super::{Recorded, Replayer, Started, prepared::Signed};
 use crate::{
-    canon::Commitment,
-    commit::{Commit, DeltaOp, Origin},
+    canon::{CanonError, EntryId, KeyId, ProposalId},
+    commit::{Commit, Origin},
     crypto::{Purpose, Role},
     intent::IntentRecord,
     ledger::{
-        Entry, Kind,
+        AuthorityState, Entry, EntryError, Kind,
         record::{InDoubtResolution, Operator, RunStart},
     },
     proposal::Proposal,
@@ -22,8 +20,29 @@ use crate::{
     writ::{Amounts, UnverifiedChain},
 };
 
+/// The id that a proposal has to have, where it resolved to a tool.
+type Identity = Option<Result<ProposalId, CanonError>>;
+
+/// Judges who signed an entry by the runtime's keys: the one that signs now, or nobody in a store that is run unsigned.
+pub(super) fn check_signed(signer: KeyId, signed: &Signed, authority: &AuthorityState) -> Result<(), FaultKind> {
+    match (authority.runtime_key(), signed) {
+        (None, Signed::Not) => Ok(()),
+        (Some(now), Signed::By(key, verified)) if now.key == *key => Ok(verified.clone()?),
+        _ => Err(FaultKind::Signer(signer)),
+    }
+}
+
 impl Replayer<'_> {
-    pub(super) fn begin(&mut self, start: RunStart) -> Result<(), FaultKind> {
+    /// Judges who signed an entry by the caller's pin.
+    pub(super) fn check_pin(&self, signer: KeyId, signed: &Signed) -> Result<(), FaultKind> {
+        match (&self.pins.signer, signed) {
+            (None, _) => Ok(()),
+            (Some(pin), Signed::By(key, verified)) if pin == key => Ok(verified.clone()?),
+            (Some(pin), _) => Err(EntryError::Signer { found: signer, expected: pin.id() }.into()),
+        }
+    }
+
+    pub(super) fn begin(&mut self, start: &RunStart) -> Result<(), FaultKind> {
         let chain = UnverifiedChain { chain: start.chain.clone() }.verify()?;
         let trajectory = start.start.trajectory().map_err(|_| FaultKind::Start)?;
         if trajectory != self.trajectory || start.start.store != self.log.store() || start.start.writ != chain.id() {
@@ -41,9 +60,9 @@ impl Replayer<'_> {
         }
         self.vouching.started(issuer);
         if let Some(rederiver) = &mut self.rederiver {
-            rederiver.started(self.log, &start);
+            rederiver.started(self.log, start);
         }
-        self.start = Some(Started { chain, start });
+        self.start = Some(Started { chain, start: start.clone() });
         Ok(())
     }
 
@@ -65,10 +84,10 @@ impl Replayer<'_> {
         self.unanswered.retain(|unanswered| unanswered != intent);
     }
 
-    pub(super) fn proposal(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
+    pub(super) fn proposal(&mut self, proposal: &Proposal, identity: Identity, entry: &Entry) -> Result<(), FaultKind> {
         self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
-        check_proposal(proposal, self.trajectory, started.chain.id(), self.log)?;
+        check_proposal(proposal, identity, started.chain.id(), self.log)?;
         let decision = &proposal.decision;
         let used = self.spent.plus(&self.held());
         let budgets = started.chain.links().map(|(_, writ)| writ.budget);
@@ -112,11 +131,17 @@ impl Replayer<'_> {
         rederiver.decided(proposal, entry, &scene)
     }
 
-    pub(super) fn outcome(&mut self, origin: &Origin, in_doubt: bool, entry: &Entry) -> Result<(), FaultKind> {
+    pub(super) fn outcome(
+        &mut self,
+        origin: &Origin,
+        identity: Identity,
+        in_doubt: bool,
+        entry: &Entry,
+    ) -> Result<(), FaultKind> {
         check_origin(origin, self.log)?;
         match origin {
             Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
-            Origin::Proposal(proposal) => self.proposal(proposal, entry),
+            Origin::Proposal(proposal) => self.proposal(proposal, identity, entry),
         }
     }
 
@@ -138,29 +163,32 @@ impl Replayer<'_> {
         }
     }
 
-    pub(super) fn commit(&mut self, entry: &Entry) -> Result<(), FaultKind> {
-        let commit: Commit = entry.body()?;
-        self.check_cost(&commit)?;
-        self.outcome(&commit.origin, false, entry)?;
-        check_change(&commit, self.log)?;
-        let present = if commit.delta.is_empty() { HashMap::new() } else { entry.present() };
-        let value = |commitment: &Commitment| {
-            let value = present.get(commitment).and_then(|blob| blob.value().ok());
-            (*commitment, value.map(Arc::new))
-        };
-        let ops = commit.delta.iter().map(|op| match op {
-            DeltaOp::Create { resource, value: new } => (resource, 0, Some(value(new))),
-            DeltaOp::Replace { resource, value: new, version } => (resource, *version, Some(value(new))),
-            DeltaOp::Delete { resource, version } => (resource, *version, None),
-        });
-        let folds = ops.map(|(resource, expected, becomes)| FoldOp { resource: resource.clone(), expected, becomes });
-        let (found, _) = self.world.fold(entry.header.seq, folds.collect())?;
-        if found != commit.world_root {
-            return Err(FaultKind::Root { recorded: commit.world_root, found });
+    pub(super) fn commit(
+        &mut self,
+        commit: &Commit,
+        identity: Identity,
+        folds: Vec<FoldOp>,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), FaultKind> {
+        self.check_cost(commit)?;
+        self.outcome(&commit.origin, identity, false, entry)?;
+        check_change(commit, self.log)?;
+        self.world.fold(entry.header.seq, folds)?;
+        let recorded = Recorded { seq: entry.header.seq, id, root: commit.world_root };
+        if self.pins.options.every_root {
+            self.check_root(&recorded)?;
         }
+        self.last_root = Some(recorded);
         self.base_seq = entry.header.seq;
         self.commits += 1;
         self.spent = self.spent.plus(&commit.cost);
         Ok(())
+    }
+
+    /// Compares the world as it stands with what a commit says of it.
+    pub(super) fn check_root(&self, recorded: &Recorded) -> Result<(), FaultKind> {
+        let found = self.world.root();
+        if found == recorded.root { Ok(()) } else { Err(FaultKind::Root { recorded: recorded.root, found }) }
     }
 }

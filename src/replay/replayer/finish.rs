@@ -1,11 +1,14 @@
 //! What is left to check at the end, and what the entries amount to.
 
-use super::{Replayer, Started};
+use super::{Recorded, Replayer, Started};
 use crate::{
     canon::EntryId,
     intent::IntentRecord,
-    ledger::record::{EndReason, RunStart},
-    replay::{Rederived, ReplayError, Report, UnknownEffect},
+    ledger::{
+        Kind,
+        record::{EndReason, RunStart},
+    },
+    replay::{Fault, FaultKind, Rederived, ReplayError, Report, UnknownEffect},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -44,16 +47,26 @@ pub struct Folded {
     pub resumed: Option<EntryId>,
 }
 
+impl Recorded {
+    fn fault(&self, reason: FaultKind) -> Fault {
+        Fault { seq: self.seq, kind: Kind::Commit.to_string(), id: self.id, reason }
+    }
+}
+
 impl Replayer<'_> {
     /// Ends the replay.
     ///
     /// # Errors
-    /// When there was no entry, a value is missing that nobody erased, or a pin does not hold.
+    /// When the world is not the one whose root the last commit records, there was no entry, a value is missing that nobody
+    /// erased, or a pin does not hold.
     pub fn finish(mut self) -> Result<(Report, Folded), ReplayError> {
         self.incomplete.extend(self.vouching.doubts(self.log, &self.invalid));
         let held = self.held();
         let rederived = self.rederiver.take().map(|rederiver| rederiver.rederived);
         self.incomplete.extend(rederived.iter().flat_map(Rederived::incomplete));
+        if let Some(recorded) = &self.last_root {
+            self.check_root(recorded).map_err(|reason| recorded.fault(reason))?;
+        }
         let Some(Started { chain, start }) = self.start else { return Err(ReplayError::NoRun(self.trajectory)) };
         if let Some(fault) = self.missing.into_values().min_by_key(|fault| fault.seq) {
             return Err(fault.into());

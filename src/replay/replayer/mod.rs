@@ -1,29 +1,37 @@
 mod check;
 mod finish;
+mod prepared;
 mod restore;
 
 pub use finish::Folded;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    num::NonZeroUsize,
+    sync::Arc,
+};
 
+use self::{
+    check::check_signed,
+    prepared::{Keys, Prepared, Signed},
+};
 use super::{
     Fault, FaultKind, InvalidFrom, Pins,
-    authority::{AuthorityCursor, AuthorityLog, check_signature},
+    authority::{AuthorityCursor, AuthorityLog},
     fault::at,
     invalid::Vouching,
     origin::{Dispatches, UnknownEffect, check_staged},
+    record::Record,
     rederive::Rederiver,
+    workers,
 };
 use crate::{
-    canon::{Commitment, EntryId, KeyId, PolicySetHash, ProposalId, TrajectoryId},
+    canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
-        Entry, Kind, StoredBlob,
-        record::{
-            self, BranchStart, Dispatch, EndReason, Erasure, Failure, InDoubtResolution, Link, PendingApproval,
-            Rejection, Resumed, RunStart, Terminated, Turn, TurnStart, WhatHappened,
-        },
+        Entry, EntryError, Kind, StoredBlob,
+        record::{EndReason, Link, Rejection, RunStart, WhatHappened},
     },
     proposal::Status,
     world::World,
@@ -39,6 +47,8 @@ pub struct Replayer<'a> {
     cursor: AuthorityCursor,
     trajectory: TrajectoryId,
     pins: Pins,
+    keys: Arc<Keys>,
+    workers: NonZeroUsize,
     start: Option<Started>,
     next_seq: u64,
     head: EntryId,
@@ -47,6 +57,8 @@ pub struct Replayer<'a> {
     /// The latest time on record since the clock was reset.
     latest_ms: u64,
     world: World,
+    /// The root that the last commit records.
+    last_root: Option<Recorded>,
     base_seq: u64,
     dispatches: Dispatches,
     dispatched: HashSet<ProposalId>,
@@ -80,6 +92,14 @@ struct Started {
     start: RunStart,
 }
 
+/// The root of the world as a commit records it.
+struct Recorded {
+    /// The commit.
+    seq: u64,
+    id: EntryId,
+    root: WorldRoot,
+}
+
 impl<'a> Replayer<'a> {
     /// A replay of `trajectory` from its first entry on.
     pub fn new(log: &'a AuthorityLog, trajectory: TrajectoryId, pins: Pins) -> Self {
@@ -88,6 +108,8 @@ impl<'a> Replayer<'a> {
             log,
             cursor: AuthorityCursor::new(),
             trajectory,
+            keys: Arc::new(Keys::of(log)),
+            workers: workers::count(pins.options.workers),
             pins,
             start: None,
             next_seq: 0,
@@ -96,6 +118,7 @@ impl<'a> Replayer<'a> {
             as_of_ms: 0,
             latest_ms: 0,
             world: World::default(),
+            last_root: None,
             base_seq: 0,
             dispatches: Dispatches::default(),
             dispatched: HashSet::new(),
@@ -128,7 +151,22 @@ impl<'a> Replayer<'a> {
     /// # Errors
     /// The fault, with the entry. The replay must not go on then.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Fault> {
-        self.step(entry).map_err(|reason| at(entry, reason))
+        self.step(entry, Prepared::of(entry, &self.keys)).map_err(|reason| at(entry, reason))
+    }
+
+    /// Checks and folds the next entries, on several threads where there are enough of them. `visit` sees each after it was
+    /// checked, in order.
+    ///
+    /// # Errors
+    /// The first fault, as [`push`](Self::push) finds it.
+    pub fn push_all(&mut self, entries: &[Entry], mut visit: impl FnMut(&Entry, &Self)) -> Result<(), Fault> {
+        let keys = Arc::clone(&self.keys);
+        let prepare = |entries: &[Entry]| entries.iter().map(|entry| Prepared::of(entry, &keys)).collect();
+        workers::in_order(self.workers, entries, prepare, |entry, prepared| {
+            self.step(entry, prepared).map_err(|reason| at(entry, reason))?;
+            visit(entry, self);
+            Ok(())
+        })
     }
 
     /// Says from where on each compromised key of the store proves nothing for this run. Without it the replay of a store that
@@ -147,7 +185,7 @@ impl<'a> Replayer<'a> {
         &self.world
     }
 
-    fn step(&mut self, entry: &Entry) -> Result<(), FaultKind> {
+    fn step(&mut self, entry: &Entry, prepared: Result<Prepared, EntryError>) -> Result<(), FaultKind> {
         let header = &entry.header;
         if header.store != self.log.store() {
             return Err(FaultKind::Store);
@@ -161,25 +199,23 @@ impl<'a> Replayer<'a> {
         if header.parent != self.head {
             return Err(FaultKind::Parent);
         }
-        entry.check()?;
-        let id = entry.id();
+        let prepared = prepared?;
+        let id = prepared.whole.id;
         let reset = self.cursor.state().clock_reset.as_ref().map(|reset| reset.seq);
         let authority = self.cursor.advance(self.log, header.authority)?;
-        check_signature(entry, authority)?;
+        check_signed(header.signer, &prepared.signed, authority)?;
         let reset_between = authority.clock_reset.as_ref().map(|reset| reset.seq) != reset;
         if header.time_ms < self.as_of_ms && !reset_between {
             return Err(FaultKind::Time);
         }
         self.latest_ms = if reset_between { 0 } else { self.as_of_ms };
         self.vouching.entry(entry, authority.epoch_seq, self.log);
-        if let Some(named) = authority.signing_key(&header.signer).filter(|_| header.signer != KeyId::ZERO)
+        if let (Signed::By(..), Some(named)) = (&prepared.signed, authority.runtime_key())
             && !self.signers.contains(named)
         {
             self.signers.push(named.clone());
         }
-        if let Some(pin) = &self.pins.signer {
-            entry.check_signature(pin)?;
-        }
+        self.check_pin(header.signer, &prepared.signed)?;
         if header.base_seq != self.base_seq {
             return Err(FaultKind::Base(header.base_seq));
         }
@@ -188,7 +224,7 @@ impl<'a> Replayer<'a> {
                 self.missing.insert(*commitment, at(entry, FaultKind::Missing));
             }
         }
-        self.fold(entry, id)?;
+        self.fold(entry, prepared)?;
         self.pinned_entry_seen |= self.pins.contains == Some(id);
         self.head = id;
         self.head_seq = header.seq;
@@ -197,10 +233,11 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    fn fold(&mut self, entry: &Entry, id: EntryId) -> Result<(), FaultKind> {
+    fn fold(&mut self, entry: &Entry, prepared: Prepared) -> Result<(), FaultKind> {
+        let Prepared { whole, identity, folds, .. } = prepared;
+        let (id, seq) = (whole.id, entry.header.seq);
         let Some(kind) = entry.header.known_kind() else {
-            let unknown = format!("entry {} is of unknown kind {}", entry.header.seq, entry.header.kind);
-            self.incomplete.push(unknown);
+            self.incomplete.push(format!("entry {seq} is of unknown kind {}", entry.header.kind));
             return Ok(());
         };
         if kind.is_authority() || (self.start.is_none() != matches!(kind, Kind::Root | Kind::Branch)) {
@@ -209,25 +246,25 @@ impl<'a> Replayer<'a> {
         if self.ended.is_some() && !matches!(kind, Kind::Erasure | Kind::Checkpoint | Kind::InDoubtResolution) {
             return Err(FaultKind::AfterEnd);
         }
-        match kind {
-            Kind::Root => {
-                let start: RunStart = entry.body()?;
+        if kind == Kind::TurnStart && self.turn.is_some() {
+            return Err(FaultKind::Misplaced);
+        }
+        match whole.record.as_ref().map_err(EntryError::clone)? {
+            Record::Root(start) => {
                 if matches!(start.start.from, Some(Link::Branch(_))) {
                     return Err(FaultKind::Misplaced);
                 }
                 self.begin(start)?;
             }
-            Kind::Branch => {
-                self.begin(entry.body::<BranchStart>()?.run)?;
+            Record::Branch(branch) => {
+                self.begin(&branch.run)?;
                 self.incomplete.push("the run is a branch, and its parent's entries are not at hand".into());
             }
-            Kind::TurnStart if self.turn.is_some() => return Err(FaultKind::Misplaced),
-            Kind::TurnStart => {
-                self.turn = Some((id, entry.body::<TurnStart>()?.reserved));
+            Record::TurnStart(start) => {
+                self.turn = Some((id, start.reserved));
                 self.steps += 1;
             }
-            Kind::Turn => {
-                let turn: Turn = entry.body()?;
+            Record::Turn(turn) => {
                 match self.turn.take() {
                     Some((start, _)) if start == turn.start => self.spent = self.spent.plus(&turn.usage),
                     _ => return Err(FaultKind::Misplaced),
@@ -235,12 +272,11 @@ impl<'a> Replayer<'a> {
                 if let Some(rederiver) = &mut self.rederiver {
                     rederiver.turn(&turn.intents, entry);
                 }
-                self.unanswered = turn.intents;
-                self.turn_seq = entry.header.seq;
+                self.unanswered.clone_from(&turn.intents);
+                self.turn_seq = seq;
             }
-            Kind::Dispatch => {
-                let dispatch: Dispatch = entry.body()?;
-                self.proposal(&dispatch.proposal, entry)?;
+            Record::Dispatch(dispatch) => {
+                self.proposal(&dispatch.proposal, identity, entry)?;
                 check_staged(&dispatch.proposal)?;
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
@@ -250,54 +286,50 @@ impl<'a> Replayer<'a> {
                 {
                     return Err(FaultKind::DispatchedTwice(resolved.id));
                 }
-                let here = entry.blob(&dispatch.proposal.intent.args).is_some();
-                let seq = entry.header.seq;
+                let here = whole.has(entry, &dispatch.proposal.intent.args);
                 let args_seq = if here { seq } else { self.turn_seq };
                 let held = Some(dispatch.reserved);
                 self.dispatches.dispatched(UnknownEffect { dispatch: id, seq, args_seq, held });
             }
-            Kind::Commit => self.commit(entry)?,
-            Kind::Failure => {
-                let failure: Failure = entry.body()?;
-                self.outcome(&failure.origin, failure.effect == WhatHappened::Unknown, entry)?;
+            Record::Commit(commit) => self.commit(commit, identity, folds, entry, id)?,
+            Record::Failure(failure) => {
+                let in_doubt = failure.effect == WhatHappened::Unknown;
+                self.outcome(&failure.origin, identity, in_doubt, entry)?;
                 self.spent = self.spent.plus(&failure.cost);
             }
-            Kind::Rejection => match entry.body()? {
+            Record::Rejection(rejection) => match &**rejection {
                 Rejection::Refused(proposal) => {
-                    self.proposal(&proposal, entry)?;
+                    self.proposal(proposal, identity, entry)?;
                     if !matches!(proposal.decision.status, Status::Rejected(_)) {
                         return Err(FaultKind::Status { expected: "rejected" });
                     }
                 }
                 Rejection::Abandoned { by, intent } => {
-                    if self.resumed != Some(by) || !self.unanswered.contains(&intent) {
+                    if self.resumed != Some(*by) || !self.unanswered.contains(intent) {
                         return Err(FaultKind::Misplaced);
                     }
-                    self.answered(&intent);
+                    self.answered(intent);
                 }
-                Rejection::NotAttempted { intent, .. } => self.answered(&intent),
+                Rejection::NotAttempted { intent, .. } => self.answered(intent),
             },
-            Kind::PendingApproval => {
-                let proposal = entry.body::<PendingApproval>()?.proposal;
-                self.proposal(&proposal, entry)?;
-                if !matches!(proposal.decision.status, Status::Suspended { .. }) {
+            Record::PendingApproval(pending) => {
+                self.proposal(&pending.proposal, identity, entry)?;
+                if !matches!(pending.proposal.decision.status, Status::Suspended { .. }) {
                     return Err(FaultKind::Status { expected: "suspended" });
                 }
             }
-            Kind::InDoubtResolution => {
-                let resolution: InDoubtResolution = entry.body()?;
-                self.dispatches.settled(&resolution)?;
-                self.check_operator(&resolution)?;
+            Record::InDoubtResolution(resolution) => {
+                self.dispatches.settled(resolution)?;
+                self.check_operator(resolution)?;
                 self.spent = self.spent.plus(&resolution.cost);
             }
-            Kind::Erasure => {
-                for erased in entry.body::<Erasure>()?.blobs {
+            Record::Erasure(erasure) => {
+                for erased in &erasure.blobs {
                     self.missing.remove(&erased.commitment);
                     self.erased += 1;
                 }
             }
-            Kind::Resumed => {
-                let resumed: Resumed = entry.body()?;
+            Record::Resumed(resumed) => {
                 let (turn, held) = self.turn.take().unzip();
                 if turn != resumed.turn {
                     return Err(FaultKind::Misplaced);
@@ -311,31 +343,15 @@ impl<'a> Replayer<'a> {
                     rederiver.resumed(self.log, &resumed.contracts);
                 }
             }
-            Kind::Terminated => {
-                let Terminated { reason, spent, .. } = entry.body()?;
-                if spent != self.spent {
+            Record::Terminated(end) => {
+                if end.spent != self.spent {
                     return Err(FaultKind::Spent);
                 }
-                self.ended = Some(reason);
+                self.ended = Some(end.reason);
             }
-            other => check_shape(entry, other)?,
+            Record::Aside => {}
+            Record::Foreign => return Err(FaultKind::Misplaced),
         }
         Ok(())
     }
-}
-
-/// Reads the record of a kind that changes nothing that a replay follows: its shape still has to hold.
-fn check_shape(entry: &Entry, kind: Kind) -> Result<(), FaultKind> {
-    match kind {
-        Kind::Vote => entry.body::<record::Vote>().map(drop)?,
-        Kind::ApprovalOutcome => entry.body::<record::ApprovalOutcome>().map(drop)?,
-        Kind::Delegation => entry.body::<record::Delegated>().map(drop)?,
-        Kind::DelegationResult => entry.body::<record::DelegationResult>().map(drop)?,
-        Kind::CompensationHalt => entry.body::<record::CompensationHalt>().map(drop)?,
-        Kind::Skill => entry.body::<record::SkillBound>().map(drop)?,
-        Kind::Routing => entry.body::<record::RoutingOutcome>().map(drop)?,
-        Kind::Checkpoint => entry.body::<record::Checkpoint>().map(drop)?,
-        _ => return Err(FaultKind::Misplaced),
-    }
-    Ok(())
 }

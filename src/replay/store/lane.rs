@@ -6,14 +6,11 @@ use crate::{
     commit::{Commit, Origin},
     ledger::{
         Entry, EntryError, Head, Kind, Position,
-        record::{
-            Dispatch, Failure, HappenedVerdict, InDoubtResolution, PendingApproval, Rejection, Resumed, Turn,
-            TurnStart, WhatHappened,
-        },
+        record::{Failure, HappenedVerdict, Rejection, WhatHappened},
         register::{Account, ProposalState},
     },
     proposal::{Claim, ClaimState, Proposal},
-    replay::FaultKind,
+    replay::{FaultKind, record::Record, whole::Whole},
     writ::Amounts,
 };
 
@@ -99,7 +96,12 @@ impl Lane {
     }
 
     /// Checks that an entry is whole and follows, and says what it does.
-    pub(super) fn push(&mut self, position: Position, entry: &Entry) -> Result<Step, FaultKind> {
+    pub(super) fn push(
+        &mut self,
+        position: Position,
+        entry: &Entry,
+        whole: Result<Whole, EntryError>,
+    ) -> Result<Step, FaultKind> {
         let header = &entry.header;
         if header.seq != self.entries {
             return Err(FaultKind::Seq { expected: self.entries });
@@ -107,9 +109,9 @@ impl Lane {
         if header.parent != self.last.0 {
             return Err(FaultKind::Parent);
         }
-        entry.check()?;
-        let id = entry.id();
-        let step = self.step(entry, id)?;
+        let whole = whole?;
+        let id = whole.id;
+        let step = self.step(header.seq, id, whole.record?);
         let Movement { reserved, returned, cost } = step.movement;
         self.used.held = self.used.held.plus(&reserved).minus(&returned);
         self.used.spent = self.used.spent.plus(&cost);
@@ -125,33 +127,31 @@ impl Lane {
         Head { seq: self.entries.saturating_sub(1), id, position }
     }
 
-    fn step(&mut self, entry: &Entry, id: EntryId) -> Result<Step, EntryError> {
+    fn step(&mut self, seq: u64, id: EntryId, record: Record) -> Step {
         let mut step = Step::default();
-        match entry.header.known_kind() {
-            Some(Kind::TurnStart) => {
-                self.turn = entry.body::<TurnStart>()?.reserved;
+        match record {
+            Record::TurnStart(start) => {
+                self.turn = start.reserved;
                 step.movement.reserved = self.turn;
             }
-            Some(Kind::Turn) => {
+            Record::Turn(turn) => {
                 step.movement.returned = std::mem::take(&mut self.turn);
-                step.movement.cost = entry.body::<Turn>()?.usage;
+                step.movement.cost = turn.usage;
             }
-            Some(Kind::Resumed) => {
+            Record::Resumed(resumed) => {
                 step.movement.returned = std::mem::take(&mut self.turn);
-                step.movement.cost = entry.body::<Resumed>()?.debited;
+                step.movement.cost = resumed.debited;
             }
-            Some(Kind::Rejection) => {
-                if let Rejection::Refused(proposal) = entry.body()? {
+            Record::Rejection(rejection) => {
+                if let Rejection::Refused(proposal) = *rejection {
                     step.balances = Some(proposal.decision.balances);
                 }
             }
-            Some(Kind::PendingApproval) => {
-                step.balances = Some(entry.body::<PendingApproval>()?.proposal.decision.balances);
-            }
-            Some(Kind::Dispatch) => {
-                let Dispatch { proposal, reserved, .. } = entry.body()?;
+            Record::PendingApproval(pending) => step.balances = Some(pending.proposal.decision.balances),
+            Record::Dispatch(dispatch) => {
+                let (proposal, reserved) = (dispatch.proposal, dispatch.reserved);
                 let open = Open {
-                    seq: entry.header.seq,
+                    seq,
                     failed: None,
                     held: reserved,
                     proposal: proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id),
@@ -161,32 +161,30 @@ impl Lane {
                 step.balances = Some(proposal.decision.balances);
                 step.movement.reserved = reserved;
             }
-            Some(Kind::Commit) => {
-                let Commit { cost, origin, .. } = entry.body()?;
-                self.outcome(&mut step, entry.header.seq, cost, origin, WhatHappened::Happened);
+            Record::Commit(commit) => {
+                let Commit { cost, origin, .. } = *commit;
+                self.outcome(&mut step, seq, cost, origin, WhatHappened::Happened);
             }
-            Some(Kind::Failure) => {
-                let Failure { cost, origin, effect, .. } = entry.body()?;
+            Record::Failure(failure) => {
+                let Failure { cost, origin, effect, .. } = *failure;
                 let at_once = matches!(origin, Origin::Proposal(_));
-                self.outcome(&mut step, entry.header.seq, cost, origin, effect);
+                self.outcome(&mut step, seq, cost, origin, effect);
                 if at_once && self.resumed {
                     // It may be of a call before, which the ledger would not take: decided then, and reserved then.
                     step.balances = None;
                     step.movement = Movement { cost, ..Movement::default() };
                 }
             }
-            Some(Kind::InDoubtResolution) => {
-                let InDoubtResolution { cost, dispatch, verdict, .. } = entry.body()?;
-                let happened = verdict == HappenedVerdict::Happened;
-                step.movement.cost = cost;
-                if let Some(open) = self.open.remove(&dispatch) {
+            Record::InDoubtResolution(resolution) => {
+                step.movement.cost = resolution.cost;
+                if let Some(open) = self.open.remove(&resolution.dispatch) {
                     step.movement.returned = open.held;
-                    step.settled = self.settled(&open, entry.header.seq, happened);
+                    step.settled = self.settled(&open, seq, resolution.verdict == HappenedVerdict::Happened);
                 }
             }
             _ => {}
         }
-        Ok(step)
+        step
     }
 
     fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: Origin, effect: WhatHappened) {

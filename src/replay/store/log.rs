@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
-    ledger::{Entry, Head, Kind, LedgerStore, Position},
-    replay::{FaultKind, ReplayError, fault::at},
+    ledger::{Entry, EntryError, Head, Kind, LedgerStore, Position},
+    replay::{FaultKind, ReplayError, fault::at, whole::Whole, workers},
 };
 
 /// All entries of a store in the order in which they were stored, gone through to the end.
@@ -54,11 +54,12 @@ impl Log {
         };
         loop {
             let page = store.scan(Position(log.entries), PAGE).await?;
-            for (position, entry) in &page {
+            let whole = workers::map(pins.options.workers, &page, |(_, entry)| Whole::of(entry));
+            for ((position, entry), whole) in page.iter().zip(whole) {
                 if position.0 != log.entries {
                     return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
                 }
-                log.push(store, *position, entry).await?;
+                log.push(store, *position, entry, whole).await?;
                 check_kept(pins, *position, Some(log.head.entry))?;
             }
             progress(Progress::Entries(log.entries));
@@ -78,7 +79,13 @@ impl Log {
         Ok(log)
     }
 
-    async fn push(&mut self, store: &dyn LedgerStore, position: Position, entry: &Entry) -> Result<(), ReplayError> {
+    async fn push(
+        &mut self,
+        store: &dyn LedgerStore,
+        position: Position,
+        entry: &Entry,
+        whole: Result<Whole, EntryError>,
+    ) -> Result<(), ReplayError> {
         let trajectory = entry.header.trajectory;
         // An entry is stored only while the epoch that it names is the last one: a key that was replaced signs nothing more.
         if entry.header.authority != self.epoch {
@@ -89,7 +96,7 @@ impl Log {
             self.epoch = entry.id();
         }
         let lane = self.lanes.get_mut(&trajectory).ok_or(StoreFault::Unopened(trajectory))?;
-        let step = lane.push(position, entry).map_err(|reason| {
+        let step = lane.push(position, entry, whole).map_err(|reason| {
             let fault = Box::new(at(entry, reason));
             StoreFault::Entry { position: position.0, trajectory, fault }
         })?;

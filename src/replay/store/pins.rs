@@ -2,6 +2,7 @@ use crate::{
     canon::{EntryId, StoreId},
     crypto::PublicKey,
     ledger::Position,
+    replay::Options,
 };
 
 /// An entry and its place in the store, as a [`StoreReport`](super::StoreReport) names its head: what to keep elsewhere.
@@ -27,4 +28,6 @@ pub struct StorePins {
     pub signer: Option<PublicKey>,
     /// It is this store.
     pub store: Option<StoreId>,
+    /// How thoroughly to check, and with what means.
+    pub options: Options,
 }

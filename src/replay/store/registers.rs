@@ -12,7 +12,7 @@ use crate::{
         register::{Account, Epoch, ProposalState, claim_bytes, claim_of, seq_bytes, seq_of},
     },
     proposal::ClaimState,
-    replay::ReplayError,
+    replay::{ReplayError, whole::Whole},
     writ::{Amounts, Dimension},
 };
 
@@ -125,7 +125,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
         for (at, entry) in &page {
             let trajectory = entry.header.trajectory;
             let lane = lanes.entry(trajectory).or_insert_with(|| Lane::new(trajectory, vec![]));
-            if let Ok(step) = lane.push(*at, entry) {
+            if let Ok(step) = lane.push(*at, entry, Whole::of(entry)) {
                 keep(&step.settled);
             }
             position += 1;

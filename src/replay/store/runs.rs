@@ -41,7 +41,13 @@ impl Runs {
         let mut runs = Self { unknown: !authority.log.unknown().is_empty(), rederived, ..Self::default() };
         let mut first = None;
         for (run, opened) in &authority.openings {
-            let pins = Pins { rederive: pins.rederive, signer: pins.signer, store: pins.store, ..Pins::default() };
+            let pins = Pins {
+                rederive: pins.rederive,
+                signer: pins.signer,
+                store: pins.store,
+                options: pins.options,
+                ..Pins::default()
+            };
             let unknown = &mut runs.unknown;
             let visit = |entry: &Entry, _: &Replayer<'_>| *unknown |= entry.header.known_kind().is_none();
             match run_under(&authority.log, store, run, pins, visit).await {

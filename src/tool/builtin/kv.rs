@@ -122,8 +122,7 @@ impl ToolContract for KvTool {
     }
 
     fn compensable(&self, args: &Value, reads: &Reads) -> bool {
-        self.contract.compensable
-            && parse(&self.operation, args).is_ok_and(|(resource, _)| restorable(reads, &resource))
+        parse(&self.operation, args).is_ok_and(|(resource, _)| restorable(reads, &resource))
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {

@@ -1,7 +1,7 @@
 //! Arguments are checked in bounded time, and sealed as they were read. A line: the schema; then the arguments.
 
 use openthymos::{
-    canon::{canonical_value, parse},
+    canon::{NamedBlob, canonical_value, parse},
     contract::{Contract, Effect, Risk, SealedContract, ToolName, Touches},
     host::SeededEntropy,
     intent::{Intent, SealedIntent},
@@ -43,7 +43,7 @@ fn seal(args: &Value) {
     let intent = Intent::act("t", args.clone()).because("a reason");
     let sealed = intent.seal(&SeededEntropy::new(1)).expect("arguments that were read can be sealed");
     assert_eq!(canonical_value(sealed.args()).unwrap(), canonical_value(args).unwrap());
-    let blobs: Vec<_> = sealed.blobs().cloned().collect();
+    let blobs: Vec<_> = sealed.blobs().cloned().map(NamedBlob::into_blob).collect();
     let again = SealedIntent::open(sealed.record().clone(), blobs[0].clone(), blobs.get(1).cloned()).unwrap();
     assert_eq!(again.id(), sealed.id());
 }

@@ -1,0 +1,84 @@
+use crate::{
+    commit::{Commit, Origin},
+    ledger::{
+        Entry, EntryError, Kind,
+        record::{
+            ApprovalOutcome, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
+            Failure, InDoubtResolution, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
+            Terminated, Turn, TurnStart, Vote,
+        },
+    },
+    proposal::Proposal,
+};
+
+/// The record of an entry of a run, read as the type of its kind.
+pub(super) enum Record {
+    Root(Box<RunStart>),
+    Branch(Box<BranchStart>),
+    TurnStart(TurnStart),
+    Turn(Box<Turn>),
+    Dispatch(Box<Dispatch>),
+    Commit(Box<Commit>),
+    Failure(Box<Failure>),
+    Rejection(Box<Rejection>),
+    PendingApproval(Box<PendingApproval>),
+    InDoubtResolution(Box<InDoubtResolution>),
+    Erasure(Erasure),
+    Resumed(Box<Resumed>),
+    Terminated(Box<Terminated>),
+    /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
+    Aside,
+    /// Of a kind of the authority trajectory, or of one that this build does not know: not read.
+    Foreign,
+}
+
+impl Record {
+    /// Reads an entry's record.
+    pub(super) fn read(entry: &Entry) -> Result<Self, EntryError> {
+        let Some(kind) = entry.header.known_kind() else { return Ok(Self::Foreign) };
+        let aside = |()| Self::Aside;
+        Ok(match kind {
+            Kind::Root => Self::Root(entry.body()?),
+            Kind::Branch => Self::Branch(entry.body()?),
+            Kind::TurnStart => Self::TurnStart(entry.body()?),
+            Kind::Turn => Self::Turn(entry.body()?),
+            Kind::Dispatch => Self::Dispatch(entry.body()?),
+            Kind::Commit => Self::Commit(entry.body()?),
+            Kind::Failure => Self::Failure(entry.body()?),
+            Kind::Rejection => Self::Rejection(entry.body()?),
+            Kind::PendingApproval => Self::PendingApproval(entry.body()?),
+            Kind::InDoubtResolution => Self::InDoubtResolution(entry.body()?),
+            Kind::Erasure => Self::Erasure(entry.body()?),
+            Kind::Resumed => Self::Resumed(entry.body()?),
+            Kind::Terminated => Self::Terminated(entry.body()?),
+            Kind::Vote => entry.body::<Vote>().map(drop).map(aside)?,
+            Kind::ApprovalOutcome => entry.body::<ApprovalOutcome>().map(drop).map(aside)?,
+            Kind::Delegation => entry.body::<Delegated>().map(drop).map(aside)?,
+            Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
+            Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
+            Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
+            Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
+            Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,
+            _ => Self::Foreign,
+        })
+    }
+
+    /// The proposal that it carries.
+    pub(super) fn proposal(&self) -> Option<&Proposal> {
+        let of = |origin| match origin {
+            &Origin::Proposal(ref proposal) => Some(proposal),
+            Origin::Dispatch(_) => None,
+        };
+        match self {
+            Self::Dispatch(dispatch) => Some(&dispatch.proposal),
+            Self::Commit(commit) => of(&commit.origin),
+            Self::Failure(failure) => of(&failure.origin),
+            Self::PendingApproval(pending) => Some(&pending.proposal),
+            Self::Rejection(rejection) => match &**rejection {
+                Rejection::Refused(proposal) => Some(proposal),
+                Rejection::Abandoned { .. } | Rejection::NotAttempted { .. } => None,
+            },
+            _ => None,
+        }
+    }
+}
