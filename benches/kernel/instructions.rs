@@ -1,12 +1,11 @@
 //! Counts the instructions of the hot path under callgrind. `.ci/instructions` holds them to `instructions.json`.
 //!
-//! Counts do not depend on how busy the machine is, but on the compiler and on what the processor can do.
+//! Counts do not depend on how busy the machine is, but on the compiler.
 
 // The fixtures of the table name the kernel by the paths that it has inside of the crate.
 use openthymos::*;
 
 #[path = "../../src/cli/bench/table/device.rs"]
-#[expect(dead_code, reason = "not every fixture is used here")]
 mod device;
 #[path = "../../src/cli/bench/table/scene/mod.rs"]
 #[expect(dead_code, reason = "not every fixture is used here")]
