@@ -9,7 +9,6 @@ use openthymos::*;
 mod table;
 
 use std::{
-    cell::RefCell,
     env,
     error::Error,
     fs,
@@ -17,7 +16,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use table::{Bench, Row, Scale, Scratch};
 
 const USAGE: &str = "usage: cargo bench --bench table -- [FILTER] [--short] [--json]";
@@ -71,6 +70,7 @@ fn arguments() -> Option<Args> {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let groups = table::selected(&args.filter)?;
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(folder)?;
@@ -80,21 +80,23 @@ fn run(args: &Args) -> Result<(), Box<dyn Error + Send + Sync>> {
         conditions.iter().for_each(|(name, value)| println!("{name:<12}{value}"));
         println!("{}", table::head());
     }
-    let rows = RefCell::new(Vec::new());
-    let tell = &mut |row: Row| match args.json {
-        true => rows.borrow_mut().push(table::json(&row)),
-        false => println!("{}", table::line(&row)),
+    let mut rows = Vec::new();
+    let tell = &mut |row: Row| {
+        if !args.json {
+            println!("{}", table::line(&row));
+        }
+        rows.push(table::json(&row));
     };
+    let wants_command = groups.iter().any(|group| matches!(group.name, "memory" | "command"));
     let bench = Bench {
         scale: if args.short { Scale::SHORT } else { FULL },
         folder: scratch.path().to_owned(),
-        command: if args.short { None } else { Some(thymos(sources)?) },
+        command: if wants_command && !args.short { Some(thymos(sources)?) } else { None },
         sources: (!args.short).then(|| sources.to_owned()),
         tell,
     };
-    table::measure(bench, &args.filter)?;
+    table::measure(bench, &groups)?;
     if args.json {
-        let rows = Value::Array(rows.into_inner());
         println!("{}", json!({"conditions": table::as_json(&conditions), "rows": rows}));
     }
     Ok(())

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod authority;
+mod bench;
 mod exports;
 mod faults;
 mod host;

@@ -93,7 +93,7 @@ fn version_and_help_are_no_errors() {
     let version = host.good(&["--version"]);
     assert!(version.starts_with(concat!("thymos ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
     assert!(host.good(&["--help"]).contains("Exit codes"));
-    for command in ["run", "audit", "replay", "world", "export", "runs", "tools", "writ", "keys", "policy"] {
+    for command in ["run", "audit", "replay", "world", "export", "runs", "tools", "bench", "writ", "keys", "policy"] {
         assert!(host.good(&[command, "--help"]).contains("Usage: thymos"), "{command}");
     }
     assert!(host.good(&[]).contains("(none yet)"));

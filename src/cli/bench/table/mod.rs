@@ -97,18 +97,26 @@ pub(crate) struct Bench<'a> {
     pub(crate) tell: &'a mut dyn FnMut(Row),
 }
 
-/// Measures the groups whose name contains `filter`, each in a folder that is removed after it.
+/// The groups whose name contains `filter`.
 ///
 /// # Errors
-/// When there is no such group, or a group cannot be measured.
-pub(crate) fn measure(mut bench: Bench<'_>, filter: &str) -> Result<(), Failed> {
-    let selected: Vec<&Group> = GROUPS.iter().filter(|group| group.name.contains(filter)).collect();
+/// When there is none.
+pub(crate) fn selected(filter: &str) -> Result<Vec<&'static Group>, Failed> {
+    let selected: Vec<_> = GROUPS.iter().filter(|group| group.name.contains(filter)).collect();
     if selected.is_empty() {
         let names: Vec<&str> = GROUPS.iter().map(|group| group.name).collect();
         return Err(format!("no figures `{filter}`: there are {}", names.join(", ")).into());
     }
+    Ok(selected)
+}
+
+/// Measures groups, each in a folder of its own that is removed after it.
+///
+/// # Errors
+/// When one cannot be measured.
+pub(crate) fn measure(mut bench: Bench<'_>, groups: &[&Group]) -> Result<(), Failed> {
     let scratch = bench.folder.clone();
-    for group in selected {
+    for group in groups {
         bench.folder = scratch.join(group.name);
         fs::create_dir(&bench.folder)?;
         let measured = (group.measure)(&mut bench);

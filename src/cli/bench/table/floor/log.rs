@@ -1,6 +1,6 @@
-use std::{collections::HashMap, hint::black_box, path::Path};
+use std::{collections::HashMap, hint::black_box, ops::Range, path::Path, thread};
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 
 use super::super::Failed;
 use crate::{
@@ -15,7 +15,10 @@ const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries")
 const ROW_BYTES: usize = 16_368;
 
 /// The bytes of a ledger's entries in a plain file of the same storage engine, to read them with nothing around.
-pub(crate) struct Log<'a>(&'a Path);
+pub(crate) struct Log<'a> {
+    path: &'a Path,
+    entries: u64,
+}
 
 impl<'a> Log<'a> {
     /// Writes the entries to a new file.
@@ -41,39 +44,49 @@ impl<'a> Log<'a> {
         table.insert(first, row.as_slice())?;
         drop(table);
         transaction.commit()?;
-        Ok(Self(path))
+        Ok(Self { path, entries: entries.len() as u64 })
     }
 
     /// Opens the file. What follows is what is timed.
     pub(crate) fn open(&self) -> Result<Database, Failed> {
-        Ok(Database::open(self.0)?)
+        Ok(Database::open(self.path)?)
     }
 
     /// Reads every entry: hashes all of its parts, parses the records of commits, and keeps what they leave of the world.
-    /// Returns how many entries there are.
-    pub(crate) fn read(database: &Database) -> Result<usize, Failed> {
+    /// Each of `cores` threads reads a part of them.
+    pub(crate) fn read(&self, database: &Database, cores: usize) -> Result<(), Failed> {
+        let share = self.entries.div_ceil(cores as u64).max(1);
+        let rest = (1..cores as u64).map(|core| core * share..(core + 1) * share);
+        thread::scope(|scope| {
+            let rest: Vec<_> = rest.map(|part| scope.spawn(|| Self::read_part(database, part))).collect();
+            Self::read_part(database, 0..share)?;
+            rest.into_iter().try_for_each(|part| part.join().map_err(|_| "a reading thread panicked")?)
+        })
+    }
+
+    /// Reads the rows that start with entries of these positions.
+    fn read_part(database: &Database, part: Range<u64>) -> Result<(), Failed> {
         let table = database.begin_read()?.open_table(ENTRIES)?;
-        let (mut world, mut entries) = (HashMap::<ResourceId, (u64, Commitment)>::new(), 0);
-        for row in table.iter()? {
+        let mut world = HashMap::<ResourceId, (u64, Commitment)>::new();
+        for row in table.range(part)? {
             let (_, row) = row?;
             let mut rest = row.value();
             while !rest.is_empty() {
                 let count = number(&mut rest)?;
-                let header = part(&mut rest)?;
-                let record = part(&mut rest)?;
+                let header = field(&mut rest)?;
+                let record = field(&mut rest)?;
                 black_box((blake3::hash(header), blake3::hash(record)));
                 for _ in 2..count {
-                    black_box(blake3::hash(part(&mut rest)?));
+                    black_box(blake3::hash(field(&mut rest)?));
                 }
                 // The first entry and the last are no commits.
                 if let Ok(commit) = serde_json::from_slice::<Commit>(record) {
                     commit.delta.into_iter().for_each(|op| keep(&mut world, op));
                 }
-                entries += 1;
             }
         }
         black_box(world);
-        Ok(entries)
+        Ok(())
     }
 }
 
@@ -101,9 +114,9 @@ fn number(rest: &mut &[u8]) -> Result<usize, Failed> {
     Ok(u32::from_be_bytes(*bytes) as usize)
 }
 
-fn part<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Failed> {
+fn field<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Failed> {
     let length = number(rest)?;
-    let (part, tail) = rest.split_at_checked(length).ok_or("a row is cut short")?;
+    let (field, tail) = rest.split_at_checked(length).ok_or("a row is cut short")?;
     *rest = tail;
-    Ok(part)
+    Ok(field)
 }

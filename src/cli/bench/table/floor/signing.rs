@@ -2,8 +2,6 @@ use std::{hint::black_box, thread};
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use super::super::cores;
-
 /// As many bytes as the message has that is signed for an entry.
 const MESSAGE_BYTES: usize = 62;
 
@@ -29,9 +27,8 @@ impl Signing {
         black_box(self.public.verify_strict(black_box(&self.message), &self.signature).is_ok());
     }
 
-    /// Does `work` that many times, on all cores.
-    pub(crate) fn on_all_cores(times: usize, work: impl Fn() + Sync) {
-        let cores = cores();
+    /// Does `work` that many times, on that many cores.
+    pub(crate) fn on_cores(cores: usize, times: usize, work: impl Fn() + Sync) {
         thread::scope(|scope| {
             for core in 1..cores {
                 let work = &work;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{
     Bench, Failed, Row, Target, Unit,
-    scene::{CREATE, Deciding, forbidden},
+    scene::{CREATE, Deciding},
     times::{BLOCK, Turns, timed},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub(in super::super) fn compile(bench: &mut Bench<'_>) -> Result<(), Failed> {
 
 fn turns(calls: usize, rules: usize) -> Result<Turns, Failed> {
     let deciding = block_on(Deciding::under(rules))?;
-    let (identity, forbidden) = (identity(), (0..rules).map(forbidden).collect::<Vec<_>>());
+    let (identity, forbidden) = (identity(), (0..rules).map(Deciding::forbidden).collect::<Vec<_>>());
     let product = |number| {
         let (intent, asked) = (deciding.seal(number, &SystemEntropy)?, deciding.asked());
         let (took, outcome) = timed(|| deciding.decide(&intent, asked))?;

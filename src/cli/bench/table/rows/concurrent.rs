@@ -66,7 +66,7 @@ fn on_disk(bench: &Bench<'_>, tool: &str) -> Result<(f64, f64), Failed> {
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < length {
             for stored in &stored {
-                Signing::on_all_cores(RUNS as usize, || signing.sign());
+                Signing::on_cores(cores(), RUNS as usize, || signing.sign());
                 rows.commit(stored, RUNS)?;
             }
             calls += RUNS;

@@ -1,10 +1,11 @@
 use std::{
+    num::NonZeroUsize,
     path::Path,
     time::{Duration, Instant},
 };
 
 use super::super::{
-    Bench, Failed, Row, Target, Unit,
+    Bench, Failed, Row, Target, Unit, cores,
     floor::{Log, Signing},
     scene::run_of,
     times::{Turns, timed},
@@ -14,57 +15,99 @@ use crate::{
     canon::TrajectoryId,
     host::block_on,
     ledger::redb::RedbLedger,
-    replay::{self, Pins, Verdict},
+    replay::{self, Options, Pins, Verdict, since_snapshot},
 };
 
-const UNSIGNED_FLOOR: &str = "redb scan, BLAKE3, serde_json typed parse, HashMap on one core";
+/// How many cores the figures are of that say so.
+const CORES: [(usize, &str); 2] = [(1, "one core"), (2, "two cores")];
 
-/// The rows: a run replayed from its file, unsigned and signed.
+/// The rows: a run replayed from its file, by what is checked and on how many cores, and one taken up from its snapshot.
 pub(crate) fn replay(bench: &mut Bench<'_>) -> Result<(), Failed> {
-    let path = bench.file("unsigned.redb");
+    unsigned(bench)?;
+    signed(bench)
+}
+
+fn unsigned(bench: &mut Bench<'_>) -> Result<(), Failed> {
+    let (path, rounds) = (bench.file("unsigned.redb"), bench.scale.rounds);
     let run = run_of(&path, bench.scale.entries, false)?;
     let copy = bench.file("replay.floor");
     let log = Log::write(&copy, &block_on(RedbLedger::open(&path)?.read(&run, 0, usize::MAX))?)?;
-    let floor = |_| {
-        let database = log.open()?;
-        Ok(timed(|| Log::read(&database))?.0)
-    };
-    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
-    tell(bench, "unsigned", &turns, UNSIGNED_FLOOR, 280e3);
-
-    let path = bench.file("signed.redb");
-    let run = run_of(&path, bench.scale.entries, true)?;
-    let (signing, entries) = (Signing::new(), bench.scale.entries);
-    let floor = |_| {
-        let start = Instant::now();
-        Signing::on_all_cores(entries, || signing.verify());
-        Ok(start.elapsed())
-    };
-    let turns = Turns::of(bench.scale.rounds, 1, |_| whole(&path, run), floor)?;
-    tell(bench, "every signature strict", &turns, "ed25519 verify_strict on all cores", 30e3);
+    for ((count, on), least) in CORES.into_iter().zip([280e3, 450e3]).filter(|((count, _), _)| *count <= cores()) {
+        let floor = |_| {
+            let database = log.open()?;
+            Ok(timed(|| log.read(&database, count))?.0)
+        };
+        let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pins(count)), floor)?;
+        let floor = "redb scan, BLAKE3, serde_json typed parse, HashMap on as many cores";
+        tell(bench, &format!("unsigned, {on}"), &turns, floor, Some(least));
+    }
+    let plain = |_| whole(&path, run, &pins(1));
+    let every_root = Pins { options: Options { every_root: true, ..pins(1).options }, ..pins(1) };
+    let turns = Turns::of(rounds, 1, |_| whole(&path, run, &every_root), plain)?;
+    tell(bench, "every root compared, one core", &turns, "the same replay with the last root compared", None);
+    let rederive = Pins { rederive: true, ..pins(1) };
+    let turns = Turns::of(rounds, 1, |_| whole(&path, run, &rederive), plain)?;
+    tell(bench, "every decision derived again, one core", &turns, "the same replay without that", Some(30e3));
     Ok(())
 }
 
-fn tell(bench: &mut Bench<'_>, what: &str, turns: &Turns, floor: &'static str, least: f64) {
+fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
+    let (path, rounds, entries) = (bench.file("signed.redb"), bench.scale.rounds, bench.scale.entries);
+    let run = run_of(&path, entries, true)?;
+    let signing = Signing::new();
+    for (count, on) in CORES.into_iter().filter(|(count, _)| *count <= cores()) {
+        let floor = |_| {
+            let start = Instant::now();
+            Signing::on_cores(count, entries, || signing.verify());
+            Ok(start.elapsed())
+        };
+        let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pins(count)), floor)?;
+        let least = (count == 2).then_some(30e3);
+        tell(bench, &format!("every signature strict, {on}"), &turns, "ed25519 verify_strict on as many cores", least);
+    }
+    let turns = Turns::of(rounds, 1, |_| taken_up(&path, run), |_| whole(&path, run, &Pins::default()))?;
+    bench.tell(Row {
+        name: format!("a signed run of {entries} entries taken up from its snapshot"),
+        unit: Unit::Nanos,
+        figure: turns.product.best(),
+        floor: Some((turns.floor.best(), "its replay from the first entry on")),
+        target: None,
+    });
+    Ok(())
+}
+
+fn tell(bench: &mut Bench<'_>, what: &str, turns: &Turns, floor: &'static str, least: Option<f64>) {
     let entries = bench.scale.entries;
     let rate = |nanos: f64| entries as f64 * 1e9 / nanos;
     bench.tell(Row {
-        name: format!("replay from disk, {entries} entries, {what}"),
+        name: format!("replay of {entries} entries, {what}"),
         unit: Unit::PerSecond,
         figure: rate(turns.product.best()),
         floor: Some((rate(turns.floor.best()), floor)),
-        target: Some(Target::AtLeast(least)),
+        target: least.map(Target::AtLeast),
     });
 }
 
+/// Pins nothing, and checks on that many cores.
+fn pins(cores: usize) -> Pins {
+    Pins { options: Options { workers: NonZeroUsize::new(cores), ..Options::default() }, ..Pins::default() }
+}
+
 /// How long the replay of the whole run takes, once its ledger is open.
-fn whole(path: &Path, run: TrajectoryId) -> Result<Duration, Failed> {
+fn whole(path: &Path, run: TrajectoryId, pins: &Pins) -> Result<Duration, Failed> {
     let ledger = RedbLedger::open(path)?;
     let start = Instant::now();
-    let (report, _) = block_on(replay::run(&ledger, &run, Pins::default(), |_, _| {}))?;
+    let (report, _) = block_on(replay::run(&ledger, &run, pins.clone(), |_, _| {}))?;
     let took = start.elapsed();
     match report.verdict() {
         Verdict::Verified => Ok(took),
         Verdict::Incomplete => Err(format!("a run that has to verify did not: {report}").into()),
     }
+}
+
+/// How long it takes to know what the run amounts to, once its ledger is open.
+fn taken_up(path: &Path, run: TrajectoryId) -> Result<Duration, Failed> {
+    let ledger = RedbLedger::open(path)?;
+    let (took, _) = timed(|| block_on(since_snapshot(&ledger, &run, None)).ok_or("a long run has no snapshot".into()))?;
+    Ok(took)
 }

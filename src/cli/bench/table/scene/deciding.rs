@@ -78,13 +78,18 @@ impl Deciding {
         };
         Ok(compile(inputs, Some(asked))?)
     }
+
+    /// What the keys start with that a rule keeps agents out of.
+    pub(crate) fn forbidden(rule: usize) -> String {
+        format!("secret-{rule}-")
+    }
 }
 
 /// Rules that are all looked at, and none of which applies.
 fn policies(rules: usize) -> Result<PolicySet, Failed> {
     let rule = |number: usize| {
         let target = json!({"field": "intent.target", "op": "eq", "value": CREATE});
-        let key = json!({"field": "intent.args.key", "op": "starts_with", "value": forbidden(number)});
+        let key = json!({"field": "intent.args.key", "op": "starts_with", "value": Deciding::forbidden(number)});
         json!({
             "name": format!("keep out of {number}"),
             "when": {"all": [target, key]},
@@ -94,9 +99,4 @@ fn policies(rules: usize) -> Result<PolicySet, Failed> {
     let rules: Vec<Value> = (0..rules).map(rule).collect();
     let bundle: Bundle = serde_json::from_value(json!({"name": "measured", "version": "1", "rules": rules}))?;
     Ok(PolicySet::builder().unsigned_bundle(UnsignedBundle::accept_unsigned(bundle)).build()?)
-}
-
-/// What the keys start with that a rule keeps agents out of.
-pub(crate) fn forbidden(rule: usize) -> String {
-    format!("secret-{rule}-")
 }

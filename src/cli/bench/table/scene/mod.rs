@@ -1,6 +1,6 @@
 mod deciding;
 
-pub(crate) use deciding::{Deciding, forbidden};
+pub(crate) use deciding::Deciding;
 
 use std::{
     path::Path,
