@@ -25,19 +25,19 @@ fn figures_have_three_digits_and_a_unit_that_fits() {
 #[test]
 fn a_target_is_judged_by_the_figure_or_by_the_ratio() {
     for (figure, target, met) in [
-        (5.0, Target::AtMost(5.0), true),
-        (5.1, Target::AtMost(5.0), false),
-        (4.9, Target::AtLeast(5.0), false),
-        (16.0, Target::AtMostTimes(1.6), true),
-        (16.1, Target::AtMostTimes(1.6), false),
-        (399.0, Target::AtLeastTimes(40.0), false),
-        (400.0, Target::AtLeastTimes(40.0), true),
+        (5.0, Target::Most(5.0), true),
+        (5.1, Target::Most(5.0), false),
+        (4.9, Target::Least(5.0), false),
+        (16.0, Target::MostTimes(1.6), true),
+        (16.1, Target::MostTimes(1.6), false),
+        (399.0, Target::LeastTimes(40.0), false),
+        (400.0, Target::LeastTimes(40.0), true),
     ] {
         let row = row(Unit::Nanos, figure, Some(target));
         assert_eq!(json(&row)["met"], met, "{row:?}");
         assert!(line(&row).contains(if met { "  met " } else { "MISSED" }), "{}", line(&row));
     }
-    let unfounded = Row { floor: None, ..row(Unit::Nanos, 1.0, Some(Target::AtMostTimes(9.0))) };
+    let unfounded = Row { floor: None, ..row(Unit::Nanos, 1.0, Some(Target::MostTimes(9.0))) };
     assert_eq!(json(&unfounded)["met"], false, "a ratio without a floor meets nothing");
 }
 

@@ -19,13 +19,13 @@ pub(crate) enum Unit {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Target {
     /// The figure is at most this.
-    AtMost(f64),
+    Most(f64),
     /// The figure is at least this.
-    AtLeast(f64),
+    Least(f64),
     /// The figure is at most this many times its floor.
-    AtMostTimes(f64),
+    MostTimes(f64),
     /// The figure is at least this many times its floor.
-    AtLeastTimes(f64),
+    LeastTimes(f64),
 }
 
 /// One figure of the table.
@@ -53,20 +53,20 @@ impl Row {
     fn met(&self) -> Option<bool> {
         let ratio = self.ratio().unwrap_or(f64::NAN);
         Some(match self.target? {
-            Target::AtMost(most) => self.figure <= most,
-            Target::AtLeast(least) => self.figure >= least,
-            Target::AtMostTimes(most) => ratio <= most,
-            Target::AtLeastTimes(least) => ratio >= least,
+            Target::Most(most) => self.figure <= most,
+            Target::Least(least) => self.figure >= least,
+            Target::MostTimes(most) => ratio <= most,
+            Target::LeastTimes(least) => ratio >= least,
         })
     }
 
     fn target_text(&self) -> String {
         match self.target {
             None => "–".into(),
-            Some(Target::AtMost(most)) => format!("≤ {}", text(self.unit, most)),
-            Some(Target::AtLeast(least)) => format!("≥ {}", text(self.unit, least)),
-            Some(Target::AtMostTimes(most)) => format!("≤ {most}×"),
-            Some(Target::AtLeastTimes(least)) => format!("≥ {least}×"),
+            Some(Target::Most(most)) => format!("≤ {}", text(self.unit, most)),
+            Some(Target::Least(least)) => format!("≥ {}", text(self.unit, least)),
+            Some(Target::MostTimes(most)) => format!("≤ {most}×"),
+            Some(Target::LeastTimes(least)) => format!("≥ {least}×"),
         }
     }
 
@@ -103,10 +103,10 @@ fn columns([name, figure, floor, ratio, target, verdict, of]: [&str; 7]) -> Stri
 pub(crate) fn json(row: &Row) -> Value {
     let (of, kind, limit) = match row.target {
         None => return with_floor(row, json!({})),
-        Some(Target::AtMost(most)) => ("figure", "at_most", most),
-        Some(Target::AtLeast(least)) => ("figure", "at_least", least),
-        Some(Target::AtMostTimes(most)) => ("ratio", "at_most", most),
-        Some(Target::AtLeastTimes(least)) => ("ratio", "at_least", least),
+        Some(Target::Most(most)) => ("figure", "at_most", most),
+        Some(Target::Least(least)) => ("figure", "at_least", least),
+        Some(Target::MostTimes(most)) => ("ratio", "at_most", most),
+        Some(Target::LeastTimes(least)) => ("ratio", "at_least", least),
     };
     with_floor(row, json!({"target": {"of": of, kind: limit}, "met": row.met()}))
 }

@@ -24,7 +24,7 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
             unit: Unit::Nanos,
             figure: turns.product.percentile(percent),
             floor: Some((turns.floor.percentile(percent), if signed { SIGNED_FLOOR } else { FLOOR })),
-            target: target.map(Target::AtMost),
+            target: target.map(Target::Most),
         };
         bench.tell(row(50, most));
         bench.tell(row(99, None));

@@ -23,7 +23,7 @@ pub(crate) fn command(bench: &mut Bench<'_>) -> Result<(), Failed> {
         unit,
         figure,
         floor,
-        target: Some(Target::AtMost(most)),
+        target: Some(Target::Most(most)),
     };
     let size = std::fs::metadata(&thymos)?.len() as f64;
     bench.tell(row("size, stripped", Unit::Bytes, size, None, 12e6));

@@ -22,7 +22,7 @@ pub(in super::super) fn compile(bench: &mut Bench<'_>) -> Result<(), Failed> {
             unit: Unit::Nanos,
             figure: turns.product.percentile(percent),
             floor: Some((turns.floor.percentile(percent), "BLAKE3 of the identity, two comparisons a rule")),
-            target: target.map(Target::AtMost),
+            target: target.map(Target::Most),
         };
         bench.tell(row(50, Some(median)));
         bench.tell(row(99, slowest));

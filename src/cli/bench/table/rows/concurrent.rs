@@ -28,7 +28,7 @@ pub(crate) fn concurrent(bench: &mut Bench<'_>) -> Result<(), Failed> {
             unit: Unit::PerSecond,
             figure,
             floor: Some((floor, "redb commits of the same rows for 64 runs, ed25519 sign on all cores")),
-            target: Some(Target::AtLeast(least)),
+            target: Some(Target::Least(least)),
         });
     }
     let (figure, floor) = on_a_slow_disk(bench)?;
@@ -37,7 +37,7 @@ pub(crate) fn concurrent(bench: &mut Bench<'_>) -> Result<(), Failed> {
         unit: Unit::PerSecond,
         figure,
         floor: Some((floor, "one writer on the same disk")),
-        target: Some(Target::AtLeastTimes(40.0)),
+        target: Some(Target::LeastTimes(40.0)),
     });
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(in super::super) fn core(bench: &mut Bench<'_>) -> Result<(), Failed> {
         unit,
         figure,
         floor: None,
-        target: Some(Target::AtMost(most)),
+        target: Some(Target::Most(most)),
     };
     let tree =
         cargo(&sources, &["tree", "--no-default-features", "--edges", "normal", "--prefix", "none", "--no-dedupe"])?;

@@ -21,7 +21,7 @@ pub(crate) fn disk(bench: &mut Bench<'_>) -> Result<(), Failed> {
             unit: Unit::Bytes,
             figure: (many - few) / (calls - calls / 10) as f64,
             floor: Some((entries as f64, "the entries alone")),
-            target: Some(Target::AtMost(most)),
+            target: Some(Target::Most(most)),
         });
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(crate) fn durable(bench: &mut Bench<'_>) -> Result<(), Failed> {
             floor: Some((turns.floor.percentile(percent), floor_of)),
             target,
         };
-        bench.tell(row(50, Some(Target::AtMostTimes(1.6))));
+        bench.tell(row(50, Some(Target::MostTimes(1.6))));
         bench.tell(row(99, None));
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::{Run, host::block_on, ledger::MemoryLedger};
 const KEYS: usize = 10;
 /// The number of the early commit.
 const EARLY: usize = 100;
-const FLAT: Target = Target::AtMostTimes(1.3);
+const FLAT: Target = Target::MostTimes(1.3);
 
 /// The rows: what a call costs late in a trajectory, in a large world, and between refusals.
 pub(crate) fn flat(bench: &mut Bench<'_>) -> Result<(), Failed> {

@@ -25,7 +25,7 @@ pub(crate) fn fold(bench: &mut Bench<'_>) -> Result<(), Failed> {
             unit: Unit::PerSecond,
             figure: rate(turns.product.best()),
             floor: Some((rate(turns.floor.best()), "HashMap insert of the same keys")),
-            target: Some(Target::AtLeast(least)),
+            target: Some(Target::Least(least)),
         });
     }
     Ok(())

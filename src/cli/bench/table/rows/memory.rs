@@ -30,7 +30,7 @@ pub(in super::super) fn memory(bench: &mut Bench<'_>) -> Result<(), Failed> {
         unit: Unit::Bytes,
         figure: long,
         floor: Some((short, "a run a tenth as long, of as many resources")),
-        target: Some(Target::AtMostTimes(1.5)),
+        target: Some(Target::MostTimes(1.5)),
     });
     Ok(())
 }

@@ -84,7 +84,7 @@ fn tell(bench: &mut Bench<'_>, what: &str, turns: &Turns, floor: &'static str, l
         unit: Unit::PerSecond,
         figure: rate(turns.product.best()),
         floor: Some((rate(turns.floor.best()), floor)),
-        target: least.map(Target::AtLeast),
+        target: least.map(Target::Least),
     });
 }
 

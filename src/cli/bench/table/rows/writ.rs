@@ -44,8 +44,8 @@ pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let cold = Turns::of(bench.scale.calls, BLOCK, verify, verify_one)?;
     let cached = Turns::of(bench.scale.calls, BLOCK, judge, verify_one)?;
     for (name, turns, target) in [
-        ("writ chain of depth 3, parsed, signatures verified", cold, Target::AtMostTimes(3.2)),
-        ("writ chain of depth 3, verified before", cached, Target::AtMost(1e3)),
+        ("writ chain of depth 3, parsed, signatures verified", cold, Target::MostTimes(3.2)),
+        ("writ chain of depth 3, verified before", cached, Target::Most(1e3)),
     ] {
         let (figure, floor) = turns.medians();
         let floor = Some((floor, "ed25519 verify_strict of one signature"));
