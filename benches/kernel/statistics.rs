@@ -146,11 +146,11 @@ fn fold(criterion: &mut Criterion) {
         let becomes = Some((Commitment([7; 32]), Some(Value::from("v").into())));
         let op = |number, expected| vec![FoldOp { resource: id(number), expected, becomes: becomes.clone() }];
         let mut world = World::default();
-        (0..resources).for_each(|number| drop(must(world.fold(op(number, 0)).map_err(Failed::from))));
+        (0..resources).for_each(|number| drop(must(world.fold(1, op(number, 0)).map_err(Failed::from))));
         let turn = Cell::new(0);
         let next = || op(turn.get() % resources, turn.replace(turn.get() + 1) / resources + 1);
         group.bench_function(format!("{resources} resources"), |bencher| {
-            bencher.iter_batched(next, |ops| must(world.fold(ops).map_err(Failed::from)), BatchSize::PerIteration);
+            bencher.iter_batched(next, |ops| must(world.fold(2, ops).map_err(Failed::from)), BatchSize::PerIteration);
         });
     }
 }
