@@ -1,9 +1,12 @@
 use std::{hint::black_box, thread};
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey, verify_batch};
 
 /// As many bytes as the message has that is signed for an entry.
 const MESSAGE_BYTES: usize = 62;
+
+/// How many signatures a replay verifies together.
+const BATCH: usize = 32;
 
 /// Signatures with nothing around.
 pub(crate) struct Signing {
@@ -25,6 +28,13 @@ impl Signing {
 
     pub(crate) fn verify(&self) {
         black_box(self.public.verify_strict(black_box(&self.message), &self.signature).is_ok());
+    }
+
+    /// Verifies `times` signatures on that many cores, in batches.
+    pub(crate) fn verify_batches(&self, cores: usize, times: usize) {
+        let (messages, signatures, keys) = ([&self.message[..]; BATCH], [self.signature; BATCH], [self.public; BATCH]);
+        let verify = || drop(black_box(verify_batch(black_box(&messages), &signatures, &keys)));
+        Self::on_cores(cores, times.div_ceil(BATCH), verify);
     }
 
     /// Does `work` that many times, on that many cores.

@@ -7,7 +7,7 @@ use std::{
 use super::super::{
     Bench, Failed, Row, Target, Unit, cores,
     floor::{Log, Signing},
-    scene::run_of,
+    scene::{Keys, run_of},
     times::{Turns, timed},
 };
 use crate::{
@@ -64,6 +64,19 @@ fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pins(count)), floor)?;
         let least = (count == 2).then_some(30e3);
         tell(bench, &format!("every signature strict, {on}"), &turns, "ed25519 verify_strict on as many cores", least);
+    }
+    if let Some((count, on)) = CORES.into_iter().rfind(|(count, _)| *count <= cores()) {
+        let options = Options { batch: true, ..pins(count).options };
+        let pinned = Pins { options, signer: Some(Keys::new().runtime.public_key()), ..Pins::default() };
+        let floor = |_| {
+            let start = Instant::now();
+            signing.verify_batches(count, entries);
+            Ok(start.elapsed())
+        };
+        let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pinned), floor)?;
+        let least = (count == 2).then_some(60e3);
+        let floor = "ed25519 verify_batch of 32 on as many cores";
+        tell(bench, &format!("a pinned signer's signatures in batches, {on}"), &turns, floor, least);
     }
     let turns = Turns::of(rounds, 1, |_| taken_up(&path, run), |_| whole(&path, run, &Pins::default()))?;
     bench.tell(Row {
