@@ -10,9 +10,9 @@ use std::{
 };
 
 /// How many items a thread takes at a time.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 /// From so many chunks on it pays to wake other threads.
-const WORTH_HELP: usize = 4;
+const WORTH_HELP: usize = 2;
 
 /// How many threads work at once: as many as were asked for, or as the machine runs.
 pub(super) fn count(asked: Option<NonZeroUsize>) -> NonZeroUsize {

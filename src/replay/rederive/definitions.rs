@@ -47,9 +47,9 @@ impl Definitions {
     }
 }
 
-/// What was made ready, by what names it.
+/// What was made ready, or could not be, by what names it.
 #[derive(Debug)]
-struct Ready<K, V>(Mutex<HashMap<K, V>>);
+struct Ready<K, V>(Mutex<HashMap<K, Option<V>>>);
 
 impl<K, V> Default for Ready<K, V> {
     fn default() -> Self {
@@ -60,11 +60,6 @@ impl<K, V> Default for Ready<K, V> {
 impl<K: Eq + Hash, V: Clone> Ready<K, V> {
     fn get(&self, key: K, make: impl FnOnce() -> Option<V>) -> Option<V> {
         let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = ready.get(&key) {
-            return Some(value.clone());
-        }
-        let value = make()?;
-        ready.insert(key, value.clone());
-        Some(value)
+        ready.entry(key).or_insert_with(make).clone()
     }
 }

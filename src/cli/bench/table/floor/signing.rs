@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey, verify_batch};
 const MESSAGE_BYTES: usize = 62;
 
 /// How many signatures a replay verifies together.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// Signatures with nothing around.
 pub(crate) struct Signing {

@@ -75,7 +75,7 @@ fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
         };
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pinned), floor)?;
         let least = (count == 2).then_some(60e3);
-        let floor = "ed25519 verify_batch of 32 on as many cores";
+        let floor = "ed25519 verify_batch of 64 on as many cores";
         tell(bench, &format!("signatures in batches, {on}"), &turns, floor, least);
     }
     let turns = Turns::of(rounds, 1, |_| taken_up(&path, run), |_| whole(&path, run, &Pins::default()))?;
