@@ -95,7 +95,7 @@ pub(crate) fn line(row: &Row) -> String {
 }
 
 fn columns([name, figure, floor, ratio, target, verdict, of]: [&str; 7]) -> String {
-    let line = format!("{name:<60}{figure:>11}{floor:>12}{ratio:>8}{target:>14}  {verdict:<6}  {of}");
+    let line = format!("{name:<62}{figure:>11}{floor:>12}{ratio:>8}{target:>14}  {verdict:<6}  {of}");
     line.trim_end().to_owned()
 }
 

@@ -44,10 +44,10 @@ fn unsigned(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let plain = |_| whole(&path, run, &pins(1));
     let every_root = Pins { options: Options { every_root: true, ..pins(1).options }, ..pins(1) };
     let turns = Turns::of(rounds, 1, |_| whole(&path, run, &every_root), plain)?;
-    tell(bench, "every root compared, one core", &turns, "the same replay with the last root compared", None);
+    tell(bench, "every root, one core", &turns, "the same replay with the last root compared", None);
     let rederive = Pins { rederive: true, ..pins(1) };
     let turns = Turns::of(rounds, 1, |_| whole(&path, run, &rederive), plain)?;
-    tell(bench, "every decision derived again, one core", &turns, "the same replay without that", Some(30e3));
+    tell(bench, "derived again, one core", &turns, "the same replay without that", Some(30e3));
     Ok(())
 }
 
@@ -63,7 +63,7 @@ fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
         };
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pins(count)), floor)?;
         let least = (count == 2).then_some(30e3);
-        tell(bench, &format!("every signature strict, {on}"), &turns, "ed25519 verify_strict on as many cores", least);
+        tell(bench, &format!("strict signatures, {on}"), &turns, "ed25519 verify_strict on as many cores", least);
     }
     if let Some((count, on)) = CORES.into_iter().rfind(|(count, _)| *count <= cores()) {
         let options = Options { batch: true, ..pins(count).options };
@@ -76,11 +76,11 @@ fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pinned), floor)?;
         let least = (count == 2).then_some(60e3);
         let floor = "ed25519 verify_batch of 64 on as many cores";
-        tell(bench, &format!("a pinned signer's signatures in batches, {on}"), &turns, floor, least);
+        tell(bench, &format!("signatures in batches, {on}"), &turns, floor, least);
     }
     let turns = Turns::of(rounds, 1, |_| taken_up(&path, run), |_| whole(&path, run, &Pins::default()))?;
     bench.tell(Row {
-        name: format!("a signed run of {entries} entries taken up from its snapshot"),
+        name: format!("taking up a signed run of {entries} entries from its snapshot"),
         unit: Unit::Nanos,
         figure: turns.product.best(),
         floor: Some((turns.floor.best(), "its replay from the first entry on")),
