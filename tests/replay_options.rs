@@ -51,7 +51,7 @@ impl Long {
     fn replay(&self, entries: &[Entry], pins: Pins) -> Result<Report, ReplayError> {
         let mut replayer = Replayer::new(&self.log, self.run, pins);
         let mut seen = Vec::new();
-        let pushed = replayer.push_all(entries, |entry, _| seen.push(entry.header.seq));
+        let pushed = replayer.push_all(entries.to_vec(), |entry, _| seen.push(entry.header.seq));
         assert!(seen.is_sorted() && seen.len() <= entries.len());
         pushed?;
         assert_eq!(seen.len(), entries.len());

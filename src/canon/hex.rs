@@ -15,49 +15,30 @@ pub struct HexError {
 /// The digits of bytes of a fixed number: text that needs no memory of its own.
 pub(crate) struct Digits<const N: usize>([[u8; 2]; N]);
 
-/// The digits of every byte.
-#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
-const DIGITS: [[u8; 2]; 256] = {
-    let mut digits = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        digits[byte] = [digit(byte as u8 >> 4), digit(byte as u8 & 15)];
-        byte += 1;
-    }
-    digits
-};
+// Worked out, not looked up: so many bytes are worked out at once.
 
-/// What every byte stands for as a digit; [`NONE`] for what is none.
-#[expect(clippy::indexing_slicing, reason = "worked out when this is compiled")]
-const VALUES: [u8; 256] = {
-    let mut values = [NONE; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[digit(value) as usize] = value;
-        value += 1;
-    }
-    values
-};
-
-const NONE: u8 = u8::MAX;
-
-const fn digit(nibble: u8) -> u8 {
-    match nibble {
-        0..10 => b'0' + nibble,
-        _ => b'a' - 10 + (nibble & 15),
-    }
+/// The digit of a value below sixteen.
+fn digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
-/// An element of a table that has one for every byte.
-fn of<T: Copy>(table: &[T; 256], byte: u8, never: T) -> T {
-    table.get(usize::from(byte)).copied().unwrap_or(never)
+/// What a digit stands for; sixteen or more for what is none.
+fn value(digit: u8) -> u8 {
+    let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        u8::MAX
+    }
 }
 
 impl<const N: usize> Digits<N> {
     pub(crate) fn of(bytes: &[u8; N]) -> Self {
         let mut digits = [[0; 2]; N];
         for (pair, byte) in digits.iter_mut().zip(bytes) {
-            *pair = of(&DIGITS, *byte, [b'0'; 2]);
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
         Self(digits)
     }
@@ -73,7 +54,7 @@ impl<const N: usize> Digits<N> {
 }
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| of(&DIGITS, *byte, [b'0'; 2])).map(char::from).collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).map(char::from).collect()
 }
 
 pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
@@ -83,13 +64,14 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexErr
 /// The bytes that digits stand for; none where their number is another, or one is no digit.
 pub(crate) fn decode<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    if pairs.len() != N {
-        return None;
+    let pairs: &[_; N] = pairs.try_into().ok()?;
+    let (mut values, mut wrong) = ([[0; 2]; N], 0);
+    for (found, digit) in values.as_flattened_mut().iter_mut().zip(pairs.as_flattened()) {
+        *found = value(*digit);
+        wrong |= *found;
     }
-    let (mut bytes, mut wrong) = ([0; N], 0);
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (of(&VALUES, *high, NONE), of(&VALUES, *low, NONE));
-        wrong |= high | low;
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(values) {
         *byte = high << 4 | low;
     }
     (wrong < 16).then_some(bytes)

@@ -21,6 +21,7 @@ mod number;
 mod parse;
 mod pointer;
 mod settle;
+mod string;
 mod text;
 mod words;
 mod write;
@@ -30,9 +31,7 @@ pub use bytes::Bytes;
 pub(crate) use depth::check_depth;
 pub use hash::{Domain, DomainStream, domain};
 pub use hex::HexError;
-#[cfg(feature = "redb")]
-pub(crate) use hex::decode;
-pub(crate) use hex::{Digits, decode_array, deserialize as deserialize_hex, encode};
+pub(crate) use hex::{Digits, decode, decode_array, deserialize as deserialize_hex, encode};
 pub(crate) use ids::fixed_bytes;
 pub use ids::{
     BundleHash, BusinessKeyHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EntryId, FileHash, IntentId,

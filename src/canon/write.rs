@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{MAX_DEPTH, key, number, text::Text};
+use super::{MAX_DEPTH, key, number, string::string, text::Text};
 
 /// Keys with this prefix mean something to `serde_json` when certain features are on, so they are refused.
 pub(super) const RESERVED_KEY: &str = "$serde_json::private::";
@@ -76,7 +76,7 @@ impl serde::ser::Error for CanonError {
 /// # Errors
 /// See [`CanonError`].
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let mut writer = Writer { out: Vec::with_capacity(1024), depth: 0, members: Vec::new() };
+    let mut writer = Writer { out: Vec::with_capacity(2048), depth: 0, members: Vec::new() };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
@@ -117,46 +117,10 @@ impl Writer {
         self.out.push(close);
     }
 
-    fn string(&mut self, text: &str) {
-        self.out.push(b'"');
-        let mut rest = text.as_bytes();
-        // Looked through whole, several bytes at a time: hardly any text has something to escape.
-        if rest.iter().fold(true, |plain, byte| plain & !is_escaped(*byte)) {
-            self.out.extend_from_slice(rest);
-            self.out.push(b'"');
-            return;
-        }
-        while let Some(at) = rest.iter().position(|byte| is_escaped(*byte)) {
-            let (plain, tail) = rest.split_at(at);
-            self.out.extend_from_slice(plain);
-            let Some((byte, tail)) = tail.split_first() else {
-                break;
-            };
-            match byte {
-                b'"' => self.out.extend_from_slice(b"\\\""),
-                b'\\' => self.out.extend_from_slice(b"\\\\"),
-                0x08 => self.out.extend_from_slice(b"\\b"),
-                0x09 => self.out.extend_from_slice(b"\\t"),
-                0x0a => self.out.extend_from_slice(b"\\n"),
-                0x0c => self.out.extend_from_slice(b"\\f"),
-                0x0d => self.out.extend_from_slice(b"\\r"),
-                control => self.out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
-            }
-            rest = tail;
-        }
-        self.out.extend_from_slice(rest);
-        self.out.push(b'"');
-    }
-
     fn begin_object(&mut self) -> Result<Object<'_>, CanonError> {
         self.enter(b'{')?;
         Ok(Object { start: self.out.len(), first: self.members.len(), sorted: true, key: None, writer: self })
     }
-}
-
-/// Whether a string has to escape a byte.
-fn is_escaped(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// An object being written.
@@ -194,7 +158,7 @@ impl Object<'_> {
             self.writer.out.push(b',');
         }
         let start = self.writer.out.len();
-        self.writer.string(key.as_str());
+        string(&mut self.writer.out, key.as_str());
         self.writer.out.push(b':');
         value.serialize(&mut *self.writer)?;
         let bytes = start..self.writer.out.len();
@@ -312,7 +276,7 @@ impl<'a> Serializer for &'a mut Writer {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
     fn serialize_str(self, value: &str) -> Result<(), CanonError> {
-        self.string(value);
+        string(&mut self.out, value);
         Ok(())
     }
     fn serialize_bytes(self, _: &[u8]) -> Result<(), CanonError> {
@@ -366,7 +330,7 @@ impl<'a> Serializer for &'a mut Writer {
         _: usize,
     ) -> Result<Array<'a>, CanonError> {
         self.enter(b'{')?;
-        self.string(variant);
+        string(&mut self.out, variant);
         self.out.push(b':');
         self.enter(b'[')?;
         Ok(Array { writer: self, first: true, wrapped: true })
@@ -385,7 +349,7 @@ impl<'a> Serializer for &'a mut Writer {
         _: usize,
     ) -> Result<VariantObject<'a>, CanonError> {
         self.enter(b'{')?;
-        self.string(variant);
+        string(&mut self.out, variant);
         self.out.push(b':');
         Ok(VariantObject(self.begin_object()?))
     }

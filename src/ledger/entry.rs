@@ -5,8 +5,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Header, HeaderError, Kind};
 use crate::{
     canon::{
-        Blob, Bytes, CanonError, Commitment, Digits, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
-        MAX_RECORD_BYTES, NamedBlob, RecordHash, domain, misshapen, to_canonical,
+        Blob, Bytes, CanonError, Commitment, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
+        MAX_RECORD_BYTES, NamedBlob, RecordHash, decode, domain, misshapen, to_canonical,
     },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
@@ -272,22 +272,25 @@ fn record_hash(record: &[u8], introduced: impl Iterator<Item = Commitment>) -> R
 /// Where a record first names each of these values, as a JSON string: found in one pass, however many there are. Sorted by
 /// value.
 fn places(record: &[u8], commitments: &[Commitment]) -> Vec<(Commitment, Option<usize>)> {
-    const DIGITS: usize = 64;
-    let wanted = commitments.iter().map(|commitment| (Digits::of(commitment.as_bytes()), *commitment, None));
-    let mut wanted: Vec<_> = wanted.collect();
-    wanted.sort_unstable_by_key(|(_, commitment, _)| *commitment);
-    wanted.dedup_by_key(|(_, commitment, _)| *commitment);
-    for at in memchr::memchr_iter(b'"', record) {
-        if record.get(at + DIGITS + 1) != Some(&b'"') {
-            continue;
-        }
-        let digits = record.get(at + 1..=at + DIGITS).unwrap_or_default();
-        let named = wanted.binary_search_by(|(wanted, ..)| wanted.as_bytes().cmp(digits)).ok();
-        if let Some((_, _, place)) = named.and_then(|index| wanted.get_mut(index)) {
-            place.get_or_insert(at);
+    /// From the quote before an id to the quote behind it.
+    const APART: usize = 65;
+    let mut places: Vec<_> = commitments.iter().map(|commitment| (*commitment, None)).collect();
+    places.sort_unstable();
+    places.dedup();
+    // Of bytes that lie so far apart, an id with the quote before it has exactly one, and its quote is the last before that.
+    for at in (0..record.len()).step_by(APART) {
+        let from = (at + 1).saturating_sub(APART);
+        let before = record.get(from..=at).unwrap_or_default();
+        if let Some(quote) = memchr::memrchr(b'"', before).map(|quote| from + quote)
+            && record.get(quote + APART) == Some(&b'"')
+            && let Some(named) = decode(record.get(quote + 1..quote + APART).unwrap_or_default()).map(Commitment)
+            && let Ok(index) = places.binary_search_by_key(&named, |(commitment, _)| *commitment)
+            && let Some((_, place)) = places.get_mut(index)
+        {
+            place.get_or_insert(quote);
         }
     }
-    wanted.into_iter().map(|(_, commitment, place)| (commitment, place)).collect()
+    places
 }
 
 /// The place of a value among [`places`].

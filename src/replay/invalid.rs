@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorityLog, ReplayError};
+use super::{AuthorityLog, ReplayError, pages::PageSize};
 use crate::{
     canon::{KeyId, TrajectoryId},
     crypto::PublicKey,
@@ -31,9 +31,6 @@ pub struct InvalidFrom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<u64>,
 }
-
-/// How many entries are read at a time.
-const PAGE: usize = 512;
 
 /// Looks up from where on the compromised keys of a store are invalid for one run.
 ///
@@ -61,9 +58,10 @@ async fn first_at(
     if store.head(trajectory).await?.is_none_or(|head| head.position < from) {
         return Ok(None);
     }
-    let mut from = from;
+    let (mut from, mut size) = (from, PageSize::new());
     loop {
-        let page = store.scan(from, PAGE).await?;
+        let page = store.scan(from, size.get()).await?;
+        size.read(page.iter().map(|(_, entry)| entry));
         let Some((last, _)) = page.last() else { return Ok(None) };
         from = Position(last.0 + 1);
         if let Some((_, entry)) = page.iter().find(|(_, entry)| entry.header.trajectory == *trajectory) {

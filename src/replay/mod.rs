@@ -10,6 +10,7 @@ mod fault;
 mod invalid;
 mod options;
 mod origin;
+mod pages;
 mod pins;
 mod record;
 mod rederive;

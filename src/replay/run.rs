@@ -1,5 +1,6 @@
 use super::{
     AuthorityLog, Contracts, Fault, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at, invalid_from,
+    pages::PageSize,
 };
 use crate::{
     canon::TrajectoryId,
@@ -8,9 +9,6 @@ use crate::{
         record::{BranchStart, Resumed, RunStart},
     },
 };
-
-/// How many entries are read from a store at a time.
-const PAGE: usize = 512;
 
 /// Replays one run of a store: every hash, link and signature, and the fold.
 ///
@@ -36,12 +34,23 @@ pub(super) async fn run_under(
 ) -> Result<(Report, Folded), ReplayError> {
     let mut replayer = Replayer::new(log, *trajectory, pins);
     replayer.invalid(invalid_from(store, trajectory, log).await?);
-    let mut from = 0;
+    let mut ahead = replayer.ahead();
+    let (mut from, mut size) = (0, PageSize::new());
     loop {
-        let page = store.read(trajectory, from, PAGE).await?;
-        replayer.push_all(&page, &mut visit)?;
-        from += page.len() as u64;
-        if page.len() < PAGE {
+        let page = match store.read(trajectory, from, size.get()).await {
+            Ok(page) => page,
+            Err(error) => {
+                // What is wrong before it is told first.
+                replayer.take(&mut ahead, 0, visit)?;
+                return Err(error.into());
+            }
+        };
+        let (entries, last) = (page.len(), size.read(&page));
+        from += entries as u64;
+        ahead.give(page);
+        // While these are worked on elsewhere, those before them are judged here.
+        replayer.take(&mut ahead, if last { 0 } else { entries }, &mut visit)?;
+        if last {
             return replayer.finish();
         }
     }
@@ -52,9 +61,9 @@ pub(super) async fn run_under(
 /// # Errors
 /// When there is no such run, the store fails, or an entry does not hold.
 pub async fn closure(store: &dyn LedgerStore, trajectory: &TrajectoryId) -> Result<AuthorityLog, ReplayError> {
-    let (mut contracts, mut from) = (Vec::new(), 0);
+    let (mut contracts, mut from, mut size) = (Vec::new(), 0, PageSize::new());
     loop {
-        let page = store.read(trajectory, from, PAGE).await?;
+        let page = store.read(trajectory, from, size.get()).await?;
         for entry in &page {
             match entry.header.known_kind() {
                 Some(Kind::Root) => contracts.extend(entry.body::<RunStart>().map_err(unreadable(entry))?.contracts),
@@ -66,7 +75,7 @@ pub async fn closure(store: &dyn LedgerStore, trajectory: &TrajectoryId) -> Resu
             }
         }
         from += page.len() as u64;
-        if page.len() < PAGE {
+        if size.read(&page) {
             break;
         }
     }

@@ -1,98 +1,206 @@
 use std::{
-    collections::HashMap,
-    convert::Infallible,
+    collections::{HashMap, VecDeque},
     num::NonZeroUsize,
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
-    thread,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    thread::{self, JoinHandle},
 };
 
 /// How many items a thread takes at a time.
 const CHUNK: usize = 64;
-/// From so many chunks on it pays to wake other threads.
-const WORTH_HELP: usize = 2;
 
 /// How many threads work at once: as many as were asked for, or as the machine runs.
 pub(super) fn count(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Works on all items, chunk by chunk on several threads, and hands each result to `take` in the order of the items, on the
-/// caller's thread. It stops at the first error of `take`.
+/// Works on items chunk by chunk on several threads, ahead of the caller, who takes the results in order.
 ///
-/// `work` gives one result for each item of a chunk.
-pub(super) fn in_order<I: Sync, T: Send, E>(
+/// The caller's thread is one of them, whenever it would have to wait. The others begin with the first items that make more
+/// than one chunk, and end with this.
+pub(super) struct Ahead<I, T> {
+    shared: Arc<Shared<I, T>>,
     workers: NonZeroUsize,
-    items: &[I],
-    work: impl Fn(&[I]) -> Vec<T> + Sync,
-    mut take: impl FnMut(&I, T) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut take_all =
-        |chunk: &[I], results: Vec<T>| chunk.iter().zip(results).try_for_each(|(item, of)| take(item, of));
-    let chunks: Vec<_> = items.chunks(CHUNK).collect();
-    let helpers = if chunks.len() < WORTH_HELP { 0 } else { (workers.get() - 1).min(chunks.len()) };
-    if helpers == 0 {
-        return chunks.into_iter().try_for_each(|chunk| take_all(chunk, work(chunk)));
+    threads: Vec<JoinHandle<()>>,
+    sender: mpsc::Sender<(u64, Found<T>)>,
+    receiver: mpsc::Receiver<(u64, Found<T>)>,
+    /// What was given and not taken, the oldest first.
+    given: VecDeque<Chunk<I>>,
+    /// The number of the oldest.
+    oldest: u64,
+    /// What was found for others before their turn.
+    found: HashMap<u64, Found<T>>,
+}
+
+/// Some items of those that were given together.
+struct Chunk<I> {
+    all: Arc<[I]>,
+    range: Range<usize>,
+}
+
+/// The results for a chunk; none where a thread panicked over it.
+struct Found<T> {
+    results: Option<Vec<T>>,
+    /// Whether it was not the caller's thread.
+    elsewhere: bool,
+}
+
+/// Items with their results.
+pub(super) struct Taken<I, T> {
+    chunk: Chunk<I>,
+    results: Vec<T>,
+    elsewhere: bool,
+}
+
+struct Shared<I, T> {
+    work: Box<dyn Fn(&[I]) -> Vec<T> + Send + Sync>,
+    queue: Mutex<Queue<I, T>>,
+    more: Condvar,
+}
+
+struct Queue<I, T> {
+    waiting: VecDeque<(u64, Chunk<I>)>,
+    /// Results that nobody needs any more.
+    spent: Vec<Vec<T>>,
+    closed: bool,
+}
+
+impl<I> Clone for Chunk<I> {
+    fn clone(&self) -> Self {
+        Self { all: Arc::clone(&self.all), range: self.range.clone() }
     }
-    let next = AtomicUsize::new(0);
-    let claim = || {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        chunks.get(at).map(|chunk| (at, *chunk))
-    };
-    let (sender, results) = mpsc::channel();
-    thread::scope(|scope| {
-        for _ in 0..helpers {
-            let sender = sender.clone();
-            let help = || {
-                let sender = sender;
-                while let Some((at, chunk)) = claim() {
-                    if sender.send((at, work(chunk))).is_err() {
+}
+
+impl<I> Chunk<I> {
+    fn items(&self) -> &[I] {
+        self.all.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl<I, T> Taken<I, T> {
+    /// The items, and the result for each.
+    pub(super) fn each(&mut self) -> impl Iterator<Item = (&I, &mut T)> {
+        self.chunk.items().iter().zip(&mut self.results)
+    }
+}
+
+impl<I, T> Shared<I, T> {
+    fn queue(&self) -> MutexGuard<'_, Queue<I, T>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next chunk, as soon as there is one, and what is spent; none when there will be no more.
+    fn wait(&self) -> Option<(u64, Chunk<I>, Vec<Vec<T>>)> {
+        let mut queue = self.queue();
+        while !queue.closed {
+            if let Some((number, chunk)) = queue.waiting.pop_front() {
+                return Some((number, chunk, std::mem::take(&mut queue.spent)));
+            }
+            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+}
+
+impl<I: Send + Sync + 'static, T: Send + 'static> Ahead<I, T> {
+    /// `work` gives one result for each item of a chunk.
+    pub(super) fn new(workers: NonZeroUsize, work: impl Fn(&[I]) -> Vec<T> + Send + Sync + 'static) -> Self {
+        let queue = Mutex::new(Queue { waiting: VecDeque::new(), spent: Vec::new(), closed: false });
+        let (sender, receiver) = mpsc::channel();
+        Self {
+            shared: Arc::new(Shared { work: Box::new(work), queue, more: Condvar::new() }),
+            workers,
+            threads: Vec::new(),
+            sender,
+            receiver,
+            given: VecDeque::new(),
+            oldest: 0,
+            found: HashMap::new(),
+        }
+    }
+
+    /// Hands over the next items, to be worked on from now on.
+    pub(super) fn give(&mut self, items: Vec<I>) {
+        let all: Arc<[I]> = items.into();
+        let chunk = |start: usize| Chunk { all: Arc::clone(&all), range: start..all.len().min(start + CHUNK) };
+        let chunks: Vec<_> = (0..all.len()).step_by(CHUNK).map(chunk).collect();
+        let first = self.oldest + self.given.len() as u64;
+        self.shared.queue().waiting.extend((first..).zip(chunks.iter().cloned()));
+        self.given.extend(chunks);
+        if self.given.len() > 1 {
+            self.start();
+            self.shared.more.notify_all();
+        }
+    }
+
+    fn start(&mut self) {
+        while self.threads.len() + 1 < self.workers.get() {
+            let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
+            let help = move || {
+                while let Some((number, chunk, spent)) = shared.wait() {
+                    drop(spent);
+                    let results = catch_unwind(AssertUnwindSafe(|| (shared.work)(chunk.items()))).ok();
+                    if sender.send((number, Found { results, elsewhere: true })).is_err() {
                         break;
                     }
                 }
             };
-            // A thread that cannot be had leaves more to the others.
-            drop(thread::Builder::new().spawn_scoped(scope, help));
-        }
-        drop(sender);
-        let mut done = HashMap::new();
-        for (at, chunk) in chunks.iter().enumerate() {
-            let found = loop {
-                done.extend(results.try_iter());
-                if let Some(found) = done.remove(&at) {
-                    break found;
-                }
-                let (at, found) = match claim() {
-                    Some((at, chunk)) => (at, work(chunk)),
-                    // Another thread has it. When all are gone without it, one has panicked, and this scope will too.
-                    None => results.recv().unwrap_or_else(|_| (at, work(chunk))),
-                };
-                done.insert(at, found);
-            };
-            if let Err(error) = take_all(chunk, found) {
-                next.store(chunks.len(), Ordering::Relaxed);
-                return Err(error);
+            match thread::Builder::new().spawn(help) {
+                Ok(thread) => self.threads.push(thread),
+                // A thread that cannot be had leaves more to the others.
+                Err(_) => break,
             }
         }
-        Ok(())
-    })
+    }
+
+    /// The oldest items that were not taken, with their results, as long as there are more than `leave`.
+    pub(super) fn take(&mut self, leave: usize) -> Option<Taken<I, T>> {
+        if self.given.len() <= leave.div_ceil(CHUNK) {
+            return None;
+        }
+        let chunk = self.given.pop_front()?;
+        let found = self.find();
+        self.oldest += 1;
+        // Where another thread panicked, this one does too.
+        let results = found.results.unwrap_or_else(|| (self.shared.work)(chunk.items()));
+        Some(Taken { chunk, results, elsewhere: found.elsewhere })
+    }
+
+    /// Gives back what was taken. Memory is best freed by the thread that asked for it: here the two would stand in each
+    /// other's way.
+    pub(super) fn give_back(&mut self, taken: Taken<I, T>) {
+        if taken.elsewhere {
+            self.shared.queue().spent.push(taken.results);
+        }
+    }
+
+    /// What was found for the oldest chunk.
+    fn find(&mut self) -> Found<T> {
+        loop {
+            self.found.extend(self.receiver.try_iter());
+            if let Some(found) = self.found.remove(&self.oldest) {
+                return found;
+            }
+            let next = self.shared.queue().waiting.pop_front();
+            self.found.extend(match next {
+                Some((number, chunk)) => {
+                    let results = Some((self.shared.work)(chunk.items()));
+                    Some((number, Found { results, elsewhere: false }))
+                }
+                // Another thread has it.
+                None => self.receiver.recv().ok(),
+            });
+        }
+    }
 }
 
-/// The results for all items, in their order.
-pub(super) fn map<I: Sync, T: Send>(
-    workers: Option<NonZeroUsize>,
-    items: &[I],
-    work: impl Fn(&I) -> T + Sync,
-) -> Vec<T> {
-    let mut results = Vec::with_capacity(items.len());
-    let take = |_: &I, result| {
-        results.push(result);
-        Ok::<_, Infallible>(())
-    };
-    let Ok(()) = in_order(count(workers), items, |chunk| chunk.iter().map(&work).collect(), take);
-    results
+impl<I, T> Drop for Ahead<I, T> {
+    fn drop(&mut self) {
+        self.shared.queue().closed = true;
+        self.shared.more.notify_all();
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+    }
 }
 
 #[cfg(test)]
@@ -100,21 +208,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn workers(count: usize) -> NonZeroUsize {
+        NonZeroUsize::new(count).unwrap()
+    }
+
     proptest! {
         #[test]
-        fn results_come_in_order_whoever_works_and_end_at_the_first_error(
-            (count, workers, bad) in (0usize..700, 1usize..6, 0usize..900),
+        fn results_come_in_order_whoever_works(
+            (pages, leave, count) in (prop::collection::vec(0usize..300, 0..6), 0usize..300, 1usize..6),
         ) {
-            let items: Vec<_> = (0..count).collect();
-            let mut taken = Vec::new();
-            let double = |chunk: &[usize]| chunk.iter().map(|item| item * 2).collect();
-            let ended = in_order(NonZeroUsize::new(workers).unwrap(), &items, double, |item, doubled| {
-                taken.push((*item, doubled));
-                if *item == bad { Err(*item) } else { Ok(()) }
-            });
-            prop_assert_eq!(ended.err(), (bad < count).then_some(bad));
-            let until = count.min(bad + 1);
-            prop_assert_eq!(taken, (0..until).map(|item| (item, item * 2)).collect::<Vec<_>>());
+            let mut ahead = Ahead::new(workers(count), |chunk: &[usize]| chunk.iter().map(|item| item * 2).collect());
+            let (mut given, mut taken) = (0, Vec::new());
+            let leaves: Vec<_> = pages.iter().skip(1).map(|_| leave).chain([0]).collect();
+            for (page, leave) in pages.into_iter().zip(leaves) {
+                ahead.give((given..given + page).collect());
+                given += page;
+                while let Some(mut chunk) = ahead.take(leave) {
+                    taken.extend(chunk.each().map(|(item, doubled)| (*item, *doubled)));
+                    ahead.give_back(chunk);
+                }
+                prop_assert!(given - taken.len() < leave + CHUNK);
+            }
+            prop_assert_eq!(taken, (0..given).map(|item| (item, item * 2)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_panic_of_another_thread_reaches_the_caller() {
+        let mut ahead = Ahead::new(workers(3), |chunk: &[usize]| {
+            assert!(!chunk.contains(&400), "it is the four hundredth");
+            chunk.to_vec()
+        });
+        ahead.give((0..1000).collect());
+        let mut taken = 0;
+        let took = catch_unwind(AssertUnwindSafe(|| {
+            while let Some(mut chunk) = ahead.take(0) {
+                taken += chunk.each().count();
+            }
+        }));
+        assert!(took.is_err());
+        assert_eq!(taken, 384);
     }
 }

@@ -66,6 +66,7 @@ pub fn verify(
     }
     let signer = pins.signer;
     let mut replayer = Replayer::new(&log, start.trajectory, pins);
+    let mut ahead = replayer.ahead();
     let mut next = Ok(next);
     let (mut page, mut bytes) = (Vec::new(), 0);
     let (head, digest) = loop {
@@ -79,7 +80,9 @@ pub fn verify(
         };
         // What stands before the end, or before a line that cannot be read, is checked first.
         if end.is_some() || page.len() == PAGE || bytes > PAGE_BYTES {
-            replayer.push_all(&page, &mut visit)?;
+            let leave = if end.is_some() { 0 } else { page.len() };
+            ahead.give(page);
+            replayer.take(&mut ahead, leave, &mut visit)?;
             (page, bytes) = (Vec::new(), 0);
         }
         match end {

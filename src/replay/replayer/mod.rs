@@ -13,7 +13,7 @@ use std::{
 
 use self::{
     check::check_signed,
-    prepared::{Keys, Prepared, Signed},
+    prepared::{Keys, Prepared, Preparing, Signed},
 };
 use super::{
     Fault, FaultKind, InvalidFrom, Pins,
@@ -23,7 +23,7 @@ use super::{
     origin::{Dispatches, UnknownEffect, check_staged},
     record::Record,
     rederive::Rederiver,
-    workers,
+    workers::{self, Ahead},
 };
 use crate::{
     canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
@@ -151,7 +151,8 @@ impl<'a> Replayer<'a> {
     /// # Errors
     /// The fault, with the entry. The replay must not go on then.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Fault> {
-        self.step(entry, Prepared::of(entry, &self.keys)).map_err(|reason| at(entry, reason))
+        let mut prepared = Prepared::of(entry, &self.keys);
+        self.step(entry, &mut prepared).map_err(|reason| at(entry, reason))
     }
 
     /// Checks and folds the next entries, on several threads where there are enough of them. `visit` sees each after it was
@@ -159,18 +160,36 @@ impl<'a> Replayer<'a> {
     ///
     /// # Errors
     /// The first fault, as [`push`](Self::push) finds it.
-    pub fn push_all(&mut self, entries: &[Entry], mut visit: impl FnMut(&Entry, &Self)) -> Result<(), Fault> {
-        let keys = Arc::clone(&self.keys);
-        let together = self.batched();
-        let prepare = |entries: &[Entry]| match &together {
+    pub fn push_all(&mut self, entries: Vec<Entry>, visit: impl FnMut(&Entry, &Self)) -> Result<(), Fault> {
+        let mut ahead = self.ahead();
+        ahead.give(entries);
+        self.take(&mut ahead, 0, visit)
+    }
+
+    /// Works out what entries show by themselves, ahead of the replay.
+    pub(super) fn ahead(&self) -> Preparing {
+        let (keys, together) = (Arc::clone(&self.keys), self.batched());
+        Ahead::new(self.workers, move |entries: &[Entry]| match &together {
             Some(key) => Prepared::batch(entries, &keys, key),
             None => entries.iter().map(|entry| Prepared::of(entry, &keys)).collect(),
-        };
-        workers::in_order(self.workers, entries, prepare, |entry, prepared| {
-            self.step(entry, prepared).map_err(|reason| at(entry, reason))?;
-            visit(entry, self);
-            Ok(())
         })
+    }
+
+    /// Judges and folds what was given, but for the last `leave` entries.
+    pub(super) fn take(
+        &mut self,
+        ahead: &mut Preparing,
+        leave: usize,
+        mut visit: impl FnMut(&Entry, &Self),
+    ) -> Result<(), Fault> {
+        while let Some(mut taken) = ahead.take(leave) {
+            for (entry, prepared) in taken.each() {
+                self.step(entry, prepared).map_err(|reason| at(entry, reason))?;
+                visit(entry, self);
+            }
+            ahead.give_back(taken);
+        }
+        Ok(())
     }
 
     /// The key whose signatures are verified together.
@@ -194,7 +213,7 @@ impl<'a> Replayer<'a> {
         &self.world
     }
 
-    fn step(&mut self, entry: &Entry, prepared: Result<Prepared, EntryError>) -> Result<(), FaultKind> {
+    fn step(&mut self, entry: &Entry, prepared: &mut Result<Prepared, EntryError>) -> Result<(), FaultKind> {
         let header = &entry.header;
         if header.store != self.log.store() {
             return Err(FaultKind::Store);
@@ -208,7 +227,7 @@ impl<'a> Replayer<'a> {
         if header.parent != self.head {
             return Err(FaultKind::Parent);
         }
-        let prepared = prepared?;
+        let prepared = prepared.as_mut().map_err(|error| error.clone())?;
         let id = prepared.whole.id;
         let reset = self.cursor.state().clock_reset.as_ref().map(|reset| reset.seq);
         let authority = self.cursor.advance(self.log, header.authority)?;
@@ -242,8 +261,9 @@ impl<'a> Replayer<'a> {
         Ok(())
     }
 
-    fn fold(&mut self, entry: &Entry, prepared: Prepared) -> Result<(), FaultKind> {
+    fn fold(&mut self, entry: &Entry, prepared: &mut Prepared) -> Result<(), FaultKind> {
         let Prepared { whole, identity, folds, .. } = prepared;
+        let (identity, folds) = (identity.take(), std::mem::take(folds));
         let (id, seq) = (whole.id, entry.header.seq);
         let Some(kind) = entry.header.known_kind() else {
             self.incomplete.push(format!("entry {seq} is of unknown kind {}", entry.header.kind));

@@ -8,12 +8,12 @@ use crate::{
     crypto::{PublicKey, Purpose, Signature, SignatureError},
     ledger::{Entry, EntryError, StoredBlob},
     proposal::{Proposal, Resolved},
-    replay::{AuthorityLog, record::Record, whole::Whole},
+    replay::{AuthorityLog, record::Record, whole::Whole, workers::Ahead},
     world::FoldOp,
 };
 
 /// An entry with all that it shows by itself: what remains is to judge it where it stands.
-pub(super) struct Prepared {
+pub(in crate::replay) struct Prepared {
     pub(super) whole: Whole,
     pub(super) signed: Signed,
     /// The id that its proposal has to have.
@@ -22,9 +22,12 @@ pub(super) struct Prepared {
     pub(super) folds: Vec<FoldOp>,
 }
 
+/// Entries that are worked out ahead of the replay.
+pub(in crate::replay) type Preparing = Ahead<Entry, Result<Prepared, EntryError>>;
+
 /// Who signed an entry.
 #[expect(clippy::large_enum_variant, reason = "nearly every entry is signed")]
-pub(super) enum Signed {
+pub(in crate::replay) enum Signed {
     /// It names no key and carries no signature.
     Not,
     /// It names a key that was never the runtime's, or carries a signature and names none.

@@ -5,11 +5,8 @@ use crate::{
         LedgerStore, RegisterKey,
         register::{Account, ProposalState},
     },
-    replay::{Contracts, Folded, Replayer, Report, authority_of},
+    replay::{Contracts, Folded, Replayer, Report, authority_of, pages::PageSize},
 };
-
-/// How many entries are read at a time.
-const PAGE: usize = 512;
 
 /// Replays the end of a run from its last snapshot on, up to its entry `until` or its last one. `None` when there is no
 /// snapshot, anything about it is in doubt, or an entry after it does not hold: [`run`](crate::replay::run) tells more then.
@@ -25,16 +22,16 @@ pub async fn since_snapshot(
     let (seq, kept) = store.snapshot(trajectory, until.unwrap_or(u64::MAX)).await.ok()??;
     let log = authority_of(store, Some(trajectory), Contracts::All).await.ok()?;
     let mut replayer = load(store, &log, trajectory, (seq, &kept)).await?;
-    let mut next = seq + 1;
+    let (mut next, mut size) = (seq + 1, PageSize::new());
     loop {
-        let left =
-            until.map_or(PAGE, |until| usize::try_from(until.saturating_add(1).saturating_sub(next)).unwrap_or(PAGE));
-        let page = store.read(trajectory, next, PAGE.min(left)).await.ok()?;
+        let left = until.map_or(u64::MAX, |until| until.saturating_add(1).saturating_sub(next));
+        let most = usize::try_from(left).map_or(size.get(), |left| left.min(size.get()));
+        let page = store.read(trajectory, next, most).await.ok()?;
         for entry in &page {
             replayer.push(entry).ok()?;
         }
         next += page.len() as u64;
-        if page.len() < PAGE {
+        if size.read(&page) {
             break;
         }
     }

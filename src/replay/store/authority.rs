@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use super::{PAGE, StorePins};
+use super::StorePins;
 use crate::{
     canon::{ContractHash, EntryId, TrajectoryId},
     ledger::{
         AuthorityState, Entry, Kind, LedgerStore, Position,
         record::{ContractRecord, RunOpened},
     },
-    replay::{AuthorityLog, FaultKind, ReplayError, fault::at},
+    replay::{AuthorityLog, FaultKind, ReplayError, fault::at, pages::PageSize},
 };
 
 /// The authority trajectory of a store, every entry of it checked.
@@ -34,14 +34,14 @@ impl Authority {
             contracts: BTreeMap::new(),
             head: (0, EntryId::ZERO),
         };
-        let mut next = 0;
+        let (mut next, mut size) = (0, PageSize::new());
         loop {
-            let page = store.read(&trajectory, next, PAGE).await?;
+            let page = store.read(&trajectory, next, size.get()).await?;
             for entry in &page {
                 authority.push(entry, next, pins).map_err(|reason| at(entry, reason))?;
                 next += 1;
             }
-            if page.len() < PAGE {
+            if size.read(&page) {
                 break;
             }
         }

@@ -100,7 +100,7 @@ impl Lane {
         &mut self,
         position: Position,
         entry: &Entry,
-        whole: Result<Whole, EntryError>,
+        whole: &Result<Whole, EntryError>,
     ) -> Result<Step, FaultKind> {
         let header = &entry.header;
         if header.seq != self.entries {
@@ -109,9 +109,9 @@ impl Lane {
         if header.parent != self.last.0 {
             return Err(FaultKind::Parent);
         }
-        let whole = whole?;
+        let whole = whole.as_ref().map_err(EntryError::clone)?;
         let id = whole.id;
-        let step = self.step(header.seq, id, whole.record?);
+        let step = self.step(header.seq, id, whole.record.as_ref().map_err(EntryError::clone)?);
         let Movement { reserved, returned, cost } = step.movement;
         self.used.held = self.used.held.plus(&reserved).minus(&returned);
         self.used.spent = self.used.spent.plus(&cost);
@@ -127,7 +127,7 @@ impl Lane {
         Head { seq: self.entries.saturating_sub(1), id, position }
     }
 
-    fn step(&mut self, seq: u64, id: EntryId, record: Record) -> Step {
+    fn step(&mut self, seq: u64, id: EntryId, record: &Record) -> Step {
         let mut step = Step::default();
         match record {
             Record::TurnStart(start) => {
@@ -143,36 +143,38 @@ impl Lane {
                 step.movement.cost = resumed.debited;
             }
             Record::Rejection(rejection) => {
-                if let Rejection::Refused(proposal) = *rejection {
-                    step.balances = Some(proposal.decision.balances);
+                if let Rejection::Refused(proposal) = &**rejection {
+                    step.balances = Some(proposal.decision.balances.clone());
                 }
             }
-            Record::PendingApproval(pending) => step.balances = Some(pending.proposal.decision.balances),
+            Record::PendingApproval(pending) => {
+                step.balances = Some(pending.proposal.decision.balances.clone());
+            }
             Record::Dispatch(dispatch) => {
-                let (proposal, reserved) = (dispatch.proposal, dispatch.reserved);
+                let (proposal, reserved) = (&dispatch.proposal, dispatch.reserved);
                 let open = Open {
                     seq,
                     failed: None,
                     held: reserved,
                     proposal: proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id),
-                    key: proposal.decision.quote.and_then(|quote| quote.key),
+                    key: proposal.decision.quote.as_ref().and_then(|quote| quote.key),
                 };
                 self.open.insert(id, open);
-                step.balances = Some(proposal.decision.balances);
+                step.balances = Some(proposal.decision.balances.clone());
                 step.movement.reserved = reserved;
             }
             Record::Commit(commit) => {
-                let Commit { cost, origin, .. } = *commit;
-                self.outcome(&mut step, seq, cost, origin, WhatHappened::Happened);
+                let Commit { cost, origin, .. } = &**commit;
+                self.outcome(&mut step, seq, *cost, origin, WhatHappened::Happened);
             }
             Record::Failure(failure) => {
-                let Failure { cost, origin, effect, .. } = *failure;
+                let Failure { cost, origin, effect, .. } = &**failure;
                 let at_once = matches!(origin, Origin::Proposal(_));
-                self.outcome(&mut step, seq, cost, origin, effect);
+                self.outcome(&mut step, seq, *cost, origin, *effect);
                 if at_once && self.resumed {
                     // It may be of a call before, which the ledger would not take: decided then, and reserved then.
                     step.balances = None;
-                    step.movement = Movement { cost, ..Movement::default() };
+                    step.movement = Movement { cost: *cost, ..Movement::default() };
                 }
             }
             Record::InDoubtResolution(resolution) => {
@@ -187,15 +189,16 @@ impl Lane {
         step
     }
 
-    fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: Origin, effect: WhatHappened) {
+    fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: &Origin, effect: WhatHappened) {
         step.movement.cost = cost;
         match origin {
             Origin::Proposal(Proposal { decision, resolved, .. }) => {
                 let held = decision.quote.as_ref().map_or(Amounts::ZERO, |quote| quote.cost);
                 step.movement.reserved = held;
                 step.movement.returned = held;
-                step.balances = Some(decision.balances);
-                let key = decision.quote.and_then(|quote| quote.key).filter(|_| effect == WhatHappened::Happened);
+                step.balances = Some(decision.balances.clone());
+                let key =
+                    decision.quote.as_ref().and_then(|quote| quote.key).filter(|_| effect == WhatHappened::Happened);
                 step.settled = Settled {
                     outcome: resolved.map(|resolved| (resolved.id, ProposalState::Concluded { seq })),
                     optional: true,
@@ -203,12 +206,12 @@ impl Lane {
                 };
             }
             Origin::Dispatch(dispatch) => {
-                let Some(mut open) = self.open.remove(&dispatch) else { return };
+                let Some(mut open) = self.open.remove(dispatch) else { return };
                 step.movement.returned = std::mem::take(&mut open.held);
                 match effect {
                     WhatHappened::Unknown => {
                         open.failed = Some(seq);
-                        self.open.insert(dispatch, open);
+                        self.open.insert(*dispatch, open);
                     }
                     effect => step.settled = self.settled(&open, seq, effect == WhatHappened::Happened),
                 }

@@ -7,7 +7,13 @@ use super::{
 use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{Entry, EntryError, Head, Kind, LedgerStore, Position},
-    replay::{FaultKind, ReplayError, fault::at, whole::Whole, workers},
+    replay::{
+        FaultKind, ReplayError,
+        fault::at,
+        pages::PageSize,
+        whole::Whole,
+        workers::{self, Ahead},
+    },
 };
 
 /// All entries of a store in the order in which they were stored, gone through to the end.
@@ -52,18 +58,27 @@ impl Log {
             epoch: EntryId::ZERO,
             judged: !runs.unknown,
         };
+        let work = |page: &[(Position, Entry)]| page.iter().map(|(_, entry)| Whole::of(entry)).collect();
+        let mut ahead = Ahead::new(workers::count(pins.options.workers), work);
+        let (mut from, mut size) = (Position::default(), PageSize::new());
         loop {
-            let page = store.scan(Position(log.entries), PAGE).await?;
-            let whole = workers::map(pins.options.workers, &page, |(_, entry)| Whole::of(entry));
-            for ((position, entry), whole) in page.iter().zip(whole) {
-                if position.0 != log.entries {
-                    return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
+            let page = store.scan(from, size.get()).await?;
+            let (entries, last) = (page.len(), size.read(page.iter().map(|(_, entry)| entry)));
+            from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
+            ahead.give(page);
+            // While these are worked on elsewhere, those before them are judged here.
+            while let Some(mut taken) = ahead.take(if last { 0 } else { entries }) {
+                for ((position, entry), whole) in taken.each() {
+                    if position.0 != log.entries {
+                        return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
+                    }
+                    log.push(store, *position, entry, whole).await?;
+                    check_kept(pins, *position, Some(log.head.entry))?;
                 }
-                log.push(store, *position, entry, whole).await?;
-                check_kept(pins, *position, Some(log.head.entry))?;
+                ahead.give_back(taken);
             }
             progress(Progress::Entries(log.entries));
-            if page.len() < PAGE {
+            if last {
                 break;
             }
         }
@@ -84,7 +99,7 @@ impl Log {
         store: &dyn LedgerStore,
         position: Position,
         entry: &Entry,
-        whole: Result<Whole, EntryError>,
+        whole: &Result<Whole, EntryError>,
     ) -> Result<(), ReplayError> {
         let trajectory = entry.header.trajectory;
         // An entry is stored only while the epoch that it names is the last one: a key that was replaced signs nothing more.

@@ -22,7 +22,7 @@ use self::{authority::Authority, log::Log, runs::Runs};
 use super::ReplayError;
 use crate::ledger::LedgerStore;
 
-/// How many entries or registers are read from a store at a time.
+/// How many heads or registers are read from a store at a time.
 const PAGE: usize = 512;
 
 /// Verifies a whole store: the authority trajectory entry by entry, every run that was opened, the order in which all was

@@ -145,7 +145,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
         for (at, entry) in &page {
             let trajectory = entry.header.trajectory;
             let lane = lanes.entry(trajectory).or_insert_with(|| Lane::new(trajectory, vec![]));
-            if let Ok(step) = lane.push(*at, entry, Whole::of(entry)) {
+            if let Ok(step) = lane.push(*at, entry, &Whole::of(entry)) {
                 keep(&step.settled);
             }
             position += 1;

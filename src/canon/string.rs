@@ -1,0 +1,73 @@
+//! Strings of sealed JSON: quoted, with the fewest escapes.
+
+/// Writes a text as a string.
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
+    out.push(b'"');
+    // Hardly any text has something to escape.
+    while !is_plain(rest)
+        && let Some(at) = rest.iter().position(is_escaped)
+        && let (plain, [byte, tail @ ..]) = rest.split_at(at)
+    {
+        out.extend_from_slice(plain);
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x09 => out.extend_from_slice(b"\\t"),
+            0x0a => out.extend_from_slice(b"\\n"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            0x0d => out.extend_from_slice(b"\\r"),
+            control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+        }
+        rest = tail;
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Whether a string has to escape a byte.
+fn is_escaped(byte: &u8) -> bool {
+    *byte < 0x20 || matches!(byte, b'"' | b'\\')
+}
+
+/// Whether a text has nothing to escape.
+fn is_plain(text: &[u8]) -> bool {
+    match text.last_chunk() {
+        // Its end is looked at with the bytes before it: twice, if need be.
+        Some(last) => text.as_chunks().0.iter().all(are_plain) && are_plain(last),
+        None => !text.iter().any(is_escaped),
+    }
+}
+
+/// Whether none of eight bytes [is escaped](is_escaped): looked at as one number.
+fn are_plain(bytes: &[u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    let bytes = u64::from_ne_bytes(*bytes);
+    // Taking `least` from every byte sets a top bit where a byte is below it, and none where no byte is.
+    let any_below = |bytes: u64, least: u8| bytes.wrapping_sub(ONES * u64::from(least)) & !bytes & TOPS != 0;
+    let any = |byte: u8| any_below(bytes ^ (ONES * u64::from(byte)), 1);
+    !(any_below(bytes, 0x20) | any(b'"') | any(b'\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn strings_are_escaped_as_serde_json_does(text in "([ -~]{0,20}|[é😀\u{0}-\u{1f}\"\\\\\u{7f}]{0,2}){0,6}") {
+            let mut out = Vec::new();
+            string(&mut out, &text);
+            prop_assert_eq!(out, serde_json::to_string(&text).unwrap().into_bytes());
+        }
+
+        #[test]
+        fn what_is_plain_has_no_byte_that_is_escaped(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(is_plain(&bytes), !bytes.iter().any(is_escaped));
+        }
+    }
+}
