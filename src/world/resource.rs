@@ -1,6 +1,6 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
 use crate::canon::{Commitment, domain};
@@ -19,10 +19,12 @@ pub struct ResourceError {
 }
 
 /// Names a resource of a world: its kind and its id within the kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ResourceId {
-    id: Arc<str>,
-    kind: Arc<str>,
+    /// The kind, a zero byte, the id: one text, so that looking a resource up touches little memory.
+    text: Arc<str>,
+    /// How long the kind is.
+    kind: u8,
 }
 
 impl ResourceId {
@@ -37,33 +39,44 @@ impl ResourceId {
             let cut = |text: &str| text.chars().take(160).collect();
             return Err(ResourceError { kind: cut(kind), id: cut(id) });
         }
-        Ok(Self { kind: kind.into(), id: id.into() })
+        let text = [kind, "\0", id].concat();
+        Ok(Self { text: text.into(), kind: kind.len() as u8 })
     }
 
     /// The kind.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.text.get(..usize::from(self.kind)).unwrap_or_default()
     }
 
     /// The id within the kind.
     pub fn id(&self) -> &str {
-        &self.id
+        self.text.get(usize::from(self.kind) + 1..).unwrap_or_default()
     }
 
     /// Its key in the world's Merkle map: the hash of kind ‖ 0x00 ‖ id. No kind holds a zero byte.
     pub(super) fn key(&self) -> [u8; 32] {
-        domain::WORLD_KEY.hash(&[self.kind.as_bytes(), &[0], self.id.as_bytes()])
+        domain::WORLD_KEY.hash(&[self.text.as_bytes()])
+    }
+}
+
+/// A resource's name as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "ResourceId", deny_unknown_fields)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+}
+
+impl Serialize for ResourceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Parts { id: self.id().into(), kind: self.kind().into() }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for ResourceId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Parts {
-            id: String,
-            kind: String,
-        }
         let parts = Parts::deserialize(deserializer)?;
         Self::new(&parts.kind, &parts.id).map_err(D::Error::custom)
     }
@@ -71,7 +84,13 @@ impl<'de> Deserialize<'de> for ResourceId {
 
 impl std::fmt::Display for ResourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.id)
+        write!(f, "{}/{}", self.kind(), self.id())
+    }
+}
+
+impl std::fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ResourceId({self})")
     }
 }
 
