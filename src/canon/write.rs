@@ -76,7 +76,7 @@ impl serde::ser::Error for CanonError {
 /// # Errors
 /// See [`CanonError`].
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let mut writer = Writer { out: Vec::with_capacity(2048), depth: 0, members: Vec::new() };
+    let mut writer = Writer { out: Vec::with_capacity(2048), depth: 0, members: Vec::with_capacity(16) };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
