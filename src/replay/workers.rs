@@ -53,8 +53,11 @@ pub(super) struct Taken<I, T> {
     elsewhere: bool,
 }
 
+/// Gives one result for each item.
+type Work<I, T> = dyn Fn(&[I]) -> Vec<T> + Send + Sync;
+
 struct Shared<I, T> {
-    work: Box<dyn Fn(&[I]) -> Vec<T> + Send + Sync>,
+    work: Box<Work<I, T>>,
     queue: Mutex<Queue<I, T>>,
     more: Condvar,
 }
