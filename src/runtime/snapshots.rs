@@ -49,8 +49,13 @@ impl Journal {
     /// the operation that stored the entry is over.
     pub(super) fn stored(&mut self, core: &Core, kind: Kind, record: &Bytes) {
         let seq = self.last_seq();
+        let mut asked = Vec::new();
         if kind == Kind::Turn {
             (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
+            let Ok(turn) = serde_json::from_slice::<Turn>(record) else { return };
+            // A turn that only answers leaves nothing to be done.
+            self.snapshots.answered = turn.intents.is_empty();
+            asked = turn.intents;
         }
         if !self.is_due(core, kind) || !self.doubts.is_empty() || self.used.held != Amounts::ZERO {
             return;
@@ -59,10 +64,7 @@ impl Journal {
         (snapshot.spent, snapshot.steps) = (self.used.spent, self.steps);
         (snapshot.resumed, snapshot.turn_seq) = (self.snapshots.resumed, self.snapshots.turn_seq);
         match kind {
-            Kind::Turn => match serde_json::from_slice::<Turn>(record) {
-                Ok(turn) => snapshot.unanswered = turn.intents,
-                Err(_) => return,
-            },
+            Kind::Turn => snapshot.unanswered = asked,
             Kind::Terminated => match serde_json::from_slice::<Terminated>(record) {
                 Ok(terminated) => snapshot.ended = Some(terminated.reason),
                 Err(_) => return,

@@ -2,7 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use openthymos::{ledger::StoredBlob, replay::since_snapshot, runtime::Run};
+use openthymos::{
+    cognition::{Mock, Request},
+    ledger::StoredBlob,
+    replay::since_snapshot,
+    runtime::{Limits, Run},
+};
 use serde_json::json;
 
 use super::{one::One, *};
@@ -90,6 +95,19 @@ fn the_end_of_a_run_is_kept_where_that_pays() {
         block_on(run.close()).unwrap();
         assert_eq!(!kept(&*fixture.ledger, &run.id()).is_empty(), pays);
     }
+}
+
+#[test]
+fn the_end_of_a_driven_run_is_kept_after_a_turn_that_only_answers() {
+    let fixture = fixture();
+    let run = start(&open(&fixture, 80), &signed(writ()));
+    let step = |number: u64| vec![Request::call("set", json!({"key": format!("key {number}"), "value": "v"}))];
+    let mut cognition = Mock::script((0..6).map(step).collect()).answering("done");
+    let summary = block_on(run.drive(&mut cognition, Limits::default())).unwrap();
+    let kept = kept(&*fixture.ledger, &run.id());
+    assert_eq!(kept.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [summary.head_seq]);
+    let (_, folded) = block_on(since_snapshot(&*fixture.ledger, &run.id(), None)).unwrap();
+    assert!(folded.unanswered.is_empty() && folded.ended.is_some());
 }
 
 #[test]
