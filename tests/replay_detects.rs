@@ -69,7 +69,12 @@ impl Small {
 
     /// Replays the run from a store in which its entries are these.
     fn replay(&self, entries: Vec<Entry>) -> Result<replay::Report, ReplayError> {
-        let store = Tampered { ledger: self.fixture.ledger.clone(), run: self.run.id(), entries };
+        self.replay_up_to(u64::MAX, entries)
+    }
+
+    /// As [`replay`](Self::replay), where the store cannot read from that seq on.
+    fn replay_up_to(&self, unreadable: u64, entries: Vec<Entry>) -> Result<replay::Report, ReplayError> {
+        let store = Tampered { ledger: self.fixture.ledger.clone(), run: self.run.id(), entries, unreadable };
         block_on(replay::run(&store, &self.run.id(), Pins::default(), |_, _| {})).map(|(report, _)| report)
     }
 
@@ -88,6 +93,8 @@ struct Tampered {
     ledger: Arc<MemoryLedger>,
     run: TrajectoryId,
     entries: Vec<Entry>,
+    /// Reading the run fails from this seq on.
+    unreadable: u64,
 }
 
 #[async_trait]
@@ -103,6 +110,9 @@ impl LedgerStore for Tampered {
     async fn read(&self, trajectory: &TrajectoryId, from_seq: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         if *trajectory != self.run {
             return self.ledger.read(trajectory, from_seq, limit).await;
+        }
+        if from_seq.saturating_add(limit as u64) > self.unreadable {
+            return Err(StoreError::Damaged("unreadable".into()));
         }
         Ok(self.entries.iter().skip(from_seq as usize).take(limit).cloned().collect())
     }
@@ -193,6 +203,19 @@ fn any_changed_byte_of_a_run() {
             assert_eq!(fault.id, flipped.id());
             assert_eq!(fault.seq, flipped.header.seq);
         }
+    }
+}
+
+#[test]
+fn a_fault_is_told_before_a_page_that_cannot_be_read() {
+    let small = Small::new();
+    (0..200).for_each(|_| drop(submit(&small.run, "gone", json!({}))));
+    let mut entries = small.entries();
+    assert!(matches!(small.replay_up_to(100, entries.clone()), Err(ReplayError::Store(StoreError::Damaged(_)))));
+    entries[50].header.time_ms += 1;
+    match small.replay_up_to(100, entries) {
+        Err(ReplayError::Fault(fault)) => assert_eq!(fault.seq, 50),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -15,7 +15,7 @@ pub struct HexError {
 /// The digits of bytes of a fixed number: text that needs no memory of its own.
 pub(crate) struct Digits<const N: usize>([[u8; 2]; N]);
 
-// Worked out, not looked up: so many bytes are worked out at once.
+// Computed, not looked up: several bytes are computed at once.
 
 /// The digit of a value below sixteen.
 fn digit(value: u8) -> u8 {

@@ -6,7 +6,7 @@ const MOST: usize = 512;
 const FIRST: usize = 64;
 const BYTES: usize = 8 << 20;
 
-/// The number of entries to read next, so that memory does not depend on what entries hold.
+/// The number of entries to read next, judged by the page before, so that entries with large values are read few at a time.
 pub(super) struct PageSize(usize);
 
 impl PageSize {

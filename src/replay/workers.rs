@@ -17,8 +17,8 @@ pub(super) fn count(asked: Option<NonZeroUsize>) -> NonZeroUsize {
 
 /// Works on items chunk by chunk on several threads, ahead of the caller, who takes the results in order.
 ///
-/// The caller's thread is one of them, whenever it would have to wait. The others begin with the first items that make more
-/// than one chunk, and end with this.
+/// The caller's thread is one of them, whenever it would have to wait. The others start when there is more than one chunk,
+/// and end when this is dropped.
 pub(super) struct Ahead<I, T> {
     shared: Arc<Shared<I, T>>,
     workers: NonZeroUsize,
@@ -93,6 +93,12 @@ impl<I, T> Shared<I, T> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Works on a chunk. A panic is kept for when its turn comes: what stands before it comes first.
+    fn work_on(&self, chunk: &Chunk<I>, elsewhere: bool) -> Found<T> {
+        let results = catch_unwind(AssertUnwindSafe(|| (self.work)(chunk.items()))).ok();
+        Found { results, elsewhere }
+    }
+
     /// The next chunk, as soon as there is one, and what is spent; none when there will be no more.
     fn wait(&self) -> Option<(u64, Chunk<I>, Vec<Vec<T>>)> {
         let mut queue = self.queue();
@@ -137,14 +143,14 @@ impl<I: Send + Sync + 'static, T: Send + 'static> Ahead<I, T> {
         }
     }
 
+    /// Starts as many threads as there is work for.
     fn start(&mut self) {
-        while self.threads.len() + 1 < self.workers.get() {
+        while self.threads.len() + 1 < self.workers.get().min(self.given.len()) {
             let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
             let help = move || {
                 while let Some((number, chunk, spent)) = shared.wait() {
                     drop(spent);
-                    let results = catch_unwind(AssertUnwindSafe(|| (shared.work)(chunk.items()))).ok();
-                    if sender.send((number, Found { results, elsewhere: true })).is_err() {
+                    if sender.send((number, shared.work_on(&chunk, true))).is_err() {
                         break;
                     }
                 }
@@ -165,7 +171,7 @@ impl<I: Send + Sync + 'static, T: Send + 'static> Ahead<I, T> {
         let chunk = self.given.pop_front()?;
         let found = self.find();
         self.oldest += 1;
-        // Where another thread panicked, this one does too.
+        // Where the work panicked, it does so again: here.
         let results = found.results.unwrap_or_else(|| (self.shared.work)(chunk.items()));
         Some(Taken { chunk, results, elsewhere: found.elsewhere })
     }
@@ -187,10 +193,7 @@ impl<I: Send + Sync + 'static, T: Send + 'static> Ahead<I, T> {
             }
             let next = self.shared.queue().waiting.pop_front();
             self.found.extend(match next {
-                Some((number, chunk)) => {
-                    let results = Some((self.shared.work)(chunk.items()));
-                    Some((number, Found { results, elsewhere: false }))
-                }
+                Some((number, chunk)) => Some((number, self.shared.work_on(&chunk, false))),
                 // Another thread has it.
                 None => self.receiver.recv().ok(),
             });
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_another_thread_reaches_the_caller() {
+    fn a_panic_reaches_the_caller_when_its_turn_comes() {
         let mut ahead = Ahead::new(workers(3), |chunk: &[usize]| {
             assert!(!chunk.contains(&400), "it is the four hundredth");
             chunk.to_vec()

@@ -48,6 +48,9 @@ impl Journal {
     /// Takes a snapshot after the last entry, which was just stored, where one is due and nothing is under way. It is kept when
     /// the operation that stored the entry is over.
     pub(super) fn stored(&mut self, core: &Core, kind: Kind, record: &Bytes) {
+        if core.snapshot_every == 0 {
+            return;
+        }
         let seq = self.last_seq();
         let mut asked = Vec::new();
         if kind == Kind::Turn {
@@ -80,8 +83,7 @@ impl Journal {
     fn is_due(&self, core: &Core, kind: Kind) -> bool {
         let since = self.last_seq().saturating_sub(self.snapshots.last);
         let every = self.interval(core);
-        let enough =
-            core.snapshot_every > 0 && since >= if kind == Kind::Terminated { every / AT_THE_END } else { every };
+        let enough = since >= if kind == Kind::Terminated { every / AT_THE_END } else { every };
         let closed = match kind {
             Kind::Turn => true,
             Kind::Commit | Kind::Rejection | Kind::Terminated => self.snapshots.answered && self.open_turn.is_none(),

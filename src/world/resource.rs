@@ -90,7 +90,7 @@ impl std::fmt::Display for ResourceId {
 
 impl std::fmt::Debug for ResourceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ResourceId({self})")
+        f.debug_tuple("ResourceId").field(&self.to_string()).finish()
     }
 }
 

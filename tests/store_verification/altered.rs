@@ -30,6 +30,8 @@ pub struct Altered {
     /// What the list of trajectories gives; the heads, where it is absent.
     pub listed: Option<Vec<(TrajectoryId, Head)>>,
     pub registers: BTreeMap<RegisterKey, Bytes>,
+    /// A scan fails from this position on.
+    pub unreadable: u64,
 }
 
 impl Altered {
@@ -41,6 +43,7 @@ impl Altered {
             heads: block_on(store.trajectories(None, usize::MAX)).unwrap().into_iter().collect(),
             listed: None,
             registers: block_on(store.registers(&[], None, usize::MAX)).unwrap().into_iter().collect(),
+            unreadable: u64::MAX,
         }
     }
 
@@ -171,6 +174,9 @@ impl LedgerStore for Altered {
     }
 
     async fn scan(&self, from: Position, limit: usize) -> Result<Vec<(Position, Entry)>, StoreError> {
+        if from.0.saturating_add(limit as u64) > self.unreadable {
+            return Err(StoreError::Damaged("unreadable".into()));
+        }
         let wanted = self.log.iter().filter(|(position, _)| *position >= from.0).take(limit);
         Ok(wanted.map(|(position, entry)| (Position(*position), entry.clone())).collect())
     }

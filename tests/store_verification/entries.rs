@@ -45,6 +45,17 @@ fn a_run_that_was_deleted_with_its_registers() {
 }
 
 #[test]
+fn a_gap_is_told_before_a_page_that_cannot_be_read() {
+    let (_, honest) = copied();
+    let mut copy = Altered { unreadable: 70, ..honest };
+    assert!(copy.log.len() > 70, "{}", copy.log.len());
+    assert!(matches!(copy.error(), ReplayError::Store(_)));
+    copy.read = Some(copy.log.iter().map(|(_, entry)| entry.clone()).collect());
+    copy.log.remove(10);
+    assert!(is_gap(&copy.fault(), 10), "{}", copy.fault());
+}
+
+#[test]
 fn the_end_of_a_run_that_was_deleted_with_its_registers() {
     let (store, honest) = copied();
     // The last entry of this run is the last of the store, the one before stands among others.

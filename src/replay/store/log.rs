@@ -62,12 +62,21 @@ impl Log {
         let mut ahead = Ahead::new(workers::count(pins.options.workers), work);
         let (mut from, mut size) = (Position::default(), PageSize::new());
         loop {
-            let page = store.scan(from, size.get()).await?;
-            let (entries, last) = (page.len(), size.read(page.iter().map(|(_, entry)| entry)));
-            from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
-            ahead.give(page);
+            let page = store.scan(from, size.get()).await;
+            let (mut leave, mut last) = (0, true);
+            let failed = match page {
+                Ok(page) => {
+                    last = size.read(page.iter().map(|(_, entry)| entry));
+                    leave = if last { 0 } else { page.len() };
+                    from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
+                    ahead.give(page);
+                    None
+                }
+                // What is wrong before it is told first.
+                Err(error) => Some(error),
+            };
             // While these are worked on elsewhere, those before them are judged here.
-            while let Some(mut taken) = ahead.take(if last { 0 } else { entries }) {
+            while let Some(mut taken) = ahead.take(leave) {
                 for ((position, entry), whole) in taken.each() {
                     if position.0 != log.entries {
                         return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
@@ -76,6 +85,9 @@ impl Log {
                     check_kept(pins, *position, Some(log.head.entry))?;
                 }
                 ahead.give_back(taken);
+            }
+            if let Some(error) = failed {
+                return Err(error.into());
             }
             progress(Progress::Entries(log.entries));
             if last {

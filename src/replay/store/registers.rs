@@ -12,7 +12,7 @@ use crate::{
         register::{Account, Epoch, ProposalState, claim_bytes, claim_of, seq_bytes, seq_of},
     },
     proposal::ClaimState,
-    replay::{ReplayError, whole::Whole},
+    replay::{ReplayError, pages::PageSize, whole::Whole},
     writ::{Amounts, Dimension},
 };
 
@@ -139,9 +139,9 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
         made.extend(settled.outcome.as_ref().map(|(proposal, _)| RegisterKey::outcome(proposal)));
         made.extend(settled.claim.as_ref().map(|(key, _)| RegisterKey::business_key(key)));
     };
-    let mut position = 0;
+    let (mut position, mut size) = (0, PageSize::new());
     loop {
-        let page = store.scan(Position(position), PAGE).await?;
+        let page = store.scan(Position(position), size.get()).await?;
         for (at, entry) in &page {
             let trajectory = entry.header.trajectory;
             let lane = lanes.entry(trajectory).or_insert_with(|| Lane::new(trajectory, vec![]));
@@ -150,7 +150,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
             }
             position += 1;
         }
-        if page.len() < PAGE {
+        if size.read(page.iter().map(|(_, entry)| entry)) {
             break;
         }
     }
