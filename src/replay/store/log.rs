@@ -62,33 +62,19 @@ impl Log {
         let mut ahead = Ahead::new(workers::count(pins.options.workers), work);
         let (mut from, mut size) = (Position::default(), PageSize::new());
         loop {
-            let page = store.scan(from, size.get()).await;
-            let (mut leave, mut last) = (0, true);
-            let failed = match page {
-                Ok(page) => {
-                    last = size.read(page.iter().map(|(_, entry)| entry));
-                    leave = if last { 0 } else { page.len() };
-                    from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
-                    ahead.give(page);
-                    None
+            let page = match store.scan(from, size.get()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    // What is wrong before it is told first.
+                    log.judge(store, pins, &mut ahead, 0).await?;
+                    return Err(error.into());
                 }
-                // What is wrong before it is told first.
-                Err(error) => Some(error),
             };
+            let (entries, last) = (page.len(), size.read(page.iter().map(|(_, entry)| entry)));
+            from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
+            ahead.give(page);
             // While these are worked on elsewhere, those before them are judged here.
-            while let Some(mut taken) = ahead.take(leave) {
-                for ((position, entry), whole) in taken.each() {
-                    if position.0 != log.entries {
-                        return Err(StoreFault::Gap { expected: log.entries, found: position.0 }.into());
-                    }
-                    log.push(store, *position, entry, whole).await?;
-                    check_kept(pins, *position, Some(log.head.entry))?;
-                }
-                ahead.give_back(taken);
-            }
-            if let Some(error) = failed {
-                return Err(error.into());
-            }
+            log.judge(store, pins, &mut ahead, if last { 0 } else { entries }).await?;
             progress(Progress::Entries(log.entries));
             if last {
                 break;
@@ -104,6 +90,27 @@ impl Log {
             }
         }
         Ok(log)
+    }
+
+    /// Judges what was given, but for the last `leave` entries.
+    async fn judge(
+        &mut self,
+        store: &dyn LedgerStore,
+        pins: &StorePins,
+        ahead: &mut Ahead<(Position, Entry), Result<Whole, EntryError>>,
+        leave: usize,
+    ) -> Result<(), ReplayError> {
+        while let Some(mut taken) = ahead.take(leave) {
+            for ((position, entry), whole) in taken.each() {
+                if position.0 != self.entries {
+                    return Err(StoreFault::Gap { expected: self.entries, found: position.0 }.into());
+                }
+                self.push(store, *position, entry, whole).await?;
+                check_kept(pins, *position, Some(self.head.entry))?;
+            }
+            ahead.give_back(taken);
+        }
+        Ok(())
     }
 
     async fn push(
