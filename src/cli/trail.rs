@@ -175,7 +175,7 @@ pub(super) struct Fired {
 pub(super) struct Reader {
     sets: Option<HashMap<PolicySetHash, PolicySetDefinition>>,
     values: HashMap<Commitment, Value>,
-    dispatched: HashMap<EntryId, Proposal>,
+    dispatched: HashMap<EntryId, Box<Proposal>>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -290,7 +290,7 @@ impl Reader {
         })
     }
 
-    fn origin(&mut self, origin: Origin) -> (Option<Proposal>, Option<EntryId>) {
+    fn origin(&mut self, origin: Origin) -> (Option<Box<Proposal>>, Option<EntryId>) {
         match origin {
             Origin::Proposal(proposal) => (Some(proposal), None),
             Origin::Dispatch(dispatch) => (self.dispatched.remove(&dispatch), Some(dispatch)),
@@ -300,7 +300,7 @@ impl Reader {
     fn outcome(
         &mut self,
         entry: &Entry,
-        proposal: Option<Proposal>,
+        proposal: Option<Box<Proposal>>,
         dispatch: Option<EntryId>,
         outcome: Outcome,
     ) -> What {

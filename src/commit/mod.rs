@@ -38,12 +38,11 @@ pub struct Commit {
 /// Where the proposal of an outcome stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "an origin is written once and read once, never kept in numbers")]
 pub enum Origin {
     /// In the dispatch entry that was made durable before the tool ran.
     Dispatch(EntryId),
     /// Here: the tool touches only the world, so nothing was done before this entry.
-    Proposal(Proposal),
+    Proposal(Box<Proposal>),
 }
 
 /// What a tool observed.

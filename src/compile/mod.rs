@@ -29,14 +29,14 @@ pub enum Compiled {
     /// It may be carried out.
     Staged(Staged),
     /// It waits for approval.
-    Suspended(Proposal),
+    Suspended(Box<Proposal>),
     /// It is refused.
-    Rejected(Proposal),
+    Rejected(Box<Proposal>),
 }
 
 impl Compiled {
     /// The intent with what was decided about it.
-    pub fn into_proposal(self) -> Proposal {
+    pub fn into_proposal(self) -> Box<Proposal> {
         match self {
             Self::Staged(staged) => staged.into_proposal(),
             Self::Suspended(proposal) | Self::Rejected(proposal) => proposal,
@@ -79,11 +79,11 @@ pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed.
-pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Proposal>, CanonError> {
+pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Box<Proposal>>, CanonError> {
     admit_at(inputs, &Amounts::ONE_CALL)
 }
 
-fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Proposal>, CanonError> {
+fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Box<Proposal>>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {
         Some(contract) => {
@@ -123,7 +123,7 @@ impl Admitted<'_> {
     }
 
     /// Refuses it for a reason outside the stages, such as a tool that could not be asked.
-    pub fn refuse(self, refusal: Refusal) -> Proposal {
+    pub fn refuse(self, refusal: Refusal) -> Box<Proposal> {
         let balances = self.inputs.balances;
         propose(&self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
     }
@@ -136,9 +136,10 @@ fn propose(
     asked: Option<Asked>,
     status: Status,
     trace: Option<PolicyTrace>,
-) -> Proposal {
+) -> Box<Proposal> {
     let (claim, quote) = asked.map_or((None, None), |Asked { claim, quote }| (claim, Some(quote)));
-    Proposal {
+    // Large, and handed on by many hands.
+    Box::new(Proposal {
         decision: Decision {
             approvals: inputs.approvals.to_vec(),
             asserted_schema: inputs.asserts_schema(),
@@ -155,5 +156,5 @@ fn propose(
         intent: inputs.intent.record().clone(),
         resolved,
         writ: inputs.standing.chain.id(),
-    }
+    })
 }

@@ -30,7 +30,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Staged {
-    proposal: Proposal,
+    proposal: Box<Proposal>,
     resolved: Resolved,
     intent: SealedIntent,
     contract: SealedContract,
@@ -38,7 +38,12 @@ pub struct Staged {
 
 impl Staged {
     // INVARIANT: called only by `Admitted::decide`, and only for a decision whose status is `Staged`.
-    pub(super) fn new(proposal: Proposal, resolved: Resolved, intent: &SealedIntent, contract: SealedContract) -> Self {
+    pub(super) fn new(
+        proposal: Box<Proposal>,
+        resolved: Resolved,
+        intent: &SealedIntent,
+        contract: SealedContract,
+    ) -> Self {
         Self { proposal, resolved, intent: intent.clone(), contract }
     }
 
@@ -80,7 +85,7 @@ impl Staged {
     }
 
     /// Gives up the proposal, to be recorded.
-    pub fn into_proposal(self) -> Proposal {
+    pub fn into_proposal(self) -> Box<Proposal> {
         self.proposal
     }
 }

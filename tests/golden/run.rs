@@ -134,13 +134,13 @@ pub fn resolved(plan: Plan) -> Resolved {
     Resolved::new(trajectory(), intent, writ, contract().hash().unwrap(), plan).unwrap()
 }
 
-pub fn proposal(status: Status) -> Proposal {
-    Proposal {
+pub fn proposal(status: Status) -> Box<Proposal> {
+    Box::new(Proposal {
         decision: decision(status),
         intent: intent(),
         resolved: Some(resolved(Plan::Call)),
         writ: writs::root().id().unwrap(),
-    }
+    })
 }
 
 pub fn vote() -> VoteStatement {

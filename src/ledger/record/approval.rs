@@ -18,7 +18,7 @@ pub struct PendingApproval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// What waits; its decision names the channel and the reason.
-    pub proposal: Proposal,
+    pub proposal: Box<Proposal>,
 }
 
 /// `vote`: one approver's answer.

@@ -17,7 +17,7 @@ pub struct Dispatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensates: Option<EntryId>,
     /// What is carried out.
-    pub proposal: Proposal,
+    pub proposal: Box<Proposal>,
     /// What is held on every account of the chain until the outcome is recorded.
     pub reserved: Amounts,
 }
@@ -102,10 +102,9 @@ impl FailureCause {
 /// `rejection`: an intent that was refused before any tool ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[expect(clippy::large_enum_variant, reason = "a rejection is written once and read once, never kept in numbers")]
 pub enum Rejection {
     /// A compile refused it; the decision says why.
-    Refused(Proposal),
+    Refused(Box<Proposal>),
     /// The run was taken up again, and nothing on record says what became of it. Nothing did: no effect was dispatched for
     /// it, and the world is unchanged.
     Abandoned {

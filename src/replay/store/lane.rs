@@ -192,7 +192,8 @@ impl Lane {
     fn outcome(&mut self, step: &mut Step, seq: u64, cost: Amounts, origin: &Origin, effect: WhatHappened) {
         step.movement.cost = cost;
         match origin {
-            Origin::Proposal(Proposal { decision, resolved, .. }) => {
+            Origin::Proposal(proposal) => {
+                let Proposal { decision, resolved, .. } = &**proposal;
                 let held = decision.quote.as_ref().map_or(Amounts::ZERO, |quote| quote.cost);
                 step.movement.reserved = held;
                 step.movement.returned = held;
