@@ -176,6 +176,11 @@ impl Entry {
         self.header.id()
     }
 
+    /// How many bytes its record and blobs have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.record.len() + self.blobs.iter().map(StoredBlob::bytes).sum::<usize>()
+    }
+
     /// Checks that record and blobs are those that the header commits to. Returns what the record names each blob by, in
     /// their order.
     ///

@@ -61,7 +61,7 @@ async fn first_at(
     let (mut from, mut size) = (from, PageSize::new());
     loop {
         let page = store.scan(from, size.get()).await?;
-        size.read(page.iter().map(|(_, entry)| entry));
+        size.read(page.iter().map(|(_, entry)| entry.bytes()));
         let Some((last, _)) = page.last() else { return Ok(None) };
         from = Position(last.0 + 1);
         if let Some((_, entry)) = page.iter().find(|(_, entry)| entry.header.trajectory == *trajectory) {

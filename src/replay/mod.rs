@@ -4,6 +4,7 @@
 //! store, [`export`] from a file, [`store`] all of a store with its accounts and registers. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
 //! makes it *incomplete*, which is not success. With [`Pins::rederive`] every decision is derived again: see [`Rederived`].
 
+mod ahead;
 mod authority;
 pub mod export;
 mod fault;
@@ -20,7 +21,6 @@ mod run;
 mod snapshot;
 mod store;
 mod whole;
-mod workers;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};

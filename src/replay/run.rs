@@ -41,15 +41,15 @@ pub(super) async fn run_under(
             Ok(page) => page,
             Err(error) => {
                 // What is wrong before it is told first.
-                replayer.take(&mut ahead, 0, visit)?;
+                replayer.judge(&mut ahead, 0, visit)?;
                 return Err(error.into());
             }
         };
-        let (entries, last) = (page.len(), size.read(&page));
+        let (entries, last) = (page.len(), size.read(page.iter().map(Entry::bytes)));
         from += entries as u64;
         ahead.give(page);
         // While these are worked on elsewhere, those before them are judged here.
-        replayer.take(&mut ahead, if last { 0 } else { entries }, &mut visit)?;
+        replayer.judge(&mut ahead, if last { 0 } else { entries }, &mut visit)?;
         if last {
             return replayer.finish();
         }
@@ -75,7 +75,7 @@ pub async fn closure(store: &dyn LedgerStore, trajectory: &TrajectoryId) -> Resu
             }
         }
         from += page.len() as u64;
-        if size.read(&page) {
+        if size.read(page.iter().map(Entry::bytes)) {
             break;
         }
     }

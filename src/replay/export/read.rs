@@ -7,7 +7,7 @@ use crate::{
         misshapen, to_canonical,
     },
     crypto::Purpose,
-    ledger::{Entry, StoredBlob},
+    ledger::Entry,
     replay::{AuthorityLog, Folded, Pins, ReplayError, Replayer, Report},
 };
 
@@ -51,7 +51,7 @@ pub fn verify(
                 if let Some(before) = last.map(|last| last.header.seq).filter(|seq| *seq >= entry.header.seq) {
                     return Err(lines.fault(format!("authority entry {} stands behind {before}", entry.header.seq)));
                 }
-                bytes += entry.record.len() + entry.blobs.iter().map(StoredBlob::bytes).sum::<usize>();
+                bytes += entry.bytes();
                 LimitError::check("authority entries", authority.len() + 1, MAX_AUTHORITY_ENTRIES)
                     .and_then(|()| LimitError::check("bytes of authority entries", bytes, MAX_AUTHORITY_BYTES))
                     .map_err(|error| lines.fault(error.to_string()))?;
@@ -72,7 +72,7 @@ pub fn verify(
     let (head, digest) = loop {
         let end = match next {
             Ok(Next::Entry(entry)) => {
-                bytes += entry.record.len() + entry.blobs.iter().map(StoredBlob::bytes).sum::<usize>();
+                bytes += entry.bytes();
                 page.push(*entry);
                 None
             }
@@ -82,7 +82,7 @@ pub fn verify(
         if end.is_some() || page.len() == PAGE || bytes > PAGE_BYTES {
             let leave = if end.is_some() { 0 } else { page.len() };
             ahead.give(page);
-            replayer.take(&mut ahead, leave, &mut visit)?;
+            replayer.judge(&mut ahead, leave, &mut visit)?;
             (page, bytes) = (Vec::new(), 0);
         }
         match end {

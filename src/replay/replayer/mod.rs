@@ -17,13 +17,13 @@ use self::{
 };
 use super::{
     Fault, FaultKind, InvalidFrom, Pins,
+    ahead::{self, Ahead},
     authority::{AuthorityCursor, AuthorityLog},
     fault::at,
     invalid::Vouching,
     origin::{Dispatches, UnknownEffect, check_staged},
     record::Record,
     rederive::Rederiver,
-    workers::{self, Ahead},
 };
 use crate::{
     canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
@@ -40,8 +40,8 @@ use crate::{
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
 ///
-/// Memory is bounded by the world, by the entries that are handed over at once, by what is open and by the ids of the proposals that were dispatched, 32 bytes each; not
-/// by the number of entries.
+/// Memory is bounded by the world, by the entries that are handed over at once, by what is open and by the ids of the proposals
+/// that were dispatched, 32 bytes each; not by the number of entries.
 pub struct Replayer<'a> {
     log: &'a AuthorityLog,
     cursor: AuthorityCursor,
@@ -109,7 +109,7 @@ impl<'a> Replayer<'a> {
             cursor: AuthorityCursor::new(),
             trajectory,
             keys: Arc::new(Keys::of(log)),
-            workers: workers::count(pins.options.workers),
+            workers: ahead::workers(pins.options.workers),
             pins,
             start: None,
             next_seq: 0,
@@ -163,7 +163,7 @@ impl<'a> Replayer<'a> {
     pub fn push_all(&mut self, entries: Vec<Entry>, visit: impl FnMut(&Entry, &Self)) -> Result<(), Fault> {
         let mut ahead = self.ahead();
         ahead.give(entries);
-        self.take(&mut ahead, 0, visit)
+        self.judge(&mut ahead, 0, visit)
     }
 
     /// Works out what entries show by themselves, ahead of the replay.
@@ -176,7 +176,7 @@ impl<'a> Replayer<'a> {
     }
 
     /// Judges and folds what was given, but for the last `leave` entries.
-    pub(super) fn take(
+    pub(super) fn judge(
         &mut self,
         ahead: &mut Preparing,
         leave: usize,

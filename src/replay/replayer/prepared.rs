@@ -8,7 +8,7 @@ use crate::{
     crypto::{PublicKey, Purpose, Signature, SignatureError},
     ledger::{Entry, EntryError, StoredBlob},
     proposal::{Proposal, Resolved},
-    replay::{AuthorityLog, record::Record, whole::Whole, workers::Ahead},
+    replay::{AuthorityLog, ahead::Ahead, record::Record, whole::Whole},
     world::FoldOp,
 };
 

@@ -2,7 +2,7 @@ use super::load::load;
 use crate::{
     canon::TrajectoryId,
     ledger::{
-        LedgerStore, RegisterKey,
+        Entry, LedgerStore, RegisterKey,
         register::{Account, ProposalState},
     },
     replay::{Contracts, Folded, Replayer, Report, authority_of, pages::PageSize},
@@ -31,7 +31,7 @@ pub async fn since_snapshot(
             replayer.push(entry).ok()?;
         }
         next += page.len() as u64;
-        if size.read(&page) {
+        if size.read(page.iter().map(Entry::bytes)) {
             break;
         }
     }

@@ -41,7 +41,7 @@ impl Authority {
                 authority.push(entry, next, pins).map_err(|reason| at(entry, reason))?;
                 next += 1;
             }
-            if size.read(&page) {
+            if size.read(page.iter().map(Entry::bytes)) {
                 break;
             }
         }

@@ -9,10 +9,10 @@ use crate::{
     ledger::{Entry, EntryError, Head, Kind, LedgerStore, Position},
     replay::{
         FaultKind, ReplayError,
+        ahead::{self, Ahead},
         fault::at,
         pages::PageSize,
         whole::Whole,
-        workers::{self, Ahead},
     },
 };
 
@@ -59,7 +59,7 @@ impl Log {
             judged: !runs.unknown,
         };
         let work = |page: &[(Position, Entry)]| page.iter().map(|(_, entry)| Whole::of(entry)).collect();
-        let mut ahead = Ahead::new(workers::count(pins.options.workers), work);
+        let mut ahead = Ahead::new(ahead::workers(pins.options.workers), work);
         let (mut from, mut size) = (Position::default(), PageSize::new());
         loop {
             let page = match store.scan(from, size.get()).await {
@@ -70,7 +70,7 @@ impl Log {
                     return Err(error.into());
                 }
             };
-            let (entries, last) = (page.len(), size.read(page.iter().map(|(_, entry)| entry)));
+            let (entries, last) = (page.len(), size.read(page.iter().map(|(_, entry)| entry.bytes())));
             from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
             ahead.give(page);
             // While these are worked on elsewhere, those before them are judged here.

@@ -150,7 +150,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
             }
             position += 1;
         }
-        if size.read(page.iter().map(|(_, entry)| entry)) {
+        if size.read(page.iter().map(|(_, entry)| entry.bytes())) {
             break;
         }
     }

@@ -11,7 +11,7 @@ use std::{
 const CHUNK: usize = 64;
 
 /// How many threads work at once: as many as were asked for, or as the machine runs.
-pub(super) fn count(asked: Option<NonZeroUsize>) -> NonZeroUsize {
+pub(super) fn workers(asked: Option<NonZeroUsize>) -> NonZeroUsize {
     asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn workers(count: usize) -> NonZeroUsize {
+    fn some(count: usize) -> NonZeroUsize {
         NonZeroUsize::new(count).unwrap()
     }
 
@@ -223,7 +223,7 @@ mod tests {
         fn results_come_in_order_whoever_works(
             (pages, leave, count) in (prop::collection::vec(0usize..300, 0..6), 0usize..300, 1usize..6),
         ) {
-            let mut ahead = Ahead::new(workers(count), |chunk: &[usize]| chunk.iter().map(|item| item * 2).collect());
+            let mut ahead = Ahead::new(some(count), |chunk: &[usize]| chunk.iter().map(|item| item * 2).collect());
             let (mut given, mut taken) = (0, Vec::new());
             let leaves: Vec<_> = pages.iter().skip(1).map(|_| leave).chain([0]).collect();
             for (page, leave) in pages.into_iter().zip(leaves) {
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_when_its_turn_comes() {
-        let mut ahead = Ahead::new(workers(3), |chunk: &[usize]| {
+        let mut ahead = Ahead::new(some(3), |chunk: &[usize]| {
             assert!(!chunk.contains(&400), "it is the four hundredth");
             chunk.to_vec()
         });
