@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    canon::{Blob, CanonError, Commitment, IntentId, NamedBlob, Nonce, Salt, domain, settle, to_canonical, words},
+    canon::{Blob, CanonError, Commitment, IntentId, NamedBlob, Nonce, Salt, domain, settle, words},
     contract::{NameError, ToolName},
     host::{Entropy, EntropyError},
 };
@@ -168,7 +168,7 @@ impl IntentRecord {
     /// # Errors
     /// Never for a record read from a ledger; the signature is that of every sealing.
     pub fn id(&self) -> Result<IntentId, CanonError> {
-        Ok(IntentId(domain::INTENT.hash(&[&to_canonical(self)?])))
+        Ok(IntentId(domain::INTENT.hash_sealed(self)?))
     }
 }
 

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{Bytes, CanonError, Commitment, canonical_value, domain, fixed_bytes};
+use super::{Bytes, CanonError, Commitment, domain, fixed_bytes, with_canonical};
 
 fixed_bytes!(
     /// Sixteen random bytes that keep a commitment from telling anything about a short value.
@@ -26,11 +26,10 @@ impl Blob {
     /// # Errors
     /// When the value cannot be written as sealed JSON, or has more than [`super::MAX_BLOB_BYTES`].
     pub fn seal(value: &Value, salt: Salt) -> Result<Self, CanonError> {
-        let bytes = canonical_value(value)?;
-        if bytes.len() > super::MAX_BLOB_BYTES {
-            return Err(CanonError::TooLarge { bytes: bytes.len(), limit: super::MAX_BLOB_BYTES });
-        }
-        Ok(Self { salt, bytes: bytes.into() })
+        with_canonical(value, |bytes| match bytes.len() {
+            0..=super::MAX_BLOB_BYTES => Ok(Self { salt, bytes: bytes.into() }),
+            bytes => Err(CanonError::TooLarge { bytes, limit: super::MAX_BLOB_BYTES }),
+        })?
     }
 
     /// The salted hash that names this blob.

@@ -2,20 +2,18 @@ use serde_json::Value;
 
 use super::{CanonError, MAX_DEPTH};
 
-/// Refuses what is nested deeper than sealed JSON may be, without recursion: to be asked before a value from elsewhere is
-/// walked.
+/// Refuses what is nested deeper than sealed JSON may be: to be asked before a value from elsewhere is walked.
 pub(crate) fn check_depth(value: &Value) -> Result<(), CanonError> {
-    let mut left = vec![(value, 0)];
-    while let Some((value, around)) = left.pop() {
-        let depth = around + 1;
-        match value {
-            Value::Array(_) | Value::Object(_) if depth > MAX_DEPTH => return Err(CanonError::TooDeep),
-            Value::Array(items) => left.extend(items.iter().map(|item| (item, depth))),
-            Value::Object(members) => left.extend(members.values().map(|member| (member, depth))),
-            _ => {}
-        }
+    if is_within(value, MAX_DEPTH) { Ok(()) } else { Err(CanonError::TooDeep) }
+}
+
+/// Whether a value has no more levels than this. It is walked no deeper.
+fn is_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_within(item, levels - 1)),
+        Value::Object(members) => levels > 0 && members.values().all(|member| is_within(member, levels - 1)),
+        _ => true,
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use std::sync::OnceLock;
 
 use blake3::hazmat::{HasherExt, hash_derive_key_context};
+use serde::Serialize;
+
+use super::{CanonError, with_canonical};
 
 /// One kind of hashed thing: a BLAKE3 `derive_key` context string.
 ///
@@ -32,6 +35,14 @@ impl Domain {
         hasher.finalize().into()
     }
 
+    /// The hash of a value's [sealed JSON](super::to_canonical).
+    ///
+    /// # Errors
+    /// When it cannot be sealed.
+    pub fn hash_sealed<T: Serialize>(&self, value: &T) -> Result<[u8; 32], CanonError> {
+        with_canonical(value, |bytes| self.hash(&[bytes]))
+    }
+
     /// The same hash, of bytes that arrive piece by piece.
     pub fn stream(&self) -> DomainStream {
         DomainStream(self.hasher())
@@ -53,8 +64,8 @@ impl DomainStream {
         self.0.update(bytes);
     }
 
-    /// The hash of all that was added.
-    pub fn finish(self) -> [u8; 32] {
+    /// The hash of all that was added so far. By reference: the hasher is large, and is not moved.
+    pub fn finish(&self) -> [u8; 32] {
         self.0.finalize().into()
     }
 }

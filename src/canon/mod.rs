@@ -25,6 +25,7 @@ mod string;
 mod text;
 mod words;
 mod write;
+mod writer;
 
 pub use blob::{Blob, NamedBlob, Salt};
 pub use bytes::Bytes;
@@ -45,6 +46,7 @@ pub use parse::{ParseError, ParseErrorKind, parse};
 pub(crate) use pointer::below;
 pub(crate) use settle::settle;
 pub(crate) use words::words;
+pub(crate) use write::with_canonical;
 pub use write::{CanonError, canonical_value, to_canonical};
 
 /// The deepest nesting of arrays and objects that sealed JSON may have: what `serde_json` reads back.

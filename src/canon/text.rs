@@ -5,38 +5,39 @@ use serde::{
 
 use super::CanonError;
 
-/// Accepts a string and nothing else: object keys, and the text of a disguised number.
-pub(super) struct Text;
+/// Takes a string, and nothing else: an object's key, which it puts behind others.
+pub(super) struct Text<'a>(pub(super) &'a mut String);
 
 macro_rules! refuse {
     ($($method:ident($($type:ty),*);)*) => {
-        $(fn $method(self, $(_: $type),*) -> Result<String, CanonError> {
+        $(fn $method(self, $(_: $type),*) -> Result<(), CanonError> {
             Err(CanonError::custom("an object's key is not a string"))
         })*
     };
 }
 
-impl Serializer for Text {
-    type Ok = String;
+impl Serializer for Text<'_> {
+    type Ok = ();
     type Error = CanonError;
-    type SerializeSeq = Impossible<String, CanonError>;
-    type SerializeTuple = Impossible<String, CanonError>;
-    type SerializeTupleStruct = Impossible<String, CanonError>;
-    type SerializeTupleVariant = Impossible<String, CanonError>;
-    type SerializeMap = Impossible<String, CanonError>;
-    type SerializeStruct = Impossible<String, CanonError>;
-    type SerializeStructVariant = Impossible<String, CanonError>;
+    type SerializeSeq = Impossible<(), CanonError>;
+    type SerializeTuple = Impossible<(), CanonError>;
+    type SerializeTupleStruct = Impossible<(), CanonError>;
+    type SerializeTupleVariant = Impossible<(), CanonError>;
+    type SerializeMap = Impossible<(), CanonError>;
+    type SerializeStruct = Impossible<(), CanonError>;
+    type SerializeStructVariant = Impossible<(), CanonError>;
 
-    fn serialize_str(self, value: &str) -> Result<String, CanonError> {
-        Ok(value.to_owned())
+    fn serialize_str(self, value: &str) -> Result<(), CanonError> {
+        self.0.push_str(value);
+        Ok(())
     }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<String, CanonError> {
-        Ok(variant.to_owned())
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), CanonError> {
+        self.serialize_str(variant)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<String, CanonError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), CanonError> {
         value.serialize(self)
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<String, CanonError> {
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), CanonError> {
         self.serialize_unit()
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -45,7 +46,7 @@ impl Serializer for Text {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<String, CanonError> {
+    ) -> Result<(), CanonError> {
         self.serialize_unit()
     }
     refuse! {

@@ -4,8 +4,6 @@
 //! object ends. It reads numbers the same way whether or not `serde_json` was built with
 //! `arbitrary_precision`, and sorts whether or not it preserves order.
 
-use std::ops::Range;
-
 use serde::{
     Serialize, Serializer,
     ser::{
@@ -15,7 +13,12 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{MAX_DEPTH, key, number, string::string, text::Text};
+use super::{
+    MAX_DEPTH, number,
+    string::string,
+    text::Text,
+    writer::{Key, MAX_KEPT, Place, Writer},
+};
 
 /// Keys with this prefix mean something to `serde_json` when certain features are on, so they are refused.
 pub(super) const RESERVED_KEY: &str = "$serde_json::private::";
@@ -76,9 +79,13 @@ impl serde::ser::Error for CanonError {
 /// # Errors
 /// See [`CanonError`].
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
-    let mut writer = Writer { out: Vec::with_capacity(2048), depth: 0, members: Vec::with_capacity(16) };
-    value.serialize(&mut writer)?;
-    Ok(writer.out)
+    let mut writer = Writer::take();
+    let done = value.serialize(&mut writer).map(|()| match writer.out.len() {
+        0..=MAX_KEPT => writer.out.clone(),
+        _ => std::mem::take(&mut writer.out),
+    });
+    writer.keep();
+    done
 }
 
 /// Writes a JSON value as sealed JSON.
@@ -89,119 +96,44 @@ pub fn canonical_value(value: &Value) -> Result<Vec<u8>, CanonError> {
     to_canonical(value)
 }
 
-struct Writer {
-    out: Vec<u8>,
-    depth: usize,
-    /// The members of all objects that are open, the innermost object's last.
-    members: Vec<Member>,
-}
-
-/// A member that was written: its key, and where its bytes lie.
-struct Member {
-    key: Key,
-    bytes: Range<usize>,
-}
-
-impl Writer {
-    fn enter(&mut self, open: u8) -> Result<(), CanonError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(CanonError::TooDeep);
-        }
-        self.out.push(open);
-        Ok(())
-    }
-
-    fn leave(&mut self, close: u8) {
-        self.depth -= 1;
-        self.out.push(close);
-    }
-
-    fn begin_object(&mut self) -> Result<Object<'_>, CanonError> {
-        self.enter(b'{')?;
-        Ok(Object { start: self.out.len(), first: self.members.len(), sorted: true, key: None, writer: self })
-    }
+/// Does something with the bytes of [`to_canonical`] where they were written, in the buffer that the thread keeps for it.
+///
+/// # Errors
+/// See [`CanonError`].
+pub(crate) fn with_canonical<T: Serialize + ?Sized, R>(
+    value: &T,
+    work: impl FnOnce(&[u8]) -> R,
+) -> Result<R, CanonError> {
+    let mut writer = Writer::take();
+    let done = value.serialize(&mut writer).map(|()| work(&writer.out));
+    writer.keep();
+    done
 }
 
 /// An object being written.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     writer: &'a mut Writer,
-    /// Where its bytes begin.
-    start: usize,
-    /// Where its members begin among all that are open.
-    first: usize,
-    sorted: bool,
+    place: Place,
     key: Option<Key>,
 }
 
-enum Key {
-    Static(&'static str),
-    Owned(String),
-}
-
-impl Key {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Static(key) => key,
-            Self::Owned(key) => key,
-        }
+impl<'a> Object<'a> {
+    fn begin(writer: &'a mut Writer) -> Result<Self, CanonError> {
+        Ok(Self { place: writer.begin_object()?, key: None, writer })
     }
-}
 
-impl Object<'_> {
     fn member<T: Serialize + ?Sized>(&mut self, key: Key, value: &T) -> Result<(), CanonError> {
-        if key.as_str().starts_with(RESERVED_KEY) {
-            return Err(CanonError::ReservedKey { key: key.as_str().to_owned() });
-        }
-        if let Some(last) = self.writer.members.get(self.first..).and_then(<[Member]>::last) {
-            self.sorted &= key::compare(last.key.as_str(), key.as_str()).is_lt();
-            self.writer.out.push(b',');
-        }
-        let start = self.writer.out.len();
-        string(&mut self.writer.out, key.as_str());
-        self.writer.out.push(b':');
-        value.serialize(&mut *self.writer)?;
-        let bytes = start..self.writer.out.len();
-        self.writer.members.push(Member { key, bytes });
-        Ok(())
+        self.writer.begin_member(&mut self.place, key)?;
+        value.serialize(&mut *self.writer)
     }
 
-    fn finish(mut self) -> Result<(), CanonError> {
-        if !self.sorted {
-            self.sort()?;
-        }
-        self.writer.members.truncate(self.first);
-        self.writer.leave(b'}');
-        Ok(())
-    }
-
-    /// Puts the members into their order.
-    fn sort(&mut self) -> Result<(), CanonError> {
-        let Writer { out, members, .. } = &mut *self.writer;
-        let members = members.get_mut(self.first..).unwrap_or_default();
-        members.sort_by(|a, b| key::compare(a.key.as_str(), b.key.as_str()));
-        for pair in members.windows(2) {
-            if let [a, b] = pair
-                && a.key.as_str() == b.key.as_str()
-            {
-                return Err(CanonError::DuplicateKey { key: a.key.as_str().to_owned() });
-            }
-        }
-        let mut sorted = Vec::with_capacity(out.len() - self.start);
-        for (index, member) in members.iter().enumerate() {
-            if index > 0 {
-                sorted.push(b',');
-            }
-            sorted.extend_from_slice(out.get(member.bytes.clone()).unwrap_or_default());
-        }
-        out.truncate(self.start);
-        out.append(&mut sorted);
-        Ok(())
+    fn finish(self) -> Result<(), CanonError> {
+        self.writer.end_object(&self.place)
     }
 }
 
 /// An array being written.
-struct Array<'a> {
+pub(super) struct Array<'a> {
     writer: &'a mut Writer,
     first: bool,
     /// A tuple or struct variant is wrapped in an object with the variant's name.
@@ -308,7 +240,7 @@ impl<'a> Serializer for &'a mut Writer {
         variant: &'static str,
         value: &T,
     ) -> Result<(), CanonError> {
-        let mut object = self.begin_object()?;
+        let mut object = Object::begin(self)?;
         object.member(Key::Static(variant), value)?;
         object.finish()
     }
@@ -336,10 +268,10 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(Array { writer: self, first: true, wrapped: true })
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a>, CanonError> {
-        self.begin_object()
+        Object::begin(self)
     }
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Struct<'a>, CanonError> {
-        Ok(if name == NUMBER_TOKEN { Struct::Number(self) } else { Struct::Object(self.begin_object()?) })
+        Ok(if name == NUMBER_TOKEN { Struct::Number(self) } else { Struct::Object(Object::begin(self)?) })
     }
     fn serialize_struct_variant(
         self,
@@ -351,18 +283,18 @@ impl<'a> Serializer for &'a mut Writer {
         self.enter(b'{')?;
         string(&mut self.out, variant);
         self.out.push(b':');
-        Ok(VariantObject(self.begin_object()?))
+        Ok(VariantObject(Object::begin(self)?))
     }
 }
 
 /// A struct being written; with `arbitrary_precision`, `serde_json` disguises numbers as structs.
-enum Struct<'a> {
+pub(super) enum Struct<'a> {
     Object(Object<'a>),
     Number(&'a mut Writer),
 }
 
 /// The fields of a struct variant, inside an object with the variant's name.
-struct VariantObject<'a>(Object<'a>);
+pub(super) struct VariantObject<'a>(Object<'a>);
 
 impl SerializeStruct for Struct<'_> {
     type Ok = ();
@@ -370,7 +302,11 @@ impl SerializeStruct for Struct<'_> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), CanonError> {
         match self {
             Self::Object(object) => object.member(Key::Static(key), value),
-            Self::Number(writer) => number::text(&mut writer.out, &value.serialize(Text)?),
+            Self::Number(writer) => {
+                let start = writer.out.len();
+                value.serialize(&mut **writer)?;
+                writer.number(start)
+            }
         }
     }
     fn end(self) -> Result<(), CanonError> {
@@ -388,8 +324,8 @@ impl SerializeStructVariant for VariantObject<'_> {
         self.0.member(Key::Static(key), value)
     }
     fn end(self) -> Result<(), CanonError> {
-        let Object { writer, start, first, sorted, key } = self.0;
-        Object { writer: &mut *writer, start, first, sorted, key }.finish()?;
+        let Object { writer, place, .. } = self.0;
+        writer.end_object(&place)?;
         writer.leave(b'}');
         Ok(())
     }
@@ -399,7 +335,10 @@ impl SerializeMap for Object<'_> {
     type Ok = ();
     type Error = CanonError;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), CanonError> {
-        self.key = Some(Key::Owned(key.serialize(Text)?));
+        let keys = &mut self.writer.keys;
+        let start = keys.len();
+        key.serialize(Text(keys))?;
+        self.key = Some(Key::Kept { start, end: keys.len() });
         Ok(())
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), CanonError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::canon::{LimitError, to_canonical};
+use crate::canon::{LimitError, with_canonical};
 
 /// The most bytes that a schema may have, as sealed JSON.
 pub const MAX_SCHEMA_BYTES: usize = 64 << 10;
@@ -67,7 +67,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Measures a schema.
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
-        let bytes = to_canonical(schema).map_err(|error| error.to_string())?.len();
+        let bytes = with_canonical(schema, <[u8]>::len).map_err(|error| error.to_string())?;
         LimitError::check("bytes", bytes, MAX_SCHEMA_BYTES).map_err(|error| error.to_string())?;
         let mut walk = Walk { root: schema, bounds: Self::default(), open: Vec::new() };
         walk.schema(schema, 0, 0)?;

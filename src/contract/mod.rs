@@ -18,7 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canon::{CanonError, ContractHash, domain, to_canonical};
+use crate::canon::{CanonError, ContractHash, domain};
 
 /// What a tool declares: the part that its hash covers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Contract {
     /// # Errors
     /// When the schema is not sealable JSON.
     pub fn hash(&self) -> Result<ContractHash, CanonError> {
-        Ok(ContractHash(domain::CONTRACT.hash(&[&to_canonical(self)?])))
+        Ok(ContractHash(domain::CONTRACT.hash_sealed(self)?))
     }
 
     /// Whether dispatch records, at-most-once and in-doubt apply: it touches the host at Write or above.

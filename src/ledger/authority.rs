@@ -10,9 +10,7 @@ use super::{
     },
 };
 use crate::{
-    canon::{
-        CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, canonical_value, domain, misshapen,
-    },
+    canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, domain, misshapen},
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
     policy::{PolicySetDefinition, Roster},
 };
@@ -270,7 +268,7 @@ impl AuthorityState {
     }
 
     fn set_policies(&mut self, record: &PolicySetRecord) -> Result<(), AuthorityError> {
-        if domain::POLICY_SET.hash(&[&canonical_value(&record.definition)?]) != record.hash.0 {
+        if domain::POLICY_SET.hash_sealed(&record.definition)? != record.hash.0 {
             return Err(AuthorityError::Definition);
         }
         let definition: PolicySetDefinition = serde_json::from_value(record.definition.clone())

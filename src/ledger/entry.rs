@@ -6,7 +6,7 @@ use super::{Header, HeaderError, Kind};
 use crate::{
     canon::{
         Blob, Bytes, CanonError, Commitment, EntryId, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS,
-        MAX_RECORD_BYTES, NamedBlob, RecordHash, decode, domain, misshapen, to_canonical,
+        MAX_RECORD_BYTES, NamedBlob, RecordHash, decode, domain, misshapen, with_canonical,
     },
     crypto::{PublicKey, Purpose, Signature, SignatureError},
 };
@@ -37,10 +37,10 @@ impl Draft {
     /// # Errors
     /// As [`seal`](Self::seal).
     pub fn seal_named<T: Serialize>(kind: Kind, body: &T, blobs: Vec<NamedBlob>) -> Result<Self, CanonError> {
-        let record = to_canonical(body)?;
-        if record.len() > MAX_RECORD_BYTES {
-            return Err(CanonError::TooLarge { bytes: record.len(), limit: MAX_RECORD_BYTES });
-        }
+        let record = with_canonical(body, |bytes| match bytes.len() {
+            0..=MAX_RECORD_BYTES => Ok(Bytes::from(bytes)),
+            bytes => Err(CanonError::TooLarge { bytes, limit: MAX_RECORD_BYTES }),
+        })??;
         let bytes = blobs.iter().map(|blob| blob.bytes.len()).sum();
         if bytes > MAX_ENTRY_BLOB_BYTES {
             return Err(CanonError::TooLarge { bytes, limit: MAX_ENTRY_BLOB_BYTES });
@@ -56,7 +56,7 @@ impl Draft {
         }
         placed.sort_unstable_by_key(|(place, _)| *place);
         placed.dedup_by_key(|(place, _)| *place);
-        Ok(Self { kind, record: record.into(), blobs: placed.into_iter().map(|(_, blob)| blob).collect() })
+        Ok(Self { kind, record, blobs: placed.into_iter().map(|(_, blob)| blob).collect() })
     }
 
     /// The hash that the header will carry: of the record and of the commitments that it introduces.
@@ -237,8 +237,8 @@ impl Entry {
         // Looked at once as a whole, and not text by text.
         let record = std::str::from_utf8(&self.record).map_err(|error| self.shape(error.to_string()))?;
         let body = serde_json::from_str(record).map_err(|error| self.shape(misshapen(&error)))?;
-        match to_canonical(&body) {
-            Ok(form) if form == *self.record => Ok(body),
+        match with_canonical(&body, |form| *form == *self.record) {
+            Ok(true) => Ok(body),
             _ => Err(self.shape("it is not in the one form in which it is written".into())),
         }
     }
@@ -282,12 +282,21 @@ fn places(record: &[u8], commitments: &[Commitment]) -> Vec<(Commitment, Option<
     let mut places: Vec<_> = commitments.iter().map(|commitment| (*commitment, None)).collect();
     places.sort_unstable();
     places.dedup();
+    // Most ids of a record are none of these: their first byte says so.
+    let mut begins = [false; 256];
+    for (Commitment([first, ..]), _) in &places {
+        if let Some(begins) = begins.get_mut(usize::from(*first)) {
+            *begins = true;
+        }
+    }
     // Of bytes that lie so far apart, an id with the quote before it has exactly one, and its quote is the last before that.
     for at in (0..record.len()).step_by(APART) {
         let from = (at + 1).saturating_sub(APART);
         let before = record.get(from..=at).unwrap_or_default();
         if let Some(quote) = memchr::memrchr(b'"', before).map(|quote| from + quote)
             && record.get(quote + APART) == Some(&b'"')
+            && let Some([first]) = decode(record.get(quote + 1..quote + 3).unwrap_or_default())
+            && begins.get(usize::from(first)) == Some(&true)
             && let Some(named) = decode(record.get(quote + 1..quote + APART).unwrap_or_default()).map(Commitment)
             && let Ok(index) = places.binary_search_by_key(&named, |(commitment, _)| *commitment)
             && let Some((_, place)) = places.get_mut(index)
@@ -310,7 +319,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn commitment(number: u8) -> Commitment {
-        Commitment([number.wrapping_mul(37); 32])
+        // Some differ from their first byte on, and some only after it.
+        let mut bytes = [number / 2; 32];
+        bytes[31] = number.wrapping_mul(37);
+        Commitment(bytes)
     }
 
     proptest! {

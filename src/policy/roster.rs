@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{CanonError, RosterHash, domain, to_canonical},
+    canon::{CanonError, RosterHash, domain},
     crypto::NamedKey,
 };
 
@@ -43,6 +43,6 @@ impl Roster {
     /// # Errors
     /// Never for keys and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<RosterHash, CanonError> {
-        Ok(RosterHash(domain::ROSTER.hash(&[&to_canonical(self)?])))
+        Ok(RosterHash(domain::ROSTER.hash_sealed(self)?))
     }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{BundleHash, CanonError, LimitError, domain, to_canonical},
+    canon::{BundleHash, CanonError, LimitError, domain},
     predicate::Predicate,
     proposal::Verdict,
 };
@@ -58,6 +58,6 @@ impl Bundle {
     /// # Errors
     /// When a rule compares with a value that cannot be sealed.
     pub fn hash(&self) -> Result<BundleHash, CanonError> {
-        Ok(BundleHash(domain::BUNDLE.hash(&[&to_canonical(self)?])))
+        Ok(BundleHash(domain::BUNDLE.hash_sealed(self)?))
     }
 }

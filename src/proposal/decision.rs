@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Claim, Code, Quote, Refusal};
 use crate::{
-    canon::{CanonError, DecisionHash, KeyId, PolicySetHash, RosterHash, domain, to_canonical},
+    canon::{CanonError, DecisionHash, KeyId, PolicySetHash, RosterHash, domain},
     writ::Amounts,
 };
 
@@ -46,7 +46,7 @@ impl Decision {
     /// # Errors
     /// When a recorded read cannot be sealed.
     pub fn hash(&self) -> Result<DecisionHash, CanonError> {
-        Ok(DecisionHash(domain::DECISION.hash(&[&to_canonical(self)?])))
+        Ok(DecisionHash(domain::DECISION.hash_sealed(self)?))
     }
 
     /// Whether it rests on a verdict of Rust code, which is recorded and cannot be derived: of a policy, or of the tool when it

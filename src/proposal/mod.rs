@@ -15,7 +15,7 @@ pub use routing::{RouteEstimate, RoutingEvidence};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{CanonError, Commitment, ContractHash, IntentId, ProposalId, TrajectoryId, WritId, domain, to_canonical},
+    canon::{CanonError, Commitment, ContractHash, IntentId, ProposalId, TrajectoryId, WritId, domain},
     intent::IntentRecord,
 };
 
@@ -81,7 +81,7 @@ impl Resolved {
             trajectory: TrajectoryId,
             writ: WritId,
         }
-        let bytes = to_canonical(&Identity { contract, intent, plan, trajectory, writ })?;
-        Ok(Self { contract, id: ProposalId(domain::PROPOSAL.hash(&[&bytes])), plan })
+        let id = domain::PROPOSAL.hash_sealed(&Identity { contract, intent, plan, trajectory, writ })?;
+        Ok(Self { contract, id: ProposalId(id), plan })
     }
 }

@@ -27,6 +27,7 @@ pub use fault::{Fault, FaultKind, ReplayError};
 pub use invalid::{InvalidFrom, invalid_from};
 pub use options::Options;
 pub use origin::UnknownEffect;
+pub(crate) use pages::PageSize;
 pub use pins::Pins;
 pub use rederive::{Difference, Differing, Gap, Part, Rederived};
 pub use replayer::{Folded, Replayer};

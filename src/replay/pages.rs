@@ -5,19 +5,19 @@ const FIRST: usize = 64;
 const BYTES: usize = 8 << 20;
 
 /// The number of entries to read next, judged by the page before, so that entries with large values are read few at a time.
-pub(super) struct PageSize(usize);
+pub(crate) struct PageSize(usize);
 
 impl PageSize {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(FIRST)
     }
 
-    pub(super) fn get(&self) -> usize {
+    pub(crate) fn get(&self) -> usize {
         self.0
     }
 
     /// Judges by the bytes of each entry of a page that was read. Returns whether it was the last page.
-    pub(super) fn read(&mut self, page: impl IntoIterator<Item = usize>) -> bool {
+    pub(crate) fn read(&mut self, page: impl IntoIterator<Item = usize>) -> bool {
         let (entries, bytes) = page.into_iter().fold((0, 0), |(entries, sum), bytes| (entries + 1, sum + bytes));
         let last = entries < self.0;
         let fit = BYTES.saturating_mul(entries) / bytes.max(1);

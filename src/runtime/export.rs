@@ -6,14 +6,11 @@ use crate::{
     host::Signer,
     ledger::{Entry, LedgerStore},
     replay::{
-        ReplayError, closure,
+        PageSize, ReplayError, closure,
         export::{EXPORT_FORMAT, ExportStart, HeadStatement, Line, LineEntry, SignedHead},
         invalid_from,
     },
 };
-
-/// How many entries are read at a time.
-const PAGE: usize = 512;
 
 /// Why an export was not completed. What was written is of no use then.
 #[derive(Debug, thiserror::Error)]
@@ -69,20 +66,20 @@ pub async fn export(
     for entry in log.entries() {
         lines.write(&Line::Entry(LineEntry::new(entry)?))?;
     }
-    let (mut length, mut head) = (0, None);
+    let (mut length, mut head, mut size) = (0, None, PageSize::new());
     loop {
-        let page: Vec<Entry> = store.read(run, length, PAGE).await.map_err(ReplayError::from)?;
+        let page: Vec<Entry> = store.read(run, length, size.get()).await.map_err(ReplayError::from)?;
         for entry in &page {
             lines.write(&Line::Entry(LineEntry::new(entry)?))?;
         }
         length += page.len() as u64;
         head = page.last().map(Entry::id).or(head);
-        if page.len() < PAGE {
+        if size.read(page.iter().map(Entry::bytes)) {
             break;
         }
     }
     let head = head.ok_or(ReplayError::NoRun(*run))?;
-    let digest = StatementHash(lines.digest.clone().finish());
+    let digest = StatementHash(lines.digest.finish());
     let invalid = invalid_from(store, run, &log).await?;
     let statement = HeadStatement { as_of_ms, digest, head, invalid, length, store: log.store(), trajectory: *run };
     let signature = match signer {

@@ -4,10 +4,8 @@ use super::error::RunError;
 use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{Entry, LedgerStore, StoreError},
+    replay::PageSize,
 };
-
-/// How many entries are read at a time.
-const PAGE: usize = 512;
 
 /// Reads the entries from `from` to the head, whose seq and id are known: each is whole and the parent of the next one. A run
 /// that was taken up from a snapshot has not looked at them before. What `visit` made of them counts only where this succeeds.
@@ -18,10 +16,11 @@ pub(super) async fn read(
     (head_seq, head): (u64, EntryId),
     mut visit: impl FnMut(&Entry) -> Result<(), RunError> + Send,
 ) -> Result<(), RunError> {
-    let (mut next, mut last) = (from, None);
+    let (mut next, mut last, mut size) = (from, None, PageSize::new());
     while next <= head_seq {
-        let limit = usize::try_from(head_seq - next).map_or(PAGE, |rest| rest.saturating_add(1).min(PAGE));
-        let page = store.read(run, next, limit).await?;
+        let rest = usize::try_from(head_seq - next).unwrap_or(usize::MAX).saturating_add(1);
+        let page = store.read(run, next, size.get().min(rest)).await?;
+        size.read(page.iter().map(Entry::bytes));
         if page.is_empty() {
             return Err(damaged(next));
         }

@@ -5,7 +5,7 @@ use serde::{
 
 use super::{Amounts, MAX_SCOPES, MAX_STORES, Scope};
 use crate::{
-    canon::{CanonError, MAX_INTEGER, Nonce, StoreId, WritId, at_most, domain, to_canonical},
+    canon::{CanonError, MAX_INTEGER, Nonce, StoreId, WritId, at_most, domain},
     contract::Effect,
     crypto::{NamedKey, Purpose, Signature, SignatureError},
 };
@@ -50,7 +50,7 @@ impl WritBody {
     /// # Errors
     /// When a condition holds a value that cannot be sealed.
     pub fn id(&self) -> Result<WritId, CanonError> {
-        Ok(WritId(domain::WRIT.hash(&[&to_canonical(self)?])))
+        Ok(WritId(domain::WRIT.hash_sealed(self)?))
     }
 }
 

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{Amounts, MAX_SCOPES, ToolPattern};
 use crate::{
-    canon::{CanonError, SkillHash, at_most, domain, to_canonical},
+    canon::{CanonError, SkillHash, at_most, domain},
     contract::Effect,
 };
 
@@ -34,6 +34,6 @@ impl Skill {
     /// # Errors
     /// When the parameters' schema cannot be sealed.
     pub fn hash(&self) -> Result<SkillHash, CanonError> {
-        Ok(SkillHash(domain::SKILL.hash(&[&to_canonical(self)?])))
+        Ok(SkillHash(domain::SKILL.hash_sealed(self)?))
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::{
     canon::{
         CanonError, Commitment, ContractHash, Nonce, PolicySetHash, RosterHash, StatementHash, StoreId, TrajectoryId,
-        WritId, domain, to_canonical,
+        WritId, domain,
     },
     contract::Contract,
     crypto::{NamedKey, PublicKey, Role, Signature},
@@ -89,7 +89,7 @@ impl RotationStatement {
     /// # Errors
     /// Never for keys and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }
 
@@ -121,7 +121,7 @@ impl RevocationStatement {
     /// # Errors
     /// Never for keys and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }
 
@@ -212,6 +212,6 @@ impl ClockResetStatement {
     /// # Errors
     /// Never for keys and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }

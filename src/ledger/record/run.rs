@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     canon::{
         CanonError, Commitment, ContractHash, EntryId, IntentId, Nonce, PolicySetHash, StoreId, TrajectoryId,
-        WorldRoot, WritId, at_most, domain, to_canonical, words,
+        WorldRoot, WritId, at_most, domain, words,
     },
     crypto::Signature,
     intent::IntentRecord,
@@ -60,7 +60,7 @@ impl StartStatement {
     /// # Errors
     /// Never for ids; the signature is that of every sealing.
     pub fn trajectory(&self) -> Result<TrajectoryId, CanonError> {
-        Ok(TrajectoryId(domain::TRAJECTORY.hash(&[&to_canonical(self)?])))
+        Ok(TrajectoryId(domain::TRAJECTORY.hash_sealed(self)?))
     }
 }
 

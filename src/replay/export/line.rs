@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use crate::{
     canon::{
         Blob, Bytes, CanonError, Commitment, EntryId, HexError, MAX_ENTRY_BLOBS, Salt, StatementHash, StoreId,
-        TrajectoryId, at_most, decode_array, domain, encode, to_canonical,
+        TrajectoryId, at_most, decode_array, domain, encode,
     },
     crypto::{PublicKey, Signature},
     ledger::{Entry, EntryError, HEADER_BYTES, Header, StoredBlob},
@@ -124,7 +124,7 @@ impl HeadStatement {
     /// # Errors
     /// Never for ids; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }
 

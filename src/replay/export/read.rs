@@ -4,7 +4,7 @@ use super::{EXPORT_FORMAT, ExportStart, Line, SignedHead};
 use crate::{
     canon::{
         DomainStream, LimitError, MAX_ENTRY_BLOB_BYTES, MAX_ENTRY_BLOBS, MAX_RECORD_BYTES, StatementHash, domain,
-        misshapen, to_canonical,
+        misshapen, with_canonical,
     },
     crypto::Purpose,
     ledger::Entry,
@@ -208,7 +208,7 @@ impl<R: BufRead> Lines<R> {
         };
         // Read as what it has to be, so that no line costs more memory than its bytes.
         let line: Line = serde_json::from_slice(text).map_err(|error| self.fault(misshapen(&error)))?;
-        if to_canonical(&line).ok().as_deref() != Some(text) {
+        if with_canonical(&line, |form| form == text) != Ok(true) {
             return Err(self.fault("the line is not in canonical form"));
         }
         self.digest.update(&bytes);
