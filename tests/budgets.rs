@@ -47,7 +47,7 @@ fn balances(fixture: &Fixture, run: &Run) -> Vec<Amounts> {
     let intent = Intent { kind: IntentKind::Delegate, ..Intent::act("act", json!({})) };
     match block_on(run.submit(intent)).unwrap() {
         Submitted::Rejected { seq, .. } => match fixture.entry(&run.id(), seq).body().unwrap() {
-            Rejection::Refused(proposal) => proposal.decision.balances,
+            Rejection::Refused(proposal) => proposal.decision.balances.clone(),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),

@@ -67,7 +67,7 @@ impl Case {
 
     fn proposal(&self, seq: u64) -> Proposal {
         match self.fixture.entry(&self.run.id(), seq).body().unwrap() {
-            Rejection::Refused(proposal) => *proposal,
+            Rejection::Refused(proposal) => Arc::unwrap_or_clone(proposal),
             other => panic!("{other:?}"),
         }
     }

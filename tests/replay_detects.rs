@@ -418,13 +418,13 @@ fn even_with_the_runtimes_key_a_refused_proposal_is_not_carried_out() {
         let fault = resigned(&small, |entries| {
             let mut commit: Commit = entries[3].body().unwrap();
             let Origin::Proposal(proposal) = &mut commit.origin else { panic!("dispatched") };
-            proposal.decision.status = status.clone();
+            Arc::make_mut(proposal).decision.status = status.clone();
             rewrite(&mut entries[3], &commit);
         });
         assert!(matches!((fault.seq, &fault.reason), (3, FaultKind::NotStaged(_))), "{fault}");
         let fault = resigned(&small, |entries| {
             let mut dispatch: Dispatch = entries[1].body().unwrap();
-            dispatch.proposal.decision.status = status;
+            Arc::make_mut(&mut dispatch.proposal).decision.status = status;
             rewrite(&mut entries[1], &dispatch);
         });
         assert!(matches!((fault.seq, &fault.reason), (1, FaultKind::NotStaged(_))), "{fault}");
@@ -438,7 +438,7 @@ fn even_with_the_runtimes_key_a_call_costs_a_call() {
         |commit| commit.cost.tool_calls = 0,
         |commit| {
             let Origin::Proposal(proposal) = &mut commit.origin else { panic!("dispatched") };
-            proposal.decision.quote.as_mut().unwrap().cost.tool_calls = 0;
+            Arc::make_mut(proposal).decision.quote.as_mut().unwrap().cost.tool_calls = 0;
         },
     ];
     for free in free {
@@ -504,15 +504,15 @@ fn even_with_the_runtimes_key_a_proposal_is_what_its_id_says() {
         })
     };
     for fault in [
-        changed(|dispatch| dispatch.proposal.intent.author = "somebody else".into()),
-        changed(|dispatch| dispatch.proposal.intent.target = "note".parse().unwrap()),
-        changed(|dispatch| dispatch.proposal.writ.0[0] ^= 1),
-        changed(|dispatch| dispatch.proposal.resolved.as_mut().unwrap().id.0[0] ^= 1),
-        changed(|dispatch| dispatch.proposal.resolved = None),
+        changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).intent.author = "somebody else".into()),
+        changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).intent.target = "note".parse().unwrap()),
+        changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).writ.0[0] ^= 1),
+        changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).resolved.as_mut().unwrap().id.0[0] ^= 1),
+        changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).resolved = None),
     ] {
         assert!(matches!((fault.seq, &fault.reason), (1, FaultKind::Proposal)), "{fault}");
     }
-    let fault = changed(|dispatch| dispatch.proposal.resolved.as_mut().unwrap().contract.0[0] ^= 1);
+    let fault = changed(|dispatch| Arc::make_mut(&mut dispatch.proposal).resolved.as_mut().unwrap().contract.0[0] ^= 1);
     assert!(matches!((fault.seq, &fault.reason), (1, FaultKind::Contract(_))), "{fault}");
 }
 

@@ -1,6 +1,6 @@
 //! Entries as people read them: what was asked, under which rules, what became of it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -175,7 +175,7 @@ pub(super) struct Fired {
 pub(super) struct Reader {
     sets: Option<HashMap<PolicySetHash, PolicySetDefinition>>,
     values: HashMap<Commitment, Value>,
-    dispatched: HashMap<EntryId, Box<Proposal>>,
+    dispatched: HashMap<EntryId, Arc<Proposal>>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -290,7 +290,7 @@ impl Reader {
         })
     }
 
-    fn origin(&mut self, origin: Origin) -> (Option<Box<Proposal>>, Option<EntryId>) {
+    fn origin(&mut self, origin: Origin) -> (Option<Arc<Proposal>>, Option<EntryId>) {
         match origin {
             Origin::Proposal(proposal) => (Some(proposal), None),
             Origin::Dispatch(dispatch) => (self.dispatched.remove(&dispatch), Some(dispatch)),
@@ -300,7 +300,7 @@ impl Reader {
     fn outcome(
         &mut self,
         entry: &Entry,
-        proposal: Option<Box<Proposal>>,
+        proposal: Option<Arc<Proposal>>,
         dispatch: Option<EntryId>,
         outcome: Outcome,
     ) -> What {

@@ -4,6 +4,8 @@ mod delta;
 
 pub use delta::{Change, Delta, DeltaOp};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,7 +44,7 @@ pub enum Origin {
     /// In the dispatch entry that was made durable before the tool ran.
     Dispatch(EntryId),
     /// Here: the tool touches only the world, so nothing was done before this entry.
-    Proposal(Box<Proposal>),
+    Proposal(Arc<Proposal>),
 }
 
 /// What a tool observed.

@@ -13,6 +13,8 @@ mod staged;
 pub use inputs::{Asked, Inputs, Standing};
 pub use staged::Staged;
 
+use std::sync::Arc;
+
 use crate::{
     canon::CanonError,
     contract::SealedContract,
@@ -29,14 +31,14 @@ pub enum Compiled {
     /// It may be carried out.
     Staged(Staged),
     /// It waits for approval.
-    Suspended(Box<Proposal>),
+    Suspended(Arc<Proposal>),
     /// It is refused.
-    Rejected(Box<Proposal>),
+    Rejected(Arc<Proposal>),
 }
 
 impl Compiled {
     /// The intent with what was decided about it.
-    pub fn into_proposal(self) -> Box<Proposal> {
+    pub fn into_proposal(self) -> Arc<Proposal> {
         match self {
             Self::Staged(staged) => staged.into_proposal(),
             Self::Suspended(proposal) | Self::Rejected(proposal) => proposal,
@@ -79,11 +81,11 @@ pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed.
-pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Box<Proposal>>, CanonError> {
+pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Arc<Proposal>>, CanonError> {
     admit_at(inputs, &Amounts::ONE_CALL)
 }
 
-fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Box<Proposal>>, CanonError> {
+fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Arc<Proposal>>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {
         Some(contract) => {
@@ -123,7 +125,7 @@ impl Admitted<'_> {
     }
 
     /// Refuses it for a reason outside the stages, such as a tool that could not be asked.
-    pub fn refuse(self, refusal: Refusal) -> Box<Proposal> {
+    pub fn refuse(self, refusal: Refusal) -> Arc<Proposal> {
         let balances = self.inputs.balances;
         propose(&self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
     }
@@ -136,10 +138,13 @@ fn propose(
     asked: Option<Asked>,
     status: Status,
     trace: Option<PolicyTrace>,
-) -> Box<Proposal> {
-    let (claim, quote) = asked.map_or((None, None), |Asked { claim, quote }| (claim, Some(quote)));
+) -> Arc<Proposal> {
+    let (claim, quote) = match asked {
+        Some(Asked { claim, quote }) => (claim, Some(quote)),
+        None => (None, None),
+    };
     // Large, and handed on by many hands.
-    Box::new(Proposal {
+    Arc::new(Proposal {
         decision: Decision {
             approvals: inputs.approvals.to_vec(),
             asserted_schema: inputs.asserts_schema(),

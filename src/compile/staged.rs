@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Staged {
-    proposal: Box<Proposal>,
+    proposal: Arc<Proposal>,
     resolved: Resolved,
     intent: SealedIntent,
     contract: SealedContract,
@@ -39,7 +41,7 @@ pub struct Staged {
 impl Staged {
     // INVARIANT: called only by `Admitted::decide`, and only for a decision whose status is `Staged`.
     pub(super) fn new(
-        proposal: Box<Proposal>,
+        proposal: Arc<Proposal>,
         resolved: Resolved,
         intent: &SealedIntent,
         contract: SealedContract,
@@ -50,6 +52,11 @@ impl Staged {
     /// The proposal.
     pub fn proposal(&self) -> &Proposal {
         &self.proposal
+    }
+
+    /// The proposal, to be recorded.
+    pub(crate) fn shared(&self) -> Arc<Proposal> {
+        Arc::clone(&self.proposal)
     }
 
     /// The proposal's id.
@@ -85,7 +92,7 @@ impl Staged {
     }
 
     /// Gives up the proposal, to be recorded.
-    pub fn into_proposal(self) -> Box<Proposal> {
+    pub fn into_proposal(self) -> Arc<Proposal> {
         self.proposal
     }
 }

@@ -255,7 +255,7 @@ impl Finished {
     fn origin(&self) -> Origin {
         match self.dispatch {
             Some(entry) => Origin::Dispatch(entry),
-            None => Origin::Proposal(Box::new(self.staged.proposal().clone())),
+            None => Origin::Proposal(self.staged.shared()),
         }
     }
 

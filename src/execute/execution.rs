@@ -50,8 +50,7 @@ impl Execution {
         if !self.staged.contract().has_host_effect() {
             return Ok(None);
         }
-        let record =
-            Dispatch { compensates: None, proposal: Box::new(self.staged.proposal().clone()), reserved: self.cost() };
+        let record = Dispatch { compensates: None, proposal: self.staged.shared(), reserved: self.cost() };
         let blobs = self.staged.intent().blobs().cloned().collect();
         Draft::seal_named(Kind::Dispatch, &record, blobs).map(Some)
     }

@@ -111,7 +111,7 @@ impl Doubt {
             probe: quote.and_then(|quote| quote.probe),
             key: quote.and_then(|quote| quote.key),
             held: effect.held,
-            tool: proposal.intent.target,
+            tool: proposal.intent.target.clone(),
         })
     }
 

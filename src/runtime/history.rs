@@ -1,6 +1,6 @@
 //! What cognition is told of the past, read back from a run's entries.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ struct Reader {
     /// Arguments of the intents of turns, until their outcome is read. Erased ones are null.
     args: HashMap<Commitment, Value>,
     step: u64,
-    dispatched: HashMap<EntryId, Box<Proposal>>,
+    dispatched: HashMap<EntryId, Arc<Proposal>>,
     /// Which outcomes tell of an effect in doubt.
     in_doubt: HashMap<EntryId, usize>,
 }
@@ -149,7 +149,7 @@ impl Reader {
         Ok(())
     }
 
-    fn proposal(&mut self, origin: Origin) -> Option<Box<Proposal>> {
+    fn proposal(&mut self, origin: Origin) -> Option<Arc<Proposal>> {
         match origin {
             Origin::Proposal(proposal) => Some(proposal),
             Origin::Dispatch(dispatch) => self.dispatched.remove(&dispatch),

@@ -240,7 +240,7 @@ fn reject<'a>(
     journal: &'a mut Journal,
     authority: &'a InForce,
     intent: &'a SealedIntent,
-    proposal: Box<Proposal>,
+    proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
         let refusal = match &proposal.decision.status {
@@ -267,7 +267,7 @@ fn suspend<'a>(
     journal: &'a mut Journal,
     authority: &'a InForce,
     intent: &'a SealedIntent,
-    proposal: Box<Proposal>,
+    proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
         let (channel, reason) = match &proposal.decision.status {

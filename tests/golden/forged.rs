@@ -1,5 +1,7 @@
 //! What a holder of the runtime's key signs still has to follow the rules.
 
+use std::sync::Arc;
+
 use openthymos::{
     canon::{PolicySetHash, to_canonical},
     crypto::Purpose,
@@ -94,13 +96,13 @@ fn run_refuses(kind: Kind, change: impl FnOnce(&mut Entry)) -> FaultKind {
 fn refusals_and_requests_for_approval_say_so() {
     let fault = run_refuses(Kind::Rejection, |entry| {
         let Rejection::Refused(mut proposal) = entry.body().unwrap() else { panic!("{entry:?}") };
-        proposal.decision.status = Status::Staged;
+        Arc::make_mut(&mut proposal).decision.status = Status::Staged;
         rewrite(entry, &Rejection::Refused(proposal));
     });
     assert!(matches!(fault, FaultKind::Status { expected: "rejected" }), "{fault:?}");
     let fault = run_refuses(Kind::PendingApproval, |entry| {
         let mut pending: PendingApproval = entry.body().unwrap();
-        pending.proposal.decision.status = Status::Staged;
+        Arc::make_mut(&mut pending.proposal).decision.status = Status::Staged;
         rewrite(entry, &pending);
     });
     assert!(matches!(fault, FaultKind::Status { expected: "suspended" }), "{fault:?}");
@@ -120,7 +122,7 @@ fn times_do_not_go_back_and_no_decision_is_later_than_its_entry() {
     assert!(matches!(before, FaultKind::Time), "{before:?}");
     let later = run_refuses(Kind::PendingApproval, |entry| {
         let mut pending: PendingApproval = entry.body().unwrap();
-        pending.proposal.decision.now_ms = entry.header.time_ms + 1;
+        Arc::make_mut(&mut pending.proposal).decision.now_ms = entry.header.time_ms + 1;
         rewrite(entry, &pending);
     });
     assert!(matches!(later, FaultKind::DecidedLater { .. }), "{later:?}");

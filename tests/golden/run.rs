@@ -1,5 +1,7 @@
 //! A record of every kind that stands on a run's trajectory.
 
+use std::sync::Arc;
+
 use openthymos::{
     canon::{
         Blob, BusinessKeyHash, CheckpointHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId, TrajectoryId,
@@ -134,8 +136,8 @@ pub fn resolved(plan: Plan) -> Resolved {
     Resolved::new(trajectory(), intent, writ, contract().hash().unwrap(), plan).unwrap()
 }
 
-pub fn proposal(status: Status) -> Box<Proposal> {
-    Box::new(Proposal {
+pub fn proposal(status: Status) -> Arc<Proposal> {
+    Arc::new(Proposal {
         decision: decision(status),
         intent: intent(),
         resolved: Some(resolved(Plan::Call)),
@@ -277,7 +279,7 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             let task = blob("pay bob", 17);
             let writ = writs::root().id().unwrap();
             let mut proposal = proposal(Status::Staged);
-            proposal.resolved = Some(resolved(Plan::Delegate { task: task.commitment(), writ }));
+            Arc::make_mut(&mut proposal).resolved = Some(resolved(Plan::Delegate { task: task.commitment(), writ }));
             let delegated = Delegated { child: TrajectoryId([7; 32]), origin: Origin::Proposal(proposal) };
             Draft::seal(kind, &delegated, vec![args(), rationale(), task])
         }

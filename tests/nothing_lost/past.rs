@@ -161,7 +161,7 @@ impl Past {
 
     fn dispatch(&mut self, entry: &Entry) {
         let Dispatch { proposal, reserved, .. } = entry.body().unwrap();
-        let (number, key) = (self.number(&proposal), proposal.decision.quote.unwrap().key);
+        let (number, key) = (self.number(&proposal), proposal.decision.quote.as_ref().unwrap().key);
         let (proposal, seq) = (proposal.resolved.unwrap().id, entry.header.seq);
         if let Some(key) = key {
             self.claims.insert(key, Claim { seq, state: ClaimState::InDoubt, trajectory: self.run });

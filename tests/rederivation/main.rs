@@ -34,7 +34,7 @@ use openthymos::{
 };
 
 /// The proposal that an entry holds, if it holds one.
-fn proposal(entry: &Entry) -> Option<Box<Proposal>> {
+fn proposal(entry: &Entry) -> Option<Arc<Proposal>> {
     let held = |origin| match origin {
         Origin::Proposal(proposal) => Some(proposal),
         Origin::Dispatch(_) => None,
@@ -54,7 +54,7 @@ fn proposal(entry: &Entry) -> Option<Box<Proposal>> {
 
 /// The proposals that a run's entries hold.
 fn proposals(store: &dyn LedgerStore, run: &TrajectoryId) -> Vec<Proposal> {
-    block_on(store.read(run, 0, usize::MAX)).unwrap().iter().filter_map(proposal).map(|proposal| *proposal).collect()
+    block_on(store.read(run, 0, usize::MAX)).unwrap().iter().filter_map(proposal).map(Arc::unwrap_or_clone).collect()
 }
 
 /// Replays a run, with or without deriving its decisions again.

@@ -57,7 +57,7 @@ fn forged_dispatch(scene: &Scene) -> Entry {
     let entry = entries_of(scene, Kind::Dispatch).next_back().unwrap();
     let mut dispatch: Dispatch = entry.body().unwrap();
     forged(&entry, &json!({"invoice": "another"}), |commitment| {
-        dispatch.proposal.intent.args = commitment;
+        Arc::make_mut(&mut dispatch.proposal).intent.args = commitment;
         to_canonical(&dispatch).unwrap()
     })
 }

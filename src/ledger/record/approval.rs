@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     canon::{
         CanonError, Commitment, DecisionHash, EntryId, Nonce, PolicySetHash, ProposalId, RosterHash, StatementHash,
-        domain, to_canonical,
+        domain,
     },
     crypto::{NamedKey, Signature},
     proposal::Proposal,
@@ -18,7 +20,7 @@ pub struct PendingApproval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<u64>,
     /// What waits; its decision names the channel and the reason.
-    pub proposal: Box<Proposal>,
+    pub proposal: Arc<Proposal>,
 }
 
 /// `vote`: one approver's answer.
@@ -67,7 +69,7 @@ impl VoteStatement {
     /// # Errors
     /// Never for ids and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }
 

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{CanonError, Commitment, EntryId, StatementHash, domain, to_canonical, words},
+    canon::{CanonError, Commitment, EntryId, StatementHash, domain, words},
     commit::{Observation, Origin, Undo},
     crypto::{NamedKey, Signature},
     intent::IntentRecord,
@@ -17,7 +19,7 @@ pub struct Dispatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensates: Option<EntryId>,
     /// What is carried out.
-    pub proposal: Box<Proposal>,
+    pub proposal: Arc<Proposal>,
     /// What is held on every account of the chain until the outcome is recorded.
     pub reserved: Amounts,
 }
@@ -104,7 +106,7 @@ impl FailureCause {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rejection {
     /// A compile refused it; the decision says why.
-    Refused(Box<Proposal>),
+    Refused(Arc<Proposal>),
     /// The run was taken up again, and nothing on record says what became of it. Nothing did: no effect was dispatched for
     /// it, and the world is unchanged.
     Abandoned {
@@ -171,7 +173,7 @@ impl ResolutionStatement {
     /// # Errors
     /// Never for ids and names; the signature is that of every sealing.
     pub fn hash(&self) -> Result<StatementHash, CanonError> {
-        Ok(StatementHash(domain::STATEMENT.hash(&[&to_canonical(self)?])))
+        Ok(StatementHash(domain::STATEMENT.hash_sealed(self)?))
     }
 }
 
