@@ -42,7 +42,8 @@ impl std::fmt::Debug for Filled {
 /// the intent itself when it was submitted, from `found`.
 ///
 /// # Errors
-/// The first place whose secret cannot be had, and every placeholder that is not of this intent.
+/// The first place whose secret cannot be had, or that holds a placeholder which is not of this intent; an object two of whose
+/// names would become one, once all in it is looked at.
 pub async fn fill(
     intent: &SealedIntent,
     found: &Findings,
@@ -109,17 +110,25 @@ fn put<'a>(
             }
         }
         Value::Object(members) => {
-            let mut filled = Map::new();
-            for (key, mut member) in std::mem::take(members) {
-                let name = below(at, &key, |at| {
-                    put(&mut member, at, secret, found)?;
-                    restored(&key, found).ok_or_else(|| missing(at))
+            let mut names = Vec::new();
+            for (index, (key, member)) in members.iter_mut().enumerate() {
+                let name = below(at, key, |at| {
+                    put(member, at, secret, found)?;
+                    restored(key, found).ok_or_else(|| missing(at))
                 })?;
-                if filled.insert(name.unwrap_or(key), member).is_some() {
-                    return Err(missing(at));
-                }
+                names.extend(name.map(|name| (index, name)));
             }
-            *members = filled;
+            if !names.is_empty() {
+                let mut names = names.into_iter().peekable();
+                let mut filled = Map::new();
+                for (index, (key, member)) in std::mem::take(members).into_iter().enumerate() {
+                    let name = names.next_if(|(renamed, _)| *renamed == index).map_or(key, |(_, name)| name);
+                    if filled.insert(name, member).is_some() {
+                        return Err(missing(at));
+                    }
+                }
+                *members = filled;
+            }
         }
         _ => {}
     }
@@ -201,4 +210,26 @@ fn hide_id(veil: &Veil, resource: ResourceId) -> Result<ResourceId, Unfit> {
 
 fn plain_name(veil: &Veil, tool: ToolName) -> Result<ToolName, Unfit> {
     if veil.text(tool.as_str()) == tool.as_str() { Ok(tool) } else { Err(Unfit::Secret("the name of an undo's tool")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_get_their_secrets_back_and_two_never_become_one() {
+        let plaintext = format!("ghp_{}", "Ab1".repeat(12));
+        let mut given = json!({ (plaintext.clone()): 1, "b": [plaintext.as_str()] });
+        let asked = given.clone();
+        let found = Redactor::default().value(&mut given).unwrap();
+        assert_ne!(given, asked);
+        let put = |value: &mut Value| put(value, &mut String::new(), &|_: &str| None, &found);
+        assert!(put(&mut given).is_ok());
+        assert_eq!(given, asked);
+
+        let placeholder = &found.iter().next().unwrap().placeholder;
+        let mut both = json!({ "in": { (placeholder.as_str()): 1, (plaintext.as_str()): 2 } });
+        assert_eq!(put(&mut both), Err(SecretFault { pointer: "/in".into() }));
+    }
 }

@@ -32,6 +32,9 @@ const SENSITIVE: &[&str] = &[
     "webhooksecret",
 ];
 
+/// How many letters the longest of them has.
+const LONGEST: usize = 19;
+
 /// What a name says about the value that it is given to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
@@ -63,9 +66,10 @@ fn judged(name: &str) -> Option<Naming> {
 /// Whether the letters and digits of a name, run together, end in a sensitive one: its last words can only do so then. Other
 /// letters than those of ASCII may become such in lower case.
 fn may_be_sensitive(name: &str) -> bool {
-    let together: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
-    !name.is_ascii() || SENSITIVE.iter().any(|end| together.ends_with(end))
+    let letters = name.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    let mut end = [0; LONGEST];
+    end.iter_mut().rev().zip(letters).for_each(|(place, letter)| *place = letter);
+    !name.is_ascii() || SENSITIVE.iter().any(|sensitive| end.ends_with(sensitive.as_bytes()))
 }
 
 /// The words of a name, in lower case.
@@ -125,6 +129,7 @@ mod tests {
     #[test]
     fn names_count_whole_and_word_by_word() {
         assert!(SENSITIVE.is_sorted());
+        assert_eq!(SENSITIVE.iter().map(|name| name.len()).max(), Some(LONGEST));
         for name in ["password", "clientSecret", "client-secret", "API_KEY", "apiKey", "APIKey", "X", "apikey"] {
             assert_eq!(naming(name), (name != "X").then_some(Naming::Whole), "{name}");
         }

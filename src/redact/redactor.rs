@@ -83,18 +83,23 @@ impl Redactor {
 
     /// One look at a text; `None` when nothing was found.
     fn pass(&self, text: &str, findings: &mut Findings) -> Option<String> {
-        let hits = self.rules.hits(text)?;
+        let hits = self.rules.hits(text);
+        if hits.is_empty() {
+            return None;
+        }
         let mut found = Vec::new();
         for gap in gaps(text) {
             let Some(part) = text.get(gap.clone()) else { continue };
             let from = found.len();
-            for (index, rule) in self.rules.list.iter().enumerate().filter(|(index, _)| hits.get(*index) == Some(&true))
-            {
+            for (index, rule) in hits.iter().filter_map(|index| Some((*index, self.rules.list.get(*index)?))) {
                 let mut ranges = Vec::new();
                 rule.find(part, &mut ranges);
                 found.extend(ranges.into_iter().map(|range| (gap.start + range.start..gap.start + range.end, index)));
             }
             found.get_mut(from..)?.sort_by_key(|(range, rule)| (range.start, std::cmp::Reverse(range.end), *rule));
+        }
+        if found.is_empty() {
+            return None;
         }
         let mut redacted = String::with_capacity(text.len());
         let mut at = 0;
@@ -103,9 +108,6 @@ impl Redactor {
             let rule = &self.rules.list.get(rule)?.name;
             redacted.push_str(&self.hide_as(rule, text.get(range.clone())?, findings));
             at = range.end;
-        }
-        if at == 0 {
-            return None;
         }
         redacted.push_str(text.get(at..)?);
         Some(redacted)
@@ -201,22 +203,21 @@ impl Rules {
         Ok(Self { list, search: Some(search), keywords })
     }
 
-    /// Which rules have a keyword in `text`; `None` when none has.
-    fn hits(&self, text: &str) -> Option<Vec<bool>> {
+    /// Which rules have a keyword in `text`.
+    fn hits(&self, text: &str) -> Vec<usize> {
         let mut hits = Vec::new();
-        for found in self.search.as_ref()?.find_overlapping_iter(text) {
-            let (rule, exact) = self.keywords.get(found.pattern().as_usize())?;
-            if exact.as_ref().is_some_and(|exact| text.as_bytes().get(found.range()) != Some(exact.as_bytes())) {
-                continue;
-            }
-            if hits.is_empty() {
-                hits.resize(self.list.len(), false);
-            }
-            if let Some(hit) = hits.get_mut(*rule) {
-                *hit = true;
+        // Most texts have none, which is known sooner than all that they have.
+        let search = self.search.as_ref().filter(|search| search.is_match(text));
+        let found = search.iter().flat_map(|search| search.find_overlapping_iter(text));
+        for (found, (rule, exact)) in
+            found.filter_map(|found| Some((found, self.keywords.get(found.pattern().as_usize())?)))
+        {
+            let cased = |exact: &str| text.as_bytes().get(found.range()) == Some(exact.as_bytes());
+            if exact.as_deref().is_none_or(cased) && !hits.contains(rule) {
+                hits.push(*rule);
             }
         }
-        (!hits.is_empty()).then_some(hits)
+        hits
     }
 }
 

@@ -50,6 +50,9 @@ impl Veil {
             handle: None,
         });
         let hidden: Vec<_> = by_handle.chain(found).collect();
+        if hidden.is_empty() {
+            return Self { redactor, hidden: Arc::default(), forms: Arc::default() };
+        }
         let forms = forms(&hidden).into();
         Self { redactor, hidden: hidden.into(), forms }
     }

@@ -59,8 +59,8 @@ impl Plaintexts {
         self.lock().retain(|kept| kept.run != run);
     }
 
-    fn of(&self, intent: IntentId) -> Arc<Findings> {
-        self.lock().iter().find(|kept| kept.intent == intent).map(|kept| Arc::clone(&kept.found)).unwrap_or_default()
+    fn of(&self, intent: IntentId) -> Option<Arc<Findings>> {
+        self.lock().iter().find(|kept| kept.intent == intent).map(|kept| Arc::clone(&kept.found))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
@@ -120,8 +120,8 @@ pub(super) async fn fill(
     claim: Option<Claim>,
 ) -> Result<(Compiled, Option<Filled>), CanonError> {
     let Compiled::Staged(staged) = compiled else { return Ok((compiled, None)) };
-    let found = core.plaintexts.of(staged.intent().id());
-    match execute::fill(staged.intent(), &found, &core.redactor, &core.host).await {
+    let (found, none) = (core.plaintexts.of(staged.intent().id()), Findings::default());
+    match execute::fill(staged.intent(), found.as_deref().unwrap_or(&none), &core.redactor, &core.host).await {
         Ok(filled) => Ok((Compiled::Staged(staged), Some(filled))),
         Err(fault) => {
             let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
