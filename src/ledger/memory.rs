@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -24,7 +24,7 @@ struct State {
 }
 
 /// What registers are to hold; nothing, where they are removed.
-type Registers = HashMap<RegisterKey, Option<Bytes>>;
+type Registers = BTreeMap<RegisterKey, Option<Bytes>>;
 
 #[derive(Debug, Default)]
 struct Trajectory {
@@ -47,18 +47,17 @@ impl MemoryLedger {
 impl State {
     /// The ids of the entries of a batch that fits, and what registers hold after it.
     fn check(&self, batch: &mut Batch) -> Result<(Vec<EntryId>, Registers), StoreError> {
-        let mut heads: HashMap<TrajectoryId, (u64, EntryId)> = HashMap::new();
-        let mut ids = Vec::with_capacity(batch.entries.len());
+        let mut heads: Vec<(TrajectoryId, (u64, EntryId))> = Vec::with_capacity(batch.entries.len());
         for Entry { header, .. } in &batch.entries {
             let stored = || self.trajectories.get(&header.trajectory).and_then(|t| t.head).map(|h| (h.seq, h.id));
-            let head = heads.get(&header.trajectory).copied().or_else(stored);
+            let before = heads.iter().rev().find(|(trajectory, _)| *trajectory == header.trajectory);
+            let head = before.map(|(_, head)| *head).or_else(stored);
             let expected = head.map_or((0, EntryId::ZERO), |(seq, id)| (seq + 1, id));
             if (header.seq, header.parent) != expected {
                 return Err(StoreError::HeadMoved { trajectory: header.trajectory, found: header.seq });
             }
             let id = header.id();
-            heads.insert(header.trajectory, (header.seq, id));
-            ids.push(id);
+            heads.push((header.trajectory, (header.seq, id)));
         }
         for op in &batch.registers {
             if let RegisterOp::Expect { key, value } = op
@@ -68,12 +67,12 @@ impl State {
             }
         }
         let mut changed = Registers::new();
-        for op in batch.registers.drain(..) {
+        for op in batch.registers.drain(..).filter(|op| !matches!(op, RegisterOp::Expect { .. })) {
             let key = op.key().clone();
             let stored = changed.get(&key).cloned().unwrap_or_else(|| self.registers.get(&key).cloned());
             changed.insert(key, op.apply(stored)?);
         }
-        Ok((ids, changed))
+        Ok((heads.into_iter().map(|(_, (_, id))| id).collect(), changed))
     }
 
     fn apply(&mut self, mut batch: Batch) -> Result<Position, StoreError> {

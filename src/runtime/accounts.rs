@@ -183,10 +183,10 @@ pub(crate) fn registers(
     trajectory: &TrajectoryId,
 ) -> Vec<RegisterOp> {
     let value = after.to_bytes();
-    let ops = |(writ, _): (WritId, _)| {
-        let key = RegisterKey::account(&writ, trajectory);
-        let set = RegisterOp::Set { key, value: Some(value.clone()) };
-        [set, RegisterOp::Add { key: RegisterKey::total(&writ), before, after }]
-    };
-    chain.links().flat_map(ops).collect()
+    let mut ops = Vec::with_capacity(2 * chain.links().len());
+    for (writ, _) in chain.links() {
+        ops.push(RegisterOp::Set { key: RegisterKey::account(&writ, trajectory), value: Some(value.clone()) });
+        ops.push(RegisterOp::Add { key: RegisterKey::total(&writ), before, after });
+    }
+    ops
 }

@@ -34,7 +34,7 @@ pub(crate) struct Snapshots {
     /// Whether it is known that every intent of the last turn has an outcome.
     pub(super) answered: bool,
     /// One that was taken and is not kept yet.
-    pub(super) due: Option<Snapshot>,
+    pub(super) due: Option<Box<Snapshot>>,
 }
 
 impl Default for Snapshots {
@@ -75,7 +75,7 @@ impl Journal {
             _ => {}
         }
         self.snapshots.last = seq;
-        self.snapshots.due = Some(snapshot);
+        self.snapshots.due = Some(Box::new(snapshot));
     }
 
     /// Whether enough entries follow the last snapshot, and the last entry is of a kind that leaves nothing open which is not

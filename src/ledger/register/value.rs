@@ -38,9 +38,8 @@ impl Account {
 
     /// The register's value.
     pub fn to_bytes(&self) -> Bytes {
-        let amounts = |amounts: Amounts| Dimension::ALL.map(|dimension| amounts.get(dimension));
-        let numbers = amounts(self.spent).into_iter().chain(amounts(self.held));
-        numbers.flat_map(u64::to_be_bytes).collect::<Vec<_>>().into()
+        let numbers = |amounts: &Amounts| Dimension::ALL.map(|dimension| amounts.get(dimension).to_be_bytes());
+        Bytes::from([numbers(&self.spent), numbers(&self.held)].as_flattened().as_flattened())
     }
 
     /// Reads a register's value.
@@ -48,20 +47,12 @@ impl Account {
     /// # Errors
     /// When it is not one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        let damaged = || damaged("account", bytes);
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        let numbers: Vec<u64> = numbers.iter().map(|chunk| u64::from_be_bytes(*chunk)).collect();
-        let amounts = |numbers: &[u64]| match numbers {
-            [tokens, tool_calls, usd_millicents, wall_clock_ms] => Some(Amounts {
-                tokens: *tokens,
-                tool_calls: *tool_calls,
-                usd_millicents: *usd_millicents,
-                wall_clock_ms: *wall_clock_ms,
-            }),
-            _ => None,
-        };
-        let (spent, held) = numbers.split_at_checked(4).filter(|_| rest.is_empty()).ok_or_else(damaged)?;
-        Ok(Self { spent: amounts(spent).ok_or_else(damaged)?, held: amounts(held).ok_or_else(damaged)? })
+        let (numbers, []) = bytes.as_chunks() else { return Err(damaged("account", bytes)) };
+        let numbers: &[_; 8] = numbers.try_into().map_err(|_| damaged("account", bytes))?;
+        let [tokens, tool_calls, usd_millicents, wall_clock_ms, held @ ..] = numbers.map(u64::from_be_bytes);
+        let spent = Amounts { tokens, tool_calls, usd_millicents, wall_clock_ms };
+        let [tokens, tool_calls, usd_millicents, wall_clock_ms] = held;
+        Ok(Self { spent, held: Amounts { tokens, tool_calls, usd_millicents, wall_clock_ms } })
     }
 }
 
@@ -116,7 +107,11 @@ pub struct Epoch {
 impl Epoch {
     /// The register's value.
     pub fn to_bytes(&self) -> Bytes {
-        [self.entry.as_bytes().as_slice(), &self.seq.to_be_bytes()].concat().into()
+        let mut bytes = [0; 40];
+        let (entry, seq) = bytes.split_at_mut(32);
+        entry.copy_from_slice(self.entry.as_bytes());
+        seq.copy_from_slice(&self.seq.to_be_bytes());
+        bytes.as_slice().into()
     }
 
     /// Reads a register's value.
@@ -177,7 +172,14 @@ mod tests {
 
     #[test]
     fn values_read_back_and_others_are_refused() {
-        let account = Account { spent: Amounts::ONE_CALL, held: Amounts { tokens: 7, ..Amounts::ZERO } };
+        let amounts = |from: u64| Amounts {
+            tokens: from,
+            tool_calls: from + 1,
+            usd_millicents: from + 2,
+            wall_clock_ms: from + 3,
+        };
+        let account = Account { spent: amounts(1), held: amounts(5) };
+        assert_eq!(*account.to_bytes(), *(1..=8).flat_map(u64::to_be_bytes).collect::<Vec<_>>());
         assert_eq!(Account::from_bytes(&account.to_bytes()).ok(), Some(account));
         for state in [ProposalState::Dispatched { seq: 3 }, ProposalState::Concluded { seq: 4 }] {
             assert_eq!(ProposalState::from_bytes(&state.to_bytes()).ok(), Some(state));
@@ -186,7 +188,9 @@ mod tests {
         assert_eq!(Epoch::from_bytes(&epoch.to_bytes()).ok(), Some(epoch));
         let claim = Claim { seq: 9, state: ClaimState::Done, trajectory: TrajectoryId([5; 32]) };
         assert_eq!(claim_of(&claim_bytes(&claim)).ok(), Some(claim));
-        for bytes in [b"".as_slice(), b"d", b"d12345678z", &[b'x'; 42], &[0; 65], &[0; 63], &[7; 39]] {
+        for bytes in
+            [b"".as_slice(), b"d", b"d12345678z", &[b'x'; 42], &[0; 65], &[0; 63], &[0; 56], &[0; 72], &[7; 39]]
+        {
             assert!(Account::from_bytes(bytes).is_err() && ProposalState::from_bytes(bytes).is_err());
             assert!(Epoch::from_bytes(bytes).is_err() && claim_of(bytes).is_err());
         }
