@@ -54,28 +54,39 @@ fn unsigned(bench: &mut Bench<'_>) -> Result<(), Failed> {
 fn signed(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let (path, rounds, entries) = (bench.file("signed.redb"), bench.scale.rounds, bench.scale.entries);
     let run = run_of(&path, entries, true)?;
+    let copy = bench.file("signed.floor");
+    let log = Log::write(&copy, &block_on(RedbLedger::open(&path)?.read(&run, 0, usize::MAX))?)?;
     let signing = Signing::new();
     for (count, on) in CORES.into_iter().filter(|(count, _)| *count <= cores()) {
         let floor = |_| {
-            let start = Instant::now();
-            Signing::on_cores(count, entries, || signing.verify());
-            Ok(start.elapsed())
+            let database = log.open()?;
+            let (took, ()) = timed(|| {
+                log.read(&database, count)?;
+                Signing::on_cores(count, entries, || signing.verify());
+                Ok(())
+            })?;
+            Ok(took)
         };
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pins(count)), floor)?;
         let least = (count == 2).then_some(30e3);
-        tell(bench, &format!("strict signatures, {on}"), &turns, "ed25519 verify_strict on as many cores", least);
+        let floor = "the floor of an unsigned replay, and ed25519 verify_strict on as many cores";
+        tell(bench, &format!("strict signatures, {on}"), &turns, floor, least);
     }
     if let Some((count, on)) = CORES.into_iter().rfind(|(count, _)| *count <= cores()) {
         let options = Options { batch: true, ..pins(count).options };
         let pinned = Pins { options, signer: Some(Keys::new().runtime.public_key()), ..Pins::default() };
         let floor = |_| {
-            let start = Instant::now();
-            signing.verify_batches(count, entries);
-            Ok(start.elapsed())
+            let database = log.open()?;
+            let (took, ()) = timed(|| {
+                log.read(&database, count)?;
+                signing.verify_batches(count, entries);
+                Ok(())
+            })?;
+            Ok(took)
         };
         let turns = Turns::of(rounds, 1, |_| whole(&path, run, &pinned), floor)?;
         let least = (count == 2).then_some(60e3);
-        let floor = "ed25519 verify_batch of 64 on as many cores";
+        let floor = "the floor of an unsigned replay, and ed25519 verify_batch of 64 on as many cores";
         tell(bench, &format!("signatures in batches, {on}"), &turns, floor, least);
     }
     let turns = Turns::of(rounds, 1, |_| taken_up(&path, run), |_| whole(&path, run, &Pins::default()))?;

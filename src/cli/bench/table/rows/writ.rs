@@ -15,9 +15,14 @@ use crate::{
     writ::{Scope, WritBuilder, WritChain},
 };
 
+/// How many chains take turns: enough that a processor does not learn by heart how each of them goes.
+const CHAINS: u8 = 64;
+
 /// The rows: a chain of three writs that is verified, and one that was.
 pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
-    let (keys, signing, chain) = (Keys::new(), Signing::new(), block_on(chain())?);
+    let (keys, signing) = (Keys::new(), Signing::new());
+    let chains = (0..CHAINS).map(|number| block_on(chain(number))).collect::<Result<Vec<_>, _>>()?;
+    let chain = |number: usize| chains.get(number % chains.len()).ok_or("there is no chain");
     let mut trust = Trust::default();
     trust.add(keys.root.public_key(), Role::WritIssuer);
     let (revoked, store) = (BTreeSet::new(), StoreId([7; 32]));
@@ -28,13 +33,14 @@ pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
         })?;
         Ok(took)
     };
-    let verify = |_| {
-        let unverified = chain.to_unverified();
+    let verify = |number| {
+        let unverified = chain(number)?.to_unverified();
         Ok(timed(|| Ok(unverified.verify()?))?.0)
     };
-    let judge = |_| {
+    let judge = |number| {
+        let chain = chain(number)?;
         let judged = timed(|| {
-            let chain = black_box(&chain).clone();
+            let chain = black_box(chain).clone();
             let standing = Standing { chain: &chain, clock_ms: 1, now_ms: 1, revoked: &revoked, store, trust: &trust };
             check_standing(&standing).map_err(|refusal| format!("{refusal:?}"))?;
             Ok(chain)
@@ -54,11 +60,16 @@ pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn chain() -> Result<WritChain, Failed> {
+/// A chain of three writs below the operator's key; each `number` has one of its own.
+async fn chain(number: u8) -> Result<WritChain, Failed> {
     let keys = Keys::new();
-    let below = [4, 5].map(|seed| SecretKey::from_seed(&[seed; 32])).into_iter().zip([1, 0]);
+    let [agent, upper, lower] = [0, 1, 2].map(|link| {
+        let mut seed = [9; 32];
+        (seed[0], seed[1]) = (number, link);
+        SecretKey::from_seed(&seed)
+    });
     let named = |name: &str, key: &SecretKey| NamedKey::new(name, key.public_key());
-    let mut chain = WritBuilder::root(keys.operator(), named("agent", &keys.agent))
+    let chain = WritBuilder::root(keys.operator(), named("agent", &agent))
         .any_store()
         .scopes([Scope::tools("*".parse()?)])
         .effects_up_to(Effect::Write)
@@ -66,10 +77,6 @@ async fn chain() -> Result<WritChain, Failed> {
         .delegable(2)
         .sign(&keys.root)
         .await?;
-    let mut above = keys.agent;
-    for (key, depth) in below {
-        chain = WritBuilder::child(&chain, named("helper", &key)).delegable(depth).sign(&above).await?;
-        above = key;
-    }
-    Ok(chain)
+    let chain = WritBuilder::child(&chain, named("helper", &upper)).delegable(1).sign(&agent).await?;
+    Ok(WritBuilder::child(&chain, named("helper", &lower)).delegable(0).sign(&upper).await?)
 }
