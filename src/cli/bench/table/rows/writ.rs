@@ -37,10 +37,11 @@ pub(crate) fn writ(bench: &mut Bench<'_>) -> Result<(), Failed> {
         let unverified = chain(number)?.to_unverified();
         Ok(timed(|| Ok(unverified.verify()?))?.0)
     };
-    let judge = |number| {
-        let chain = chain(number)?;
+    // A run asks again and again for its own chain.
+    let own = chain(0)?;
+    let judge = |_| {
         let judged = timed(|| {
-            let chain = black_box(chain).clone();
+            let chain = black_box(own).clone();
             let standing = Standing { chain: &chain, clock_ms: 1, now_ms: 1, revoked: &revoked, store, trust: &trust };
             check_standing(&standing).map_err(|refusal| format!("{refusal:?}"))?;
             Ok(chain)
