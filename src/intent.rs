@@ -78,22 +78,18 @@ impl Intent {
     /// When the target cannot name a tool, the arguments cannot be sealed, or no randomness can be had.
     pub fn seal(self, entropy: &dyn Entropy) -> Result<SealedIntent, IntentError> {
         let target = ToolName::new(self.target)?;
-        let (args_salt, rationale_salt, nonce) = if self.rationale.is_empty() {
-            let [args, nonce] = draw(entropy)?;
-            (args, None, nonce)
-        } else {
-            let [args, rationale, nonce] = draw(entropy)?;
-            (args, Some(rationale), nonce)
-        };
-        let args_blob = NamedBlob::seal(&self.args, Salt(args_salt))?;
+        let args_blob = NamedBlob::seal(&self.args, Salt(draw(entropy)?))?;
         let args = settle(self.args, &args_blob.bytes)?;
-        let rationale = Value::String(self.rationale);
-        let rationale_blob = rationale_salt.map(|salt| NamedBlob::seal(&rationale, Salt(salt))).transpose()?;
+        let rationale = (!self.rationale.is_empty()).then_some(Value::String(self.rationale));
+        let rationale_blob = match &rationale {
+            Some(rationale) => Some(NamedBlob::seal(rationale, Salt(draw(entropy)?))?),
+            None => None,
+        };
         let record = IntentRecord {
             args: args_blob.commitment(),
             author: first_chars(self.author, MAX_AUTHOR),
             kind: self.kind,
-            nonce: Nonce(nonce),
+            nonce: Nonce(draw(entropy)?),
             rationale: rationale_blob.as_ref().map(NamedBlob::commitment),
             target,
         };
@@ -101,9 +97,9 @@ impl Intent {
     }
 }
 
-fn draw<const N: usize>(entropy: &dyn Entropy) -> Result<[[u8; 16]; N], EntropyError> {
-    let mut drawn = [[0; 16]; N];
-    entropy.fill_each(&mut drawn).map(|()| drawn)
+fn draw(entropy: &dyn Entropy) -> Result<[u8; 16], EntropyError> {
+    let mut drawn = [0; 16];
+    entropy.fill(&mut drawn).map(|()| drawn)
 }
 
 fn first_chars(mut text: String, count: usize) -> String {
@@ -255,6 +251,11 @@ impl SealedIntent {
     /// Where an object with a member `$secret` is no handle.
     pub fn masked_args(&self) -> Result<&Value, &HandleFault> {
         self.sealed.masked.as_ref().map(|masked| masked.as_ref().unwrap_or(&self.sealed.args))
+    }
+
+    /// Whether an object in the arguments has a member `$secret`.
+    pub(crate) fn has_handles(&self) -> bool {
+        !matches!(self.sealed.masked, Ok(None))
     }
 
     /// Why, in the author's words, where that was said.

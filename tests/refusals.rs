@@ -429,7 +429,7 @@ impl Direct {
             trajectory: TrajectoryId([2; 32]),
             world: &World::default(),
         };
-        compile::compile(inputs, quote.map(Into::into)).unwrap()
+        compile::compile(&inputs, quote.map(Into::into)).unwrap()
     }
 
     fn refuses(&self, quote: Quote, expected: Refusal) {

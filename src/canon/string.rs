@@ -34,6 +34,16 @@ fn is_escaped(byte: &u8) -> bool {
 
 /// Whether a text has nothing to escape.
 fn is_plain(text: &[u8]) -> bool {
+    let (long, rest) = text.as_chunks();
+    long.iter().all(none_escaped) && is_plain_end(rest)
+}
+
+/// Whether none of many bytes is escaped: without a branch, several are looked at as one.
+fn none_escaped(bytes: &[u8; 32]) -> bool {
+    !bytes.iter().fold(false, |any, byte| any | is_escaped(byte))
+}
+
+fn is_plain_end(text: &[u8]) -> bool {
     match text.last_chunk() {
         // Its end is looked at with the bytes before it: twice, if need be.
         Some(last) => text.as_chunks().0.iter().all(are_plain) && are_plain(last),

@@ -49,7 +49,7 @@ impl Compiled {
 /// An intent that has passed the stages before its tool is asked.
 #[derive(Debug)]
 pub struct Admitted<'a> {
-    inputs: Inputs<'a>,
+    inputs: &'a Inputs<'a>,
     contract: SealedContract,
     resolved: Resolved,
 }
@@ -58,7 +58,7 @@ pub struct Admitted<'a> {
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed; nothing may be done then.
-pub fn compile(inputs: Inputs<'_>, asked: Option<Asked>) -> Result<Compiled, CanonError> {
+pub fn compile(inputs: &Inputs<'_>, asked: Option<Asked>) -> Result<Compiled, CanonError> {
     // With a quote at hand the budget is judged by what was quoted, as it was when the tool was asked: between admission
     // and decision another run may have spent what was left.
     let cost = if asked.is_some() { Amounts::ZERO } else { Amounts::ONE_CALL };
@@ -81,11 +81,11 @@ pub fn check_standing(standing: &Standing<'_>) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When something that was to be recorded cannot be sealed.
-pub fn admit(inputs: Inputs<'_>) -> Result<Result<Admitted<'_>, Arc<Proposal>>, CanonError> {
+pub fn admit<'a>(inputs: &'a Inputs<'a>) -> Result<Result<Admitted<'a>, Arc<Proposal>>, CanonError> {
     admit_at(inputs, &Amounts::ONE_CALL)
 }
 
-fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Arc<Proposal>>, CanonError> {
+fn admit_at<'a>(inputs: &'a Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Arc<Proposal>>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {
         Some(contract) => {
@@ -94,10 +94,10 @@ fn admit_at<'a>(inputs: Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a
         }
         None => None,
     };
-    let reject = |refusal| propose(&inputs, resolved, inputs.balances, None, Status::Rejected(refusal), None);
-    Ok(match (stage::admission(&inputs, contract.as_ref(), cost), contract, resolved) {
+    let reject = |refusal| propose(inputs, resolved, inputs.balances, None, Status::Rejected(refusal), None);
+    Ok(match (stage::admission(inputs, contract.as_ref(), cost), contract, resolved) {
         (Ok(()), Some(contract), Some(resolved)) => Ok(Admitted { inputs, contract, resolved }),
-        (Ok(()), _, _) => Err(reject(stage::unknown_tool(&inputs))),
+        (Ok(()), _, _) => Err(reject(stage::unknown_tool(inputs))),
         (Err(refusal), _, _) => Err(reject(refusal)),
     })
 }
@@ -110,15 +110,17 @@ impl Admitted<'_> {
 
     /// Passes the rest of the stages, with what was found out and what every writ of the chain has left.
     pub fn decide(self, asked: Asked, balances: &[Amounts]) -> Compiled {
-        let judged = stage::judgement(&self.inputs, &self.contract, &asked, balances);
+        let judged = stage::judgement(self.inputs, &self.contract, &asked, balances);
         let status = match judged.outcome {
             Ok(status) => status,
             Err(refusal) => Status::Rejected(refusal),
         };
         let trace = Some(judged.trace);
-        let proposal = propose(&self.inputs, Some(self.resolved), balances, Some(asked), status, trace);
+        let proposal = propose(self.inputs, Some(self.resolved), balances, Some(asked), status, trace);
         match &proposal.decision.status {
-            Status::Staged => Compiled::Staged(Staged::new(proposal, self.resolved, self.inputs.intent, self.contract)),
+            Status::Staged => {
+                Compiled::Staged(Staged::new(proposal, self.resolved.id, self.inputs.intent, self.contract))
+            }
             Status::Suspended { .. } => Compiled::Suspended(proposal),
             Status::Rejected(_) => Compiled::Rejected(proposal),
         }
@@ -127,7 +129,7 @@ impl Admitted<'_> {
     /// Refuses it for a reason outside the stages, such as a tool that could not be asked.
     pub fn refuse(self, refusal: Refusal) -> Arc<Proposal> {
         let balances = self.inputs.balances;
-        propose(&self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
+        propose(self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     canon::ProposalId,
     contract::SealedContract,
     intent::SealedIntent,
-    proposal::{Proposal, Quote, Resolved},
+    proposal::{Proposal, Quote},
 };
 
 /// A proposal that may be carried out. Only a compile makes one, and `execute` uses it up.
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Staged {
     proposal: Arc<Proposal>,
-    resolved: Resolved,
+    id: ProposalId,
     intent: SealedIntent,
     contract: SealedContract,
 }
@@ -42,11 +42,11 @@ impl Staged {
     // INVARIANT: called only by `Admitted::decide`, and only for a decision whose status is `Staged`.
     pub(super) fn new(
         proposal: Arc<Proposal>,
-        resolved: Resolved,
+        id: ProposalId,
         intent: &SealedIntent,
         contract: SealedContract,
     ) -> Self {
-        Self { proposal, resolved, intent: intent.clone(), contract }
+        Self { proposal, id, intent: intent.clone(), contract }
     }
 
     /// The proposal.
@@ -61,7 +61,7 @@ impl Staged {
 
     /// The proposal's id.
     pub fn id(&self) -> ProposalId {
-        self.resolved.id
+        self.id
     }
 
     /// What was asked.

@@ -57,25 +57,25 @@ impl Execution {
 
     /// Calls the tool, until it returns, panics, has used up its time, or `cancel` is told. `dispatch` is the entry that
     /// [`dispatch`](Self::dispatch) became.
-    pub async fn run(self, dispatch: Option<EntryId>, cancel: CancelToken, host: &Host) -> Finished {
-        let Self { staged, tool, reads, filled: Filled { args, veil } } = self;
-        let deadline = Duration::from_millis(staged.quote().cost.wall_clock_ms);
+    pub async fn run(mut self: Box<Self>, dispatch: Option<EntryId>, cancel: CancelToken, host: &Host) -> Finished {
+        let deadline = Duration::from_millis(self.cost().wall_clock_ms);
         // The call's own token: a deadline stops this call, not the run.
         let stop = cancel.child();
         let call = Call {
-            args,
-            reads: reads.clone(),
-            probe: staged.quote().probe,
-            proposal: staged.id(),
+            args: self.filled.args.take(),
+            reads: self.reads.clone(),
+            probe: self.staged.quote().probe,
+            proposal: self.staged.id(),
             deadline,
             cancel: stop.clone(),
             spawn: Arc::clone(&host.spawn),
         };
+        let tool = &self.tool;
         let started = host.clock.monotonic();
         let returned = if cancel.is_cancelled() {
             Returned::NotDone("cancelled before the call".into())
         } else {
-            match guard(async { tool.call(call).await }, deadline, &cancel, &*host.timer).await {
+            match guard(async { tool.call(call).await }, deadline, Some(&cancel), &*host.timer).await {
                 Guarded::Returned(Ok(output)) => Returned::Output(output),
                 Guarded::Returned(Err(ToolError::NotDone(message))) => Returned::NotDone(message),
                 Guarded::Returned(Err(ToolError::Failed(message))) => Returned::Failed(message),
@@ -87,6 +87,7 @@ impl Execution {
         stop.cancel();
         let elapsed = host.clock.monotonic().saturating_sub(started);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER);
+        let Self { staged, tool, reads, filled: Filled { veil, .. } } = *self;
         let returned = hide(&veil, returned);
         Finished { staged, tool, reads, dispatch, returned, elapsed_ms, veil }
     }

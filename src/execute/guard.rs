@@ -7,7 +7,7 @@ use std::{
 
 use futures::{
     FutureExt,
-    future::{Either, select},
+    future::{Either, pending, select},
 };
 
 use crate::{host::Timer, tool::CancelToken};
@@ -21,20 +21,21 @@ pub(super) enum Guarded<T> {
     Cancelled,
 }
 
-/// Runs a tool's future until it returns, panics, is cancelled or has used up its time.
+/// Runs a tool's future until it returns, panics, is cancelled, if it can be, or has used up its time.
 ///
 /// The timer is armed only when the future does not return at once.
 pub(super) async fn guard<T>(
     work: impl Future<Output = T> + Send,
     deadline: Duration,
-    cancel: &CancelToken,
+    cancel: Option<&CancelToken>,
     timer: &dyn Timer,
 ) -> Guarded<T> {
     let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
     if let Some(result) = (&mut work).now_or_never() {
         return returned(result);
     }
-    let stop = select(timer.sleep(deadline), Box::pin(cancel.cancelled()));
+    let cancelled = cancel.map_or_else(|| pending().boxed(), |cancel| cancel.cancelled().boxed());
+    let stop = select(timer.sleep(deadline), cancelled);
     match select(work, stop).await {
         Either::Left((result, _)) => returned(result),
         Either::Right((Either::Left(_), _)) => Guarded::TimedOut,

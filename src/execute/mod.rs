@@ -9,7 +9,6 @@ mod conclude;
 mod execution;
 mod guard;
 mod quote;
-mod salts;
 mod secrets;
 mod unstored;
 

@@ -10,7 +10,7 @@ use crate::{
     intent::masked,
     proposal::{MAX_REFUSAL_BYTES, PreconditionFault, Quote, Read},
     redact::Redactor,
-    tool::{CancelToken, Reads, ToolContract},
+    tool::{Reads, ToolContract},
     world::{ResourceId, World},
     writ::Amounts,
 };
@@ -56,7 +56,7 @@ pub async fn quote(
         return Ok(Quote { arguments: Some(fault), cost: Amounts::ONE_CALL, ..Quote::default() });
     }
     let asked = async { tool.probe(args, &host.spawn).await };
-    let probe = match guard(asked, PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+    let probe = match guard(asked, PROBE_DEADLINE, None, &*host.timer).await {
         Guarded::Returned(probe) => probe.map_err(|failed| error(failed.to_string()))?,
         Guarded::Panicked(panic) => return Err(error(panic)),
         Guarded::TimedOut | Guarded::Cancelled => return Err(error("it took too long".into())),
@@ -106,7 +106,7 @@ pub async fn reconcile(tool: &dyn ToolContract, args: &Value, probe: Option<File
     let masked = masked(args).ok()?;
     let args = masked.as_ref().unwrap_or(args);
     let asked = async { tool.reconcile(args, probe, &host.spawn).await };
-    match guard(asked, PROBE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+    match guard(asked, PROBE_DEADLINE, None, &*host.timer).await {
         Guarded::Returned(known) => known,
         Guarded::Panicked(_) | Guarded::TimedOut | Guarded::Cancelled => None,
     }

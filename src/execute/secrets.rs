@@ -16,7 +16,7 @@ use crate::{
     intent::{SealedIntent, handle},
     proposal::SecretFault,
     redact::{Findings, Redactor, Veil, placeholders},
-    tool::{CancelToken, ToolOutput},
+    tool::ToolOutput,
     world::ResourceId,
 };
 
@@ -52,14 +52,16 @@ pub async fn fill(
 ) -> Result<Filled, SecretFault> {
     let mut args = intent.args().clone();
     let mut names = Vec::new();
-    names_in(&args, &mut String::new(), &mut names);
+    if intent.has_handles() {
+        names_in(&args, &mut String::new(), &mut names);
+    }
     let mut handles: Vec<(String, _)> = Vec::with_capacity(names.len());
     for (name, pointer) in names {
         if handles.iter().any(|(known, _)| *known == name) {
             continue;
         }
         let asked = async { host.secrets.secret(&name).await };
-        match guard(asked, STORE_DEADLINE, &CancelToken::default(), &*host.timer).await {
+        match guard(asked, STORE_DEADLINE, None, &*host.timer).await {
             Guarded::Returned(Ok(secret)) if SECRET_BYTES.contains(&secret.expose().len()) => {
                 handles.push((name, secret));
             }
@@ -68,8 +70,21 @@ pub async fn fill(
     }
     let veil = Veil::new(redactor.clone(), handles.iter().cloned(), found.iter());
     let secret = |name: &str| handles.iter().find(|(known, _)| known == name).map(|(_, secret)| secret.expose());
-    put(&mut args, &mut String::new(), &secret, found)?;
+    if !handles.is_empty() || has_placeholders(&args) {
+        put(&mut args, &mut String::new(), &secret, found)?;
+    }
     Ok(Filled { args, veil })
+}
+
+/// Whether there is something in a value to [put](put) a secret in place of.
+fn has_placeholders(value: &Value) -> bool {
+    let has_some = |text: &str| placeholders(text).next().is_some();
+    match value {
+        Value::String(text) => has_some(text),
+        Value::Array(items) => items.iter().any(has_placeholders),
+        Value::Object(members) => members.iter().any(|(key, member)| has_some(key) || has_placeholders(member)),
+        _ => false,
+    }
 }
 
 /// The handles of arguments, and where they stand.

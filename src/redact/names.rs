@@ -69,7 +69,9 @@ fn may_be_sensitive(name: &str) -> bool {
     let letters = name.bytes().rev().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
     let mut end = [0; LONGEST];
     end.iter_mut().rev().zip(letters).for_each(|(place, letter)| *place = letter);
-    !name.is_ascii() || SENSITIVE.iter().any(|sensitive| end.ends_with(sensitive.as_bytes()))
+    // Most differ in their last letter.
+    let ends_in = |sensitive: &&str| sensitive.as_bytes().last() == end.last() && end.ends_with(sensitive.as_bytes());
+    !name.is_ascii() || SENSITIVE.iter().any(ends_in)
 }
 
 /// The words of a name, in lower case.

@@ -7,7 +7,11 @@ use std::{
     },
 };
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{
+    Anchored, Input,
+    automaton::Automaton,
+    dfa::{self, DFA},
+};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -182,7 +186,7 @@ impl RedactorBuilder {
 #[derive(Default)]
 struct Rules {
     list: Vec<Rule>,
-    search: Option<AhoCorasick>,
+    search: Option<DFA>,
     /// By keyword: its rule, and the exact keyword where case counts.
     keywords: Vec<(usize, Option<Box<str>>)>,
 }
@@ -194,9 +198,8 @@ impl Rules {
             let exact = |keyword: &str| (!rule.folds()).then(|| keyword.into());
             keywords.extend(rule.keywords.iter().map(|keyword| (keyword, index, exact(keyword))));
         }
-        let search = AhoCorasick::builder()
+        let search = dfa::Builder::new()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
             .build(keywords.iter().map(|(keyword, ..)| keyword.as_bytes()))
             .map_err(|error| RuleError { rule: "all".into(), reason: error.to_string() })?;
         let keywords = keywords.iter().map(|(_, index, exact)| (*index, exact.clone())).collect();
@@ -207,8 +210,9 @@ impl Rules {
     fn hits(&self, text: &str) -> Vec<usize> {
         let mut hits = Vec::new();
         // Most texts have none, which is known sooner than all that they have.
-        let search = self.search.as_ref().filter(|search| search.is_match(text));
-        let found = search.iter().flat_map(|search| search.find_overlapping_iter(text));
+        let search = self.search.as_ref().filter(|search| has_any(search, text));
+        let found =
+            search.iter().filter_map(|search| search.try_find_overlapping_iter(Input::new(text)).ok()).flatten();
         for (found, (rule, exact)) in
             found.filter_map(|found| Some((found, self.keywords.get(found.pattern().as_usize())?)))
         {
@@ -219,6 +223,15 @@ impl Rules {
         }
         hits
     }
+}
+
+/// Whether a text has any of the keywords of a search. Most texts are short: what the search would do beside is longer.
+fn has_any(search: &DFA, text: &str) -> bool {
+    let Ok(mut state) = search.start_state(Anchored::No) else { return true };
+    text.bytes().any(|byte| {
+        state = search.next_state(Anchored::No, state, byte);
+        search.is_match(state)
+    })
 }
 
 /// Gives secrets their tags.

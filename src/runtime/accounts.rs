@@ -1,7 +1,7 @@
 //! Budgets as accounts of the writ tree: what is spent or held under a writ counts against every writ above it.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,9 +21,9 @@ pub(crate) struct Accounts(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// What is spent or held under a writ, by all runs.
-    used: HashMap<WritId, Amounts>,
+    used: BTreeMap<WritId, Amounts>,
     /// What of it is due to the runs that are open here.
-    runs: HashMap<TrajectoryId, Share>,
+    runs: BTreeMap<TrajectoryId, Share>,
     tenures: u64,
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn begin_totals(store: &dyn LedgerStore, chain: &WritChain) -> 
     Ok(ops)
 }
 
-fn balances(used: &HashMap<WritId, Amounts>, chain: &WritChain) -> Vec<Amounts> {
+fn balances(used: &BTreeMap<WritId, Amounts>, chain: &WritChain) -> Vec<Amounts> {
     let left = |(id, writ): (WritId, &crate::writ::WritBody)| match used.get(&id) {
         Some(used) => writ.budget.minus(used),
         // An account that is not loaded grants nothing.
@@ -166,7 +166,7 @@ fn balances(used: &HashMap<WritId, Amounts>, chain: &WritChain) -> Vec<Amounts> 
     chain.links().map(left).collect()
 }
 
-fn change(used: &mut HashMap<WritId, Amounts>, chain: &WritChain, by: impl Fn(&Amounts) -> Amounts) {
+fn change(used: &mut BTreeMap<WritId, Amounts>, chain: &WritChain, by: impl Fn(&Amounts) -> Amounts) {
     for (writ, _) in chain.links() {
         if let Some(used) = used.get_mut(&writ) {
             *used = by(used);

@@ -18,7 +18,7 @@ use crate::{
     canon::EntryId,
     execute::{Concluded, Conclusion, Execution},
     intent::SealedIntent,
-    ledger::{RegisterKey, StoreError, record::WhatHappened},
+    ledger::{RegisterKey, RegisterOp, StoreError, record::WhatHappened},
     writ::Amounts,
 };
 
@@ -31,7 +31,7 @@ struct Carried<'a> {
     /// Reserved on every account of the chain.
     held: Amounts,
     /// What is in doubt from the dispatch on, where the tool touches the host.
-    dispatched: Option<Doubt>,
+    dispatched: Option<Box<Doubt>>,
 }
 
 /// Carries out what was staged, for which its cost is reserved.
@@ -40,34 +40,48 @@ pub(super) async fn carry_out(
     journal: &mut Journal,
     authority: &InForce,
     intent: &SealedIntent,
-    execution: Execution,
+    execution: Box<Execution>,
     may_come_again: bool,
 ) -> Result<Attempt, RunError> {
     let staged = execution.staged();
     let called = Called { proposal: staged.id(), key: staged.quote().key, may_come_again };
     let mut carried = Carried { inner, authority, intent, called, held: execution.cost(), dispatched: None };
-    if let Err(error) = carried.dispatch(journal, &execution).await {
-        return Box::pin(carried.again(journal, error)).await;
-    }
-    let dispatch = carried.dispatched.as_ref().map(|doubt| doubt.dispatch);
-    let under_way = dispatch.map(|dispatch| inner.core.calls.begin(dispatch));
-    let finished = execution.run(dispatch, inner.cancel.clone(), &inner.core.host).await;
-    if let Some(under_way) = under_way.filter(|_| finished.has_returned()) {
-        under_way.returned();
-    }
-    match (finished.conclude(&mut journal.world, journal.next_seq, &*inner.core.host.entropy), dispatch) {
-        (Ok(concluded), _) => carried.conclude(journal, concluded).await,
-        (Err(error), Some(dispatch)) => {
-            journal.stale = true;
-            Err(not_recorded(dispatch, error.into()))
-        }
-        (Err(error), None) => Box::pin(carried.again(journal, error.into())).await,
-    }
+    let error = match carried.through(journal, execution).await {
+        Ok(submitted) => return Ok(Ok(submitted)),
+        Err(error) => error,
+    };
+    Box::pin(carried.failed(journal, error)).await
 }
 
 impl Carried<'_> {
     fn core(&self) -> &Core {
         &self.inner.core
+    }
+
+    /// Dispatches, calls the tool and records the outcome.
+    async fn through(&mut self, journal: &mut Journal, execution: Box<Execution>) -> Result<Submitted, RunError> {
+        let host = &self.inner.core.host;
+        self.dispatch(journal, &execution).await?;
+        let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
+        let under_way = dispatch.map(|dispatch| self.core().calls.begin(dispatch));
+        let concluded = {
+            let finished = execution.run(dispatch, self.inner.cancel.clone(), host).await;
+            if let Some(under_way) = under_way.filter(|_| finished.has_returned()) {
+                under_way.returned();
+            }
+            finished.conclude(&mut journal.world, journal.next_seq, &*host.entropy)?
+        };
+        let used = journal.used;
+        let effect = self.effect(&concluded.conclusion);
+        let registers = self.outcome(journal, &concluded, effect);
+        match journal.append(self.core(), self.authority, concluded.draft.clone(), registers).await {
+            Ok(entry) => Ok(self.recorded(journal, entry, concluded, effect)),
+            Err(error) => {
+                journal.used = used;
+                self.keep(journal, concluded, effect, error.is_unclear());
+                Err(error)
+            }
+        }
     }
 
     /// Makes the dispatch durable, where the tool touches the host.
@@ -81,7 +95,7 @@ impl Carried<'_> {
         registers.extend(self.called.dispatching(journal));
         match journal.append(self.core(), self.authority, draft, registers).await {
             Ok(dispatch) => {
-                self.dispatched = Some(Doubt::of(execution.staged(), dispatch, seq));
+                self.dispatched = Some(Box::new(Doubt::of(execution.staged(), dispatch, seq)));
                 let intent = self.intent.id();
                 self.inner.watchers.tell(Some((seq, dispatch)), || EventKind::Dispatched { intent });
                 Ok(())
@@ -93,16 +107,18 @@ impl Carried<'_> {
         }
     }
 
-    /// Appends the outcome, and turns what was held into what was spent.
-    async fn conclude(self, journal: &mut Journal, concluded: Concluded) -> Result<Attempt, RunError> {
-        let Concluded { draft, cost, conclusion, unfold } = concluded;
-        let effect = match (&conclusion, &self.dispatched) {
+    fn effect(&self, conclusion: &Conclusion) -> WhatHappened {
+        match (conclusion, &self.dispatched) {
             (Conclusion::Failed { effect, .. }, _) => *effect,
             (Conclusion::Committed { .. }, Some(_)) => WhatHappened::Happened,
             (Conclusion::Committed { .. }, None) => WhatHappened::None,
-        };
+        }
+    }
+
+    /// The registers beside the outcome, where what was held is spent.
+    fn outcome(&self, journal: &mut Journal, concluded: &Concluded, effect: WhatHappened) -> Vec<RegisterOp> {
         let before = journal.used;
-        journal.used.spent = before.spent.plus(&cost);
+        journal.used.spent = before.spent.plus(&concluded.cost);
         let mut registers = match self.dispatched {
             Some(_) => {
                 journal.used.held = before.held.minus(&self.held);
@@ -110,37 +126,50 @@ impl Carried<'_> {
             }
             None => {
                 let mut registers = vec![expect_epoch(self.authority)];
-                let committed = matches!(conclusion, Conclusion::Committed { .. });
+                let committed = matches!(concluded.conclusion, Conclusion::Committed { .. });
                 registers.extend(self.called.done_at_once(journal, committed));
                 registers
             }
         };
         registers.extend(journal.account());
-        let head = journal.head;
-        match journal.append(self.core(), self.authority, draft.clone(), registers).await {
-            Ok(entry) => {
-                journal.settle(self.core(), &self.held, &cost);
-                if let Some(doubt) = self.dispatched.as_ref().filter(|_| effect == WhatHappened::Unknown) {
-                    journal.doubts.push(Doubt { held: None, ..doubt.clone() });
-                }
-                Ok(Ok(self.tell(journal, entry, conclusion, cost)))
-            }
-            Err(error) => {
-                journal.world.unfold(unfold);
-                journal.used = before;
-                let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
-                if error.is_unclear() || dispatch.is_some() {
-                    let (called, intent) = (self.called, self.intent.record().clone());
-                    let (held, epoch) = (self.held, self.authority.epoch);
-                    let unrecorded = Unrecorded { dispatch, called, intent, draft, effect, cost, held, epoch, head };
-                    journal.unrecorded = Some(unrecorded);
-                }
-                let Some(dispatch) = dispatch else { return Box::pin(self.again(journal, error)).await };
-                // What was held stays held: the tool ran, and the ledger does not say what came of it.
-                journal.stale = true;
-                Err(not_recorded(dispatch, error))
-            }
+        registers
+    }
+
+    /// The outcome is durable: what was held is spent.
+    fn recorded(&self, journal: &mut Journal, entry: EntryId, concluded: Concluded, effect: WhatHappened) -> Submitted {
+        journal.settle(self.core(), &self.held, &concluded.cost);
+        if let Some(doubt) = self.dispatched.as_deref().filter(|_| effect == WhatHappened::Unknown) {
+            journal.doubts.push(Doubt { held: None, ..doubt.clone() });
         }
+        self.tell(journal, entry, concluded.conclusion, concluded.cost)
+    }
+
+    /// The outcome was not stored: the world is as it was, and what may have been stored, or follows an effect, is kept.
+    fn keep(&self, journal: &mut Journal, concluded: Concluded, effect: WhatHappened, is_unclear: bool) {
+        let Concluded { draft, cost, unfold, .. } = concluded;
+        journal.world.unfold(unfold);
+        let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
+        if is_unclear || dispatch.is_some() {
+            journal.unrecorded = Some(Unrecorded {
+                dispatch,
+                called: self.called,
+                intent: self.intent.record().clone(),
+                draft,
+                effect,
+                cost,
+                held: self.held,
+                epoch: self.authority.epoch,
+                head: journal.head,
+            });
+        }
+    }
+
+    /// Nothing came of it that is on record.
+    async fn failed(&self, journal: &mut Journal, error: RunError) -> Result<Attempt, RunError> {
+        let Some(doubt) = &self.dispatched else { return self.again(journal, error).await };
+        // What was held stays held: the tool ran, and the ledger does not say what came of it.
+        journal.stale = true;
+        Err(RunError::OutcomeNotRecorded { dispatch: doubt.dispatch, source: Box::new(error) })
     }
 
     fn tell(&self, journal: &mut Journal, entry: EntryId, conclusion: Conclusion, cost: Amounts) -> Submitted {
@@ -180,8 +209,4 @@ impl Carried<'_> {
             None => Err(error),
         }
     }
-}
-
-fn not_recorded(dispatch: EntryId, error: RunError) -> RunError {
-    RunError::OutcomeNotRecorded { dispatch, source: Box::new(error) }
 }

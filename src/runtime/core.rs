@@ -51,22 +51,17 @@ impl Core {
         epoch.now(&*self.host.clock)
     }
 
-    /// Places a draft, signed with the key of its epoch.
-    pub(crate) async fn seal(&self, epoch: &InForce, place: Place, draft: Draft) -> Result<(Entry, EntryId), RunError> {
-        if let (Some(named), None) = (epoch.runtime_key(), &epoch.signer) {
-            return Err(RunError::KeyReplaced { key: named.key });
+    /// What entries of an epoch are signed with, if they are signed.
+    pub(crate) fn signer<'a>(&self, epoch: &'a InForce) -> Result<Option<&'a dyn Signer>, RunError> {
+        match (epoch.runtime_key(), &epoch.signer) {
+            (Some(named), None) => Err(RunError::KeyReplaced { key: named.key }),
+            (_, signer) => Ok(signer.as_deref()),
         }
-        Ok(seal(self.store_id, epoch.signer.as_deref(), place, draft).await?)
     }
 }
 
-/// Places a draft on a trajectory and signs it. Returns the entry with its id.
-pub(crate) async fn seal(
-    store: StoreId,
-    signer: Option<&dyn Signer>,
-    place: Place,
-    draft: Draft,
-) -> Result<(Entry, EntryId), SignError> {
+/// Places a draft on a trajectory, to be [signed](sign). Returns the entry with its id.
+pub(crate) fn placed(store: StoreId, signer: Option<&dyn Signer>, place: Place, draft: Draft) -> (Entry, EntryId) {
     let header = Header {
         kind: draft.kind.code(),
         blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
@@ -81,9 +76,25 @@ pub(crate) async fn seal(
         record: draft.hash(),
     };
     let id = header.id();
-    let signature = match signer {
-        Some(signer) => Some(signer.sign(Purpose::Entry, id.as_bytes()).await?),
-        None => None,
-    };
-    Ok((draft.into_entry(header, signature), id))
+    (draft.into_entry(header, None), id)
+}
+
+/// Signs an entry where it is.
+pub(crate) async fn sign(signer: Option<&dyn Signer>, entry: &mut Entry, id: EntryId) -> Result<(), SignError> {
+    if let Some(signer) = signer {
+        entry.signature = Some(signer.sign(Purpose::Entry, id.as_bytes()).await?);
+    }
+    Ok(())
+}
+
+/// Places a draft on a trajectory and signs it. Returns the entry with its id.
+pub(crate) async fn seal(
+    store: StoreId,
+    signer: Option<&dyn Signer>,
+    place: Place,
+    draft: Draft,
+) -> Result<(Entry, EntryId), SignError> {
+    let (mut entry, id) = placed(store, signer, place, draft);
+    sign(signer, &mut entry, id).await?;
+    Ok((entry, id))
 }

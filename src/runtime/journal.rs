@@ -3,7 +3,7 @@
 use super::{
     accounts::{self, Tenure},
     authority::expect_epoch,
-    core::{Core, Place},
+    core::{Core, Place, placed, sign},
     doubt::Doubt,
     error::RunError,
     in_force::InForce,
@@ -104,11 +104,22 @@ impl Journal {
         if self.stale {
             return Err(RunError::Stale);
         }
-        let epoch_key = RegisterKey::epoch();
-        if registers.iter().any(|op| matches!(op, RegisterOp::Expect { key, .. } if *key == epoch_key)) {
-            return self.append_in(core, authority, draft, registers).await;
+        let bound = |op: &RegisterOp| matches!(op, RegisterOp::Expect { key, .. } if *key == RegisterKey::epoch());
+        if registers.iter().any(bound) {
+            return Box::pin(self.append_in(core, authority, draft, registers)).await;
         }
-        let mut epoch = authority.clone();
+        Box::pin(self.append_in_any(core, authority.clone(), draft, registers)).await
+    }
+
+    /// Appends in an epoch, or in one that follows it.
+    async fn append_in_any(
+        &mut self,
+        core: &Core,
+        mut epoch: InForce,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+    ) -> Result<EntryId, RunError> {
+        let epoch_key = RegisterKey::epoch();
         for _ in 0..ATTEMPTS {
             let mut registers = registers.clone();
             registers.push(expect_epoch(&epoch));
@@ -143,8 +154,14 @@ impl Journal {
             RegisterOp::Add { after, .. } => Some(*after),
             _ => None,
         });
-        let (entry, id) = core.seal(epoch, place, draft).await?;
-        match core.store.append(Batch { entries: vec![entry], registers }).await {
+        let signer = core.signer(epoch)?;
+        let (entry, id) = placed(core.store_id, signer, place, draft);
+        // Where it stays: a future is copied with all that it holds.
+        let mut entries = vec![entry];
+        for entry in &mut entries {
+            sign(signer, entry, id).await?;
+        }
+        match core.store.append(Batch { entries, registers }).await {
             Ok(_) => {
                 self.head = id;
                 self.next_seq += 1;

@@ -209,15 +209,14 @@ impl Run {
         // Boxed before it is wrapped: it is large, and would be copied with each wrapper.
         let work = Box::pin(operation(Arc::clone(&inner)));
         let work = under_way.insert(Box::pin(async move {
-            match AssertUnwindSafe(work).catch_unwind().await {
-                Ok(result) => {
-                    snapshots::keep_due(&inner.core, &inner.journal).await;
-                    // Nobody waits for the result when the caller has gone; the ledger has it.
-                    drop(sender.send(result));
-                }
+            let result = AssertUnwindSafe(work).catch_unwind().await;
+            match &result {
+                Ok(_) => snapshots::keep_due(&inner.core, &inner.journal).await,
                 // The state may be half changed: nothing more is done with it.
                 Err(_) => inner.journal.lock().await.stale = true,
             }
+            // Nobody waits for the result when the caller has gone; the ledger has it.
+            drop(result.map(|result| sender.send(result)));
         }));
         work.await;
         *under_way = None;

@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use super::{core::Core, error::RunError};
 use crate::{
-    canon::{CanonError, IntentId, TrajectoryId},
+    canon::{IntentId, TrajectoryId},
     cognition::{CognitionError, Turn},
-    compile::{Asked, Compiled, Inputs, compile},
+    compile::Staged,
     execute::{self, Filled},
     intent::{Intent, IntentError, SealedIntent},
-    proposal::{Claim, Quote},
+    proposal::SecretFault,
     redact::{Findings, Redactor},
 };
 
@@ -112,20 +112,8 @@ pub(super) fn check(redactor: &Redactor, intent: &SealedIntent) -> Result<(), Ru
     }
 }
 
-/// Puts secrets into the arguments of a staged proposal. What cannot be had is decided upon once more, and refused.
-pub(super) async fn fill(
-    core: &Core,
-    compiled: Compiled,
-    inputs: Inputs<'_>,
-    claim: Option<Claim>,
-) -> Result<(Compiled, Option<Filled>), CanonError> {
-    let Compiled::Staged(staged) = compiled else { return Ok((compiled, None)) };
+/// Puts secrets into the arguments of a staged proposal.
+pub(super) async fn fill(core: &Core, staged: &Staged) -> Result<Filled, SecretFault> {
     let (found, none) = (core.plaintexts.of(staged.intent().id()), Findings::default());
-    match execute::fill(staged.intent(), found.as_deref().unwrap_or(&none), &core.redactor, &core.host).await {
-        Ok(filled) => Ok((Compiled::Staged(staged), Some(filled))),
-        Err(fault) => {
-            let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
-            Ok((compile(inputs, Some(Asked { claim, quote }))?, None))
-        }
-    }
+    execute::fill(staged.intent(), found.as_deref().unwrap_or(&none), &core.redactor, &core.host).await
 }

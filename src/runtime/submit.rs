@@ -9,14 +9,14 @@ use super::{
 };
 use crate::{
     canon::{EntryId, IntentId},
-    compile::{Asked, Compiled, Inputs, Standing, admit},
+    compile::{Admitted, Asked, Compiled, Inputs, Standing, admit, compile},
     execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
         Draft, Kind, RegisterKey, StoreError,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
-    proposal::{Claim, ClaimState, Code, Proposal, Refusal, Stage, Status},
+    proposal::{Claim, ClaimState, Code, Proposal, Quote, Refusal, Stage, Status},
     writ::Amounts,
 };
 
@@ -154,9 +154,38 @@ async fn attempt(
     may_come_again: bool,
     asked: Option<u64>,
 ) -> Result<Attempt, RunError> {
-    let core = &inner.core;
-    let authority = core.authority.state();
-    let now = core.now(&authority);
+    let authority = inner.core.authority.state();
+    // Boxed, as appending is: one future for all of it is copied as it is wrapped, and larger than what allocators have at hand.
+    let judged = Box::pin(judge(&inner.core, journal, &authority, intent, asked)).await?;
+    match judged {
+        Judged::CarryOut(execution) => {
+            Box::pin(carry_out(inner, journal, &authority, intent, execution, may_come_again)).await
+        }
+        Judged::Suspended(proposal) => suspend(inner, journal, &authority, intent, proposal).await,
+        Judged::Rejected(proposal) => reject(inner, journal, &authority, intent, proposal).await,
+        Judged::InDoubt(seq) => Ok(Err(Again::InDoubt(seq))),
+    }
+}
+
+/// What is to be done about an intent.
+enum Judged {
+    /// Its cost is reserved.
+    CarryOut(Box<Execution>),
+    Suspended(Arc<Proposal>),
+    Rejected(Arc<Proposal>),
+    /// The effect that this run dispatched at this seq stands in the way.
+    InDoubt(u64),
+}
+
+/// Compiles an intent in an epoch. Changes nothing but what is reserved.
+async fn judge(
+    core: &Core,
+    journal: &mut Journal,
+    authority: &InForce,
+    intent: &SealedIntent,
+    asked: Option<u64>,
+) -> Result<Judged, RunError> {
+    let now = core.now(authority);
     let balances = core.accounts.balances(&journal.chain);
     let inputs = Inputs {
         approvals: &[],
@@ -177,60 +206,54 @@ async fn attempt(
         trajectory: journal.trajectory,
         world: &journal.world,
     };
-    let admitted = match admit(inputs)? {
+    let admitted = match admit(&inputs)? {
         Ok(admitted) => admitted,
-        Err(proposal) => return reject(inner, journal, &authority, intent, proposal).await,
+        Err(proposal) => return Ok(Judged::Rejected(proposal)),
     };
-    let unavailable = || Refusal::new(Stage::Preconditions, Code::QuoteUnavailable);
+    let unavailable = |admitted: Admitted<'_>| {
+        Judged::Rejected(admitted.refuse(Refusal::new(Stage::Preconditions, Code::QuoteUnavailable)))
+    };
     let Some(tool) = core.tools.get(&intent.record().target).map(Arc::clone) else {
-        let proposal = admitted.refuse(unavailable());
-        return reject(inner, journal, &authority, intent, proposal).await;
+        return Ok(unavailable(admitted));
     };
     let time_left_ms = balances.iter().map(|left| left.wall_clock_ms).min().unwrap_or(0);
     let (Ok(args), contract) = (intent.masked_args(), admitted.contract()) else {
-        let proposal = admitted.refuse(unavailable());
-        return reject(inner, journal, &authority, intent, proposal).await;
+        return Ok(unavailable(admitted));
     };
     let quoted = execute::quote(&*tool, contract, args, &journal.world, time_left_ms, &core.store_id, &core.host);
     let Ok(quote) = quoted.await else {
-        let proposal = admitted.refuse(unavailable());
-        return reject(inner, journal, &authority, intent, proposal).await;
+        return Ok(unavailable(admitted));
     };
     let quote = execute::fit_to_record(&core.redactor, quote);
     let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| asked != Some(claim.seq)) {
-        return Ok(Err(Again::InDoubt(claim.seq)));
+        return Ok(Judged::InDoubt(claim.seq));
     }
     let cost = quote.cost;
     let (left, reserved) = journal.reserve(core, &cost);
-    let compiled = admitted.decide(Asked { claim, quote }, &left);
-    let filled = secrets::fill(core, compiled, Inputs { balances: &left, ..inputs }, claim).await;
-    if let (Err(_), true) = (&filled, reserved) {
+    let compiled = match admitted.decide(Asked { claim, quote }, &left) {
+        Compiled::Staged(staged) if reserved => match Box::pin(secrets::fill(core, &staged)).await {
+            Ok(filled) => return Ok(Judged::CarryOut(Box::new(Execution::new(staged, tool, &journal.world, filled)))),
+            // What cannot be had is decided upon once more, and refused.
+            Err(fault) => {
+                let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
+                compile(&Inputs { balances: &left, ..inputs }, Some(Asked { claim, quote }))
+            }
+        },
+        compiled => Ok(compiled),
+    };
+    if reserved {
         journal.release(core, &cost);
     }
-    match filled? {
-        (Compiled::Staged(staged), Some(filled)) if reserved => {
-            let execution = Execution::new(staged, tool, &journal.world, filled);
-            carry_out(inner, journal, &authority, intent, execution, may_come_again).await
-        }
-        (Compiled::Staged(_), _) => {
+    match compiled? {
+        Compiled::Staged(_) => {
             // The budget has room for it, and this handle may not reserve: another one has taken the run up.
             journal.stale = true;
             Err(RunError::Stale)
         }
-        (Compiled::Suspended(proposal), _) => {
-            if reserved {
-                journal.release(core, &cost);
-            }
-            suspend(inner, journal, &authority, intent, proposal).await
-        }
-        (Compiled::Rejected(proposal), _) => {
-            if reserved {
-                journal.release(core, &cost);
-            }
-            reject(inner, journal, &authority, intent, proposal).await
-        }
+        Compiled::Suspended(proposal) => Ok(Judged::Suspended(proposal)),
+        Compiled::Rejected(proposal) => Ok(Judged::Rejected(proposal)),
     }
 }
 

@@ -3,6 +3,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::contract::ToolName;
 
+/// The pattern of all tools.
+const ALL: &str = "*";
 /// The most bytes that a pattern may have.
 const MAX_PATTERN: usize = 128;
 
@@ -23,7 +25,8 @@ pub struct PatternError {
 #[derive(Debug, Clone)]
 pub struct ToolPattern {
     text: String,
-    matcher: GlobMatcher,
+    /// None for `*` alone and for one tool's name, which need none.
+    matcher: Option<GlobMatcher>,
 }
 
 impl ToolPattern {
@@ -43,6 +46,9 @@ impl ToolPattern {
         if !text.bytes().all(|byte| crate::contract::is_name_byte(byte) || byte == b'*' || byte == b'?') {
             return Err(error("expected only A-Z a-z 0-9 _ . : / - and the wildcards * and ?"));
         }
+        if text == ALL || !text.contains(['*', '?']) {
+            return Ok(Self { matcher: None, text });
+        }
         let glob = GlobBuilder::new(&text)
             .case_insensitive(false)
             .literal_separator(false)
@@ -50,12 +56,15 @@ impl ToolPattern {
             .empty_alternates(false)
             .build()
             .map_err(|reason| error(&reason.to_string()))?;
-        Ok(Self { matcher: glob.compile_matcher(), text })
+        Ok(Self { matcher: Some(glob.compile_matcher()), text })
     }
 
     /// Whether the pattern covers a tool.
     pub fn matches(&self, tool: &ToolName) -> bool {
-        self.matcher.is_match(tool.as_str())
+        match &self.matcher {
+            Some(matcher) => matcher.is_match(tool.as_str()),
+            None => self.text == ALL || self.text == tool.as_str(),
+        }
     }
 
     /// Whether this pattern certainly covers every tool that `other` covers.

@@ -170,7 +170,7 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
             let balances = vec![action.left; ids.len()];
             let standing =
                 Standing { chain: &chain, clock_ms: now, now_ms: now, revoked: &revoked, store, trust: &trust };
-            let admitted = admit(Inputs {
+            let inputs = Inputs {
                 approvals: &[],
                 balances: &balances,
                 contracts: &set,
@@ -181,8 +181,8 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
                 standing,
                 trajectory: TrajectoryId([1; 32]),
                 world: &world,
-            });
-            match admitted.unwrap() {
+            };
+            match admit(&inputs).unwrap() {
                 Ok(_) => {
                     assert!(model, "chain {number}: {} passes {chain:?}", contract.name);
                     passed[ids.len()] += 1;

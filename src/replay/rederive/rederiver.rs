@@ -198,7 +198,7 @@ fn follows(
         world: scene.world,
     };
     let asked = decision.quote.clone().map(|quote| Asked { claim: decision.claim, quote });
-    let derived = compile(inputs, asked).map_err(|_| Not::Sealable)?.into_proposal();
+    let derived = compile(&inputs, asked).map_err(|_| Not::Sealable)?.into_proposal();
     Difference::between(proposal, &derived, policies).map_or(Ok(()), |difference| Err(Not::Same(difference)))
 }
 

@@ -76,7 +76,7 @@ impl Deciding {
             trajectory: self.trajectory,
             world: &self.world,
         };
-        Ok(compile(inputs, Some(asked))?)
+        Ok(compile(&inputs, Some(asked))?)
     }
 
     /// What the keys start with that a rule keeps agents out of.
