@@ -78,18 +78,22 @@ impl Intent {
     /// When the target cannot name a tool, the arguments cannot be sealed, or no randomness can be had.
     pub fn seal(self, entropy: &dyn Entropy) -> Result<SealedIntent, IntentError> {
         let target = ToolName::new(self.target)?;
-        let args_blob = NamedBlob::seal(&self.args, Salt(draw(entropy)?))?;
-        let args = settle(self.args, &args_blob.bytes)?;
-        let rationale = (!self.rationale.is_empty()).then_some(Value::String(self.rationale));
-        let rationale_blob = match &rationale {
-            Some(rationale) => Some(NamedBlob::seal(rationale, Salt(draw(entropy)?))?),
-            None => None,
+        let (args_salt, rationale_salt, nonce) = if self.rationale.is_empty() {
+            let [args, nonce] = draw(entropy)?;
+            (args, None, nonce)
+        } else {
+            let [args, rationale, nonce] = draw(entropy)?;
+            (args, Some(rationale), nonce)
         };
+        let args_blob = NamedBlob::seal(&self.args, Salt(args_salt))?;
+        let args = settle(self.args, &args_blob.bytes)?;
+        let rationale = Value::String(self.rationale);
+        let rationale_blob = rationale_salt.map(|salt| NamedBlob::seal(&rationale, Salt(salt))).transpose()?;
         let record = IntentRecord {
             args: args_blob.commitment(),
             author: first_chars(self.author, MAX_AUTHOR),
             kind: self.kind,
-            nonce: Nonce(draw(entropy)?),
+            nonce: Nonce(nonce),
             rationale: rationale_blob.as_ref().map(NamedBlob::commitment),
             target,
         };
@@ -97,9 +101,9 @@ impl Intent {
     }
 }
 
-fn draw(entropy: &dyn Entropy) -> Result<[u8; 16], EntropyError> {
-    let mut drawn = [0; 16];
-    entropy.fill(&mut drawn).map(|()| drawn)
+fn draw<const N: usize>(entropy: &dyn Entropy) -> Result<[[u8; 16]; N], EntropyError> {
+    let mut drawn = [[0; 16]; N];
+    entropy.fill_each(&mut drawn).map(|()| drawn)
 }
 
 fn first_chars(mut text: String, count: usize) -> String {

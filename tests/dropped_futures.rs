@@ -14,6 +14,8 @@ use futures::{FutureExt, StreamExt, channel::oneshot, executor::block_on};
 use openthymos::{
     canon::{Bytes, TrajectoryId, WritId},
     contract::Effect,
+    crypto::Secret,
+    host::{SecretError, SecretStore},
     intent::Intent,
     ledger::{
         Batch, Entry, Head, Kind, LedgerStore, MemoryLedger, Position, RegisterKey, StoreError,
@@ -168,6 +170,27 @@ fn a_handle_that_another_one_has_overtaken_stops() {
     assert!(matches!(submit(&other, "look", json!({})), Submitted::Committed { .. }));
     let report = verified(&runtime, &run.id());
     assert_eq!((report.in_doubt.len(), counter.get()), (1, 1));
+}
+
+#[test]
+fn a_handle_that_another_one_has_overtaken_asks_for_no_secret() {
+    struct Asked(Arc<AtomicBool>);
+    #[async_trait]
+    impl SecretStore for Asked {
+        async fn secret(&self, name: &str) -> Result<Secret, SecretError> {
+            self.0.store(true, Ordering::SeqCst);
+            Err(SecretError::NotFound(name.into()))
+        }
+    }
+    let (fixture, asked) = (Fixture::default(), Arc::new(AtomicBool::new(false)));
+    let builder = fixture.builder().secrets(Asked(Arc::clone(&asked))).tool(TestTool::world("look"));
+    let runtime = block_on(builder.open()).unwrap();
+    let run = start(&runtime, &signed(writ()));
+    let _other = block_on(runtime.resume(&run.id())).unwrap();
+    let submitted = block_on(run.submit(Intent::act("look", json!({ "code": { "$secret": "door" } }))));
+    assert!(matches!(submitted, Err(RunError::Stale)), "{submitted:?}");
+    assert!(!asked.load(Ordering::SeqCst));
+    assert_eq!(fixture.kinds(&run.id()), [Kind::Root, Kind::Resumed]);
 }
 
 #[test]

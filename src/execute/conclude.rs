@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{guard::guard_sync, quote::at_least_a_call};
+use super::{guard::guard_sync, quote::at_least_a_call, salts::Salts};
 use crate::{
-    canon::{CanonError, EntryId, NamedBlob, Salt, WorldRoot, normalise, settle},
+    canon::{CanonError, EntryId, NamedBlob, WorldRoot, normalise, settle},
     commit::{Change, Commit, DeltaOp, Observation, Origin, Undo},
     compile::Staged,
     contract::Effect,
@@ -153,7 +153,9 @@ impl Finished {
     ) -> Result<Result<Concluded, Fault>, ConcludeError> {
         let postcondition = guard_sync(|| self.tool.postcondition(self.staged.masked_args(), &self.reads, &output));
         let ToolOutput { output, delta, undo, .. } = output;
-        let mut kept = match keep(output, undo, entropy)? {
+        let valued = delta.0.iter().filter(|change| !matches!(change, Change::Delete { .. })).count();
+        let mut salts = Salts::draw(1 + usize::from(undo.is_some()) + valued, entropy)?;
+        let mut kept = match keep(output, undo, &mut salts)? {
             Ok(kept) => kept,
             Err(error) => return Ok(Err(fault(FailureCause::BadResult, error.to_string(), None))),
         };
@@ -171,7 +173,7 @@ impl Finished {
             let message = format!("{} above the quoted {}", dimension.as_str(), quoted.get(dimension));
             return Ok(Err(fault(FailureCause::CostOverrun, message, Some(kept))));
         }
-        let (ops, folds) = match seal_delta(delta.0, entropy, &mut kept.blobs)? {
+        let (ops, folds) = match seal_delta(delta.0, &mut salts, &mut kept.blobs)? {
             Ok(sealed) => sealed,
             Err(error) => return Ok(Err(fault(FailureCause::BadResult, error.to_string(), Some(kept)))),
         };
@@ -211,7 +213,7 @@ impl Finished {
             (Some(_), _) => WhatHappened::Unknown,
         };
         let message: String = self.veil.text(&message).chars().take(MAX_MESSAGE).collect();
-        let detail = NamedBlob::seal(&Value::from(message.clone()), salt(entropy)?)?;
+        let detail = NamedBlob::seal(&Value::from(message.clone()), Salts::draw(1, entropy)?.next()?)?;
         // What a tool without a host effect observed does not count once its delta was refused.
         let kept = kept.filter(|_| self.dispatch.is_some());
         let record = |kept| self.record_failure(cause, effect, cost, &detail, kept);
@@ -264,11 +266,6 @@ impl Finished {
     }
 }
 
-fn salt(entropy: &dyn Entropy) -> Result<Salt, EntropyError> {
-    let mut salt = Salt([0; 16]);
-    entropy.fill(&mut salt.0).map(|()| salt)
-}
-
 /// The most characters of a tool's message that are recorded.
 const MAX_MESSAGE: usize = 4_096;
 
@@ -279,17 +276,17 @@ fn fault(cause: FailureCause, message: impl Into<String>, kept: Option<Kept>) ->
 fn keep(
     output: Value,
     undo: Option<(crate::contract::ToolName, Value)>,
-    entropy: &dyn Entropy,
+    salts: &mut Salts,
 ) -> Result<Result<Kept, CanonError>, EntropyError> {
     let normalised = normalise(output);
-    let blob = match NamedBlob::seal(&normalised.value, salt(entropy)?) {
+    let blob = match NamedBlob::seal(&normalised.value, salts.next()?) {
         Ok(blob) => blob,
         Err(error) => return Ok(Err(error)),
     };
     let observation = Observation { normalised: normalised.pointers, output: blob.commitment() };
     let mut kept = Kept { observation, undo: None, blobs: vec![blob], output: normalised.value };
     if let Some((tool, args)) = undo {
-        let blob = match NamedBlob::seal(&args, salt(entropy)?) {
+        let blob = match NamedBlob::seal(&args, salts.next()?) {
             Ok(blob) => blob,
             Err(error) => return Ok(Err(error)),
         };
@@ -303,7 +300,7 @@ type SealedDelta = (Vec<DeltaOp>, Vec<FoldOp>);
 
 fn seal_delta(
     changes: Vec<Change>,
-    entropy: &dyn Entropy,
+    salts: &mut Salts,
     blobs: &mut Vec<NamedBlob>,
 ) -> Result<Result<SealedDelta, CanonError>, EntropyError> {
     let (mut ops, mut folds) = (Vec::with_capacity(changes.len()), Vec::with_capacity(changes.len()));
@@ -314,7 +311,7 @@ fn seal_delta(
             Change::Delete { resource, version } => (resource, version, None),
         };
         let becomes = match value {
-            Some(value) => match NamedBlob::seal(&value, salt(entropy)?) {
+            Some(value) => match NamedBlob::seal(&value, salts.next()?) {
                 Ok(blob) => {
                     // What the world holds is what a replay will read back.
                     let becomes = (blob.commitment(), settle(value, &blob.bytes).ok().map(Arc::new));

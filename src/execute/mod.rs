@@ -9,6 +9,7 @@ mod conclude;
 mod execution;
 mod guard;
 mod quote;
+mod salts;
 mod secrets;
 mod unstored;
 

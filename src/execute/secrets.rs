@@ -76,7 +76,7 @@ pub async fn fill(
     Ok(Filled { args, veil })
 }
 
-/// Whether there is something in a value to [put](put) a secret in place of.
+/// Whether a value holds a placeholder.
 fn has_placeholders(value: &Value) -> bool {
     let has_some = |text: &str| placeholders(text).next().is_some();
     match value {

@@ -1,7 +1,4 @@
-use std::{
-    cell::RefCell,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The machine's random source failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,55 +15,28 @@ pub trait Entropy: Send + Sync {
     /// # Errors
     /// When the source fails; nothing may be sealed then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
+
+    /// Fills each of several salts and nonces, in order. A source that takes time to ask fills them at once.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    fn fill_each(&self, parts: &mut [[u8; 16]]) -> Result<(), EntropyError> {
+        parts.iter_mut().try_for_each(|part| self.fill(part))
+    }
 }
 
 /// The operating system's random source.
-///
-/// Each thread asks it for some bytes ahead, since asking takes longer than all else about a salt; no byte is given twice. A
-/// process that forks and goes on in both halves would give some twice: let its child start another program.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        AHEAD.with_borrow_mut(|ahead| ahead.give(bytes))
+        getrandom::fill(bytes).map_err(|error| EntropyError(error.to_string()))
     }
-}
 
-/// How many bytes a thread asks for ahead.
-const AHEAD_BYTES: usize = 512;
-
-thread_local! {
-    static AHEAD: RefCell<Ahead> = const { RefCell::new(Ahead { bytes: [0; AHEAD_BYTES], left: 0 }) };
-}
-
-/// Bytes that were asked for and not given yet.
-struct Ahead {
-    bytes: [u8; AHEAD_BYTES],
-    left: usize,
-}
-
-impl Ahead {
-    fn give(&mut self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        if bytes.len() > AHEAD_BYTES {
-            return system(bytes);
-        }
-        if self.left < bytes.len() {
-            self.left = 0;
-            system(&mut self.bytes)?;
-            self.left = AHEAD_BYTES;
-        }
-        let (rest, _) = self.bytes.split_at_mut(self.left);
-        self.left -= bytes.len();
-        let (_, given) = rest.split_at_mut(self.left);
-        bytes.copy_from_slice(given);
-        given.fill(0);
-        Ok(())
+    fn fill_each(&self, parts: &mut [[u8; 16]]) -> Result<(), EntropyError> {
+        self.fill(parts.as_flattened_mut())
     }
-}
-
-fn system(bytes: &mut [u8]) -> Result<(), EntropyError> {
-    getrandom::fill(bytes).map_err(|error| EntropyError(error.to_string()))
 }
 
 /// A repeatable stream for tests and golden vectors: BLAKE3 of the seed and a counter. Not a secret.
@@ -98,25 +68,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_byte_is_given_twice_by_any_thread() {
-        let draw = || {
-            let drawn = (0..300).map(|number| {
-                // Now and then more than is there, and more than ever is.
-                let mut bytes = vec![0; [16, 16, 32, AHEAD_BYTES - 1, AHEAD_BYTES, AHEAD_BYTES + 1][number % 6]];
-                SystemEntropy.fill(&mut bytes).unwrap();
-                bytes
-            });
-            drawn.collect::<Vec<_>>()
-        };
-        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(draw)).collect();
-        let mut drawn = draw();
-        drawn.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
-        let mut pieces: Vec<_> = drawn.iter().flat_map(|bytes| bytes.windows(8)).collect();
-        let count = pieces.len();
-        pieces.sort_unstable();
-        pieces.dedup();
-        assert_eq!(pieces.len(), count);
-        // What was given is nowhere but with whom it was given to.
-        AHEAD.with_borrow(|ahead| assert!(ahead.left > 0 && ahead.bytes[ahead.left..].iter().all(|byte| *byte == 0)));
+    fn what_is_drawn_at_once_is_drawn_for_each() {
+        let (one_by_one, at_once) = (SeededEntropy::new(7), SeededEntropy::new(7));
+        let mut expected = [[0; 16]; 5];
+        expected.iter_mut().for_each(|part| one_by_one.fill(part).unwrap());
+        let mut drawn = [[0; 16]; 5];
+        at_once.fill_each(&mut drawn).unwrap();
+        assert_eq!(drawn, expected);
+
+        let mut drawn = [[0; 16]; 100];
+        SystemEntropy.fill_each(&mut drawn).unwrap();
+        drawn.sort_unstable();
+        assert!(drawn.windows(2).all(|pair| pair[0] != pair[1]) && drawn[0] != [0; 16]);
     }
 }

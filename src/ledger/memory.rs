@@ -23,8 +23,8 @@ struct State {
     snapshots: BTreeMap<(TrajectoryId, u64), Bytes>,
 }
 
-/// What registers are to hold; nothing, where they are removed. The last counts of those of one key.
-type Registers = Vec<(RegisterKey, Option<Bytes>)>;
+/// What registers are to hold; nothing, where they are removed.
+type Registers = BTreeMap<RegisterKey, Option<Bytes>>;
 
 #[derive(Debug, Default)]
 struct Trajectory {
@@ -69,9 +69,8 @@ impl State {
         let mut changed = Registers::new();
         for op in batch.registers.drain(..).filter(|op| !matches!(op, RegisterOp::Expect { .. })) {
             let key = op.key().clone();
-            let earlier = changed.iter().rev().find(|(changed, _)| *changed == key);
-            let stored = earlier.map_or_else(|| self.registers.get(&key), |(_, value)| value.as_ref()).cloned();
-            changed.push((key, op.apply(stored)?));
+            let stored = changed.get(&key).cloned().unwrap_or_else(|| self.registers.get(&key).cloned());
+            changed.insert(key, op.apply(stored)?);
         }
         Ok((heads.into_iter().map(|(_, (_, id))| id).collect(), changed))
     }

@@ -210,9 +210,11 @@ impl Rules {
     fn hits(&self, text: &str) -> Vec<usize> {
         let mut hits = Vec::new();
         // Most texts have none, which is known sooner than all that they have.
-        let search = self.search.as_ref().filter(|search| has_any(search, text));
-        let found =
-            search.iter().filter_map(|search| search.try_find_overlapping_iter(Input::new(text)).ok()).flatten();
+        let Some(search) = self.search.as_ref().filter(|search| has_any(search, text)) else { return hits };
+        // Without a search there is no telling: every rule is worth trying then.
+        let Ok(found) = search.try_find_overlapping_iter(Input::new(text)) else {
+            return (0..self.list.len()).collect();
+        };
         for (found, (rule, exact)) in
             found.filter_map(|found| Some((found, self.keywords.get(found.pattern().as_usize())?)))
         {

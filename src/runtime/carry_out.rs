@@ -72,8 +72,12 @@ impl Carried<'_> {
             finished.conclude(&mut journal.world, journal.next_seq, &*host.entropy)?
         };
         let used = journal.used;
+        journal.used.spent = used.spent.plus(&concluded.cost);
+        if dispatch.is_some() {
+            journal.used.held = used.held.minus(&self.held);
+        }
         let effect = self.effect(&concluded.conclusion);
-        let registers = self.outcome(journal, &concluded, effect);
+        let registers = self.outcome(journal, &concluded.conclusion, effect);
         match journal.append(self.core(), self.authority, concluded.draft.clone(), registers).await {
             Ok(entry) => Ok(self.recorded(journal, entry, concluded, effect)),
             Err(error) => {
@@ -115,18 +119,13 @@ impl Carried<'_> {
         }
     }
 
-    /// The registers beside the outcome, where what was held is spent.
-    fn outcome(&self, journal: &mut Journal, concluded: &Concluded, effect: WhatHappened) -> Vec<RegisterOp> {
-        let before = journal.used;
-        journal.used.spent = before.spent.plus(&concluded.cost);
+    /// The registers beside the outcome.
+    fn outcome(&self, journal: &Journal, conclusion: &Conclusion, effect: WhatHappened) -> Vec<RegisterOp> {
         let mut registers = match self.dispatched {
-            Some(_) => {
-                journal.used.held = before.held.minus(&self.held);
-                self.called.concluding(journal, effect)
-            }
+            Some(_) => self.called.concluding(journal, effect),
             None => {
                 let mut registers = vec![expect_epoch(self.authority)];
-                let committed = matches!(concluded.conclusion, Conclusion::Committed { .. });
+                let committed = matches!(conclusion, Conclusion::Committed { .. });
                 registers.extend(self.called.done_at_once(journal, committed));
                 registers
             }
@@ -164,7 +163,7 @@ impl Carried<'_> {
         }
     }
 
-    /// Nothing came of it that is on record.
+    /// The dispatch or the outcome was not stored.
     async fn failed(&self, journal: &mut Journal, error: RunError) -> Result<Attempt, RunError> {
         let Some(doubt) = &self.dispatched else { return self.again(journal, error).await };
         // What was held stays held: the tool ran, and the ledger does not say what came of it.

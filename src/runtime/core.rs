@@ -60,8 +60,26 @@ impl Core {
     }
 }
 
-/// Places a draft on a trajectory, to be [signed](sign). Returns the entry with its id.
-pub(crate) fn placed(store: StoreId, signer: Option<&dyn Signer>, place: Place, draft: Draft) -> (Entry, EntryId) {
+/// A draft with its place on a trajectory, still to be signed.
+pub(crate) struct Placed {
+    pub(crate) id: EntryId,
+    header: Header,
+    draft: Draft,
+}
+
+impl Placed {
+    /// Signs it, where entries are signed.
+    pub(crate) async fn signed(self: Box<Self>, signer: Option<&dyn Signer>) -> Result<Entry, SignError> {
+        let signature = match signer {
+            Some(signer) => Some(signer.sign(Purpose::Entry, self.id.as_bytes()).await?),
+            None => None,
+        };
+        Ok(self.draft.into_entry(self.header, signature))
+    }
+}
+
+/// Places a draft on a trajectory. Boxed: a future that signs it is copied with all that it holds.
+pub(crate) fn placed(store: StoreId, signer: Option<&dyn Signer>, place: Place, draft: Draft) -> Box<Placed> {
     let header = Header {
         kind: draft.kind.code(),
         blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
@@ -75,16 +93,7 @@ pub(crate) fn placed(store: StoreId, signer: Option<&dyn Signer>, place: Place, 
         base_seq: place.base_seq,
         record: draft.hash(),
     };
-    let id = header.id();
-    (draft.into_entry(header, None), id)
-}
-
-/// Signs an entry where it is.
-pub(crate) async fn sign(signer: Option<&dyn Signer>, entry: &mut Entry, id: EntryId) -> Result<(), SignError> {
-    if let Some(signer) = signer {
-        entry.signature = Some(signer.sign(Purpose::Entry, id.as_bytes()).await?);
-    }
-    Ok(())
+    Box::new(Placed { id: header.id(), header, draft })
 }
 
 /// Places a draft on a trajectory and signs it. Returns the entry with its id.
@@ -94,7 +103,7 @@ pub(crate) async fn seal(
     place: Place,
     draft: Draft,
 ) -> Result<(Entry, EntryId), SignError> {
-    let (mut entry, id) = placed(store, signer, place, draft);
-    sign(signer, &mut entry, id).await?;
-    Ok((entry, id))
+    let placed = placed(store, signer, place, draft);
+    let id = placed.id;
+    Ok((placed.signed(signer).await?, id))
 }

@@ -3,7 +3,7 @@
 use super::{
     accounts::{self, Tenure},
     authority::expect_epoch,
-    core::{Core, Place, placed, sign},
+    core::{Core, Place, placed},
     doubt::Doubt,
     error::RunError,
     in_force::InForce,
@@ -104,8 +104,8 @@ impl Journal {
         if self.stale {
             return Err(RunError::Stale);
         }
-        let bound = |op: &RegisterOp| matches!(op, RegisterOp::Expect { key, .. } if *key == RegisterKey::epoch());
-        if registers.iter().any(bound) {
+        let epoch_key = RegisterKey::epoch();
+        if registers.iter().any(|op| matches!(op, RegisterOp::Expect { key, .. } if *key == epoch_key)) {
             return Box::pin(self.append_in(core, authority, draft, registers)).await;
         }
         Box::pin(self.append_in_any(core, authority.clone(), draft, registers)).await
@@ -155,12 +155,9 @@ impl Journal {
             _ => None,
         });
         let signer = core.signer(epoch)?;
-        let (entry, id) = placed(core.store_id, signer, place, draft);
-        // Where it stays: a future is copied with all that it holds.
-        let mut entries = vec![entry];
-        for entry in &mut entries {
-            sign(signer, entry, id).await?;
-        }
+        let placed = placed(core.store_id, signer, place, draft);
+        let id = placed.id;
+        let entries = vec![placed.signed(signer).await?];
         match core.store.append(Batch { entries, registers }).await {
             Ok(_) => {
                 self.head = id;

@@ -150,6 +150,7 @@ mod tests {
         let tool = ToolName::new("mcp:github/issues.list").unwrap();
         assert!(pattern("mcp:*").matches(&tool) && pattern("*list").matches(&tool) && pattern("*").matches(&tool));
         assert!(!pattern("MCP:*").matches(&tool) && !pattern("mcp:").matches(&tool));
+        assert!(pattern("mcp:github/issues.list").matches(&tool) && !pattern("mcp:github/issues.lists").matches(&tool));
     }
 
     #[test]
