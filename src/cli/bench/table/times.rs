@@ -5,6 +5,9 @@ use super::Failed;
 /// How many short pieces of work are timed before it is the floor's turn.
 pub(super) const BLOCK: usize = 25;
 
+/// How many pieces of work in a row say how fast it goes while a machine is quiet.
+const ROUND: usize = 500;
+
 /// How long something took, and what came of it.
 pub(super) fn timed<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<(Duration, T), Failed> {
     let start = Instant::now();
@@ -23,6 +26,17 @@ impl Times {
         sorted.sort_unstable();
         let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
         sorted.get(at).map_or(f64::NAN, |time| nanos(*time))
+    }
+
+    /// The median of the quietest [`ROUND`] in a row, in nanoseconds.
+    pub(super) fn quietest(&self) -> f64 {
+        let rounds = self.0.get(self.0.len() / 10..).unwrap_or_default().chunks_exact(ROUND);
+        let median = |round: &[Duration]| {
+            let mut sorted = round.to_vec();
+            sorted.sort_unstable();
+            sorted.get(ROUND / 2).copied()
+        };
+        rounds.filter_map(median).min().map_or(f64::NAN, nanos)
     }
 
     /// The shortest of them, in nanoseconds.

@@ -4,7 +4,7 @@ use super::super::{
     Bench, Failed, Row, Target, Unit,
     floor::{Parts, Signing},
     scene::{CREATE, CREATE_ASIDE, Scene, create, time},
-    times::{BLOCK, Turns, timed},
+    times::{BLOCK, Times, Turns, timed},
 };
 use crate::{host::block_on, ledger::MemoryLedger};
 
@@ -19,15 +19,16 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
         (CREATE_ASIDE, false, "unsigned, tool on its own thread", None),
     ] {
         let turns = turns(bench.scale.calls, tool, signed)?;
-        let row = |percent: usize, target: Option<f64>| Row {
-            name: format!("governed call, memory, {what}, p{percent}"),
+        let row = |of: &str, figure: fn(&Times) -> f64, target: Option<f64>| Row {
+            name: format!("governed call, memory, {what}, {of}"),
             unit: Unit::Nanos,
-            figure: turns.product.percentile(percent),
-            floor: Some((turns.floor.percentile(percent), if signed { SIGNED_FLOOR } else { FLOOR })),
+            figure: figure(&turns.product),
+            floor: Some((figure(&turns.floor), if signed { SIGNED_FLOOR } else { FLOOR })),
             target: target.map(Target::Most),
         };
-        bench.tell(row(50, most));
-        bench.tell(row(99, None));
+        bench.tell(row("p50 when quiet", Times::quietest, most));
+        bench.tell(row("p50", |times| times.percentile(50), None));
+        bench.tell(row("p99", |times| times.percentile(99), None));
     }
     Ok(())
 }
