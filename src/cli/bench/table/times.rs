@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::Failed;
 
 /// How many short pieces of work are timed before it is the floor's turn.
-pub(super) const BLOCK: usize = 25;
+pub(super) const BLOCK: usize = 100;
 
 /// How many pieces of work in a row say how fast it goes while a machine is quiet.
 const ROUND: usize = 500;
