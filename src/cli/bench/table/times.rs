@@ -78,6 +78,12 @@ impl Turns {
         Ok(turns)
     }
 
+    /// Adds others, which were taken later.
+    pub(super) fn extend(&mut self, later: Self) {
+        self.product.0.extend(later.product.0);
+        self.floor.0.extend(later.floor.0);
+    }
+
     /// The medians: of the product and of its floor.
     pub(super) fn medians(&self) -> (f64, f64) {
         (self.product.percentile(50), self.floor.percentile(50))
