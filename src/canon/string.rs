@@ -34,32 +34,22 @@ fn is_escaped(byte: &u8) -> bool {
 
 /// Whether a text has nothing to escape.
 fn is_plain(text: &[u8]) -> bool {
-    let (long, rest) = text.as_chunks();
-    long.iter().all(none_escaped) && is_plain_end(rest)
+    let (long, rest) = text.as_chunks::<32>();
+    long.iter().all(are_plain) && is_plain_end(rest)
 }
 
-/// Whether none of many bytes is escaped: without a branch, several are looked at as one.
-fn none_escaped(bytes: &[u8; 32]) -> bool {
-    !bytes.iter().fold(false, |any, byte| any | is_escaped(byte))
-}
-
+/// As [`is_plain`], of the end of a text.
 fn is_plain_end(text: &[u8]) -> bool {
-    match text.last_chunk() {
+    match text.last_chunk::<8>() {
         // Its end is looked at with the bytes before it: twice, if need be.
-        Some(last) => text.as_chunks().0.iter().all(are_plain) && are_plain(last),
+        Some(last) => text.as_chunks::<8>().0.iter().all(are_plain) && are_plain(last),
         None => !text.iter().any(is_escaped),
     }
 }
 
-/// Whether none of eight bytes [is escaped](is_escaped): looked at as one number.
-fn are_plain(bytes: &[u8; 8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    let bytes = u64::from_ne_bytes(*bytes);
-    // Taking `least` from every byte sets a top bit where a byte is below it, and none where no byte is.
-    let any_below = |bytes: u64, least: u8| bytes.wrapping_sub(ONES * u64::from(least)) & !bytes & TOPS != 0;
-    let any = |byte: u8| any_below(bytes ^ (ONES * u64::from(byte)), 1);
-    !(any_below(bytes, 0x20) | any(b'"') | any(b'\\'))
+/// Whether none of many bytes [is escaped](is_escaped): without a branch between them, all are looked at together.
+fn are_plain<const N: usize>(bytes: &[u8; N]) -> bool {
+    !bytes.iter().fold(false, |any, byte| any | is_escaped(byte))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use super::{
     accounts::Accounts,
     authority::Authority,
     calls::Calls,
-    error::RunError,
     in_force::{InForce, Now},
     secrets::Plaintexts,
 };
@@ -50,50 +49,43 @@ impl Core {
     pub(crate) fn now(&self, epoch: &InForce) -> Now {
         epoch.now(&*self.host.clock)
     }
-
-    /// What entries of an epoch are signed with, if they are signed.
-    pub(crate) fn signer<'a>(&self, epoch: &'a InForce) -> Result<Option<&'a dyn Signer>, RunError> {
-        match (epoch.runtime_key(), &epoch.signer) {
-            (Some(named), None) => Err(RunError::KeyReplaced { key: named.key }),
-            (_, signer) => Ok(signer.as_deref()),
-        }
-    }
 }
 
 /// A draft with its place on a trajectory, still to be signed.
-pub(crate) struct Placed {
+pub(crate) struct Placed<'a> {
     pub(crate) id: EntryId,
     header: Header,
     draft: Draft,
+    signer: Option<&'a dyn Signer>,
 }
 
-impl Placed {
-    /// Signs it, where entries are signed.
-    pub(crate) async fn signed(self: Box<Self>, signer: Option<&dyn Signer>) -> Result<Entry, SignError> {
-        let signature = match signer {
+impl<'a> Placed<'a> {
+    /// Boxed: a future that signs it is copied with all that it holds.
+    pub(crate) fn of(store: StoreId, signer: Option<&'a dyn Signer>, place: Place, draft: Draft) -> Box<Self> {
+        let header = Header {
+            kind: draft.kind.code(),
+            blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
+            store,
+            trajectory: place.trajectory,
+            seq: place.seq,
+            parent: place.parent,
+            time_ms: place.time_ms,
+            signer: signer.map_or(KeyId::ZERO, |signer| signer.public_key().id()),
+            authority: place.authority,
+            base_seq: place.base_seq,
+            record: draft.hash(),
+        };
+        Box::new(Self { id: header.id(), header, draft, signer })
+    }
+
+    /// The entry, signed with the key that its header names.
+    pub(crate) async fn signed(self: Box<Self>) -> Result<Entry, SignError> {
+        let signature = match self.signer {
             Some(signer) => Some(signer.sign(Purpose::Entry, self.id.as_bytes()).await?),
             None => None,
         };
         Ok(self.draft.into_entry(self.header, signature))
     }
-}
-
-/// Places a draft on a trajectory. Boxed: a future that signs it is copied with all that it holds.
-pub(crate) fn placed(store: StoreId, signer: Option<&dyn Signer>, place: Place, draft: Draft) -> Box<Placed> {
-    let header = Header {
-        kind: draft.kind.code(),
-        blobs: u32::try_from(draft.blobs.len()).unwrap_or(u32::MAX),
-        store,
-        trajectory: place.trajectory,
-        seq: place.seq,
-        parent: place.parent,
-        time_ms: place.time_ms,
-        signer: signer.map_or(KeyId::ZERO, |signer| signer.public_key().id()),
-        authority: place.authority,
-        base_seq: place.base_seq,
-        record: draft.hash(),
-    };
-    Box::new(Placed { id: header.id(), header, draft })
 }
 
 /// Places a draft on a trajectory and signs it. Returns the entry with its id.
@@ -103,7 +95,7 @@ pub(crate) async fn seal(
     place: Place,
     draft: Draft,
 ) -> Result<(Entry, EntryId), SignError> {
-    let placed = placed(store, signer, place, draft);
+    let placed = Placed::of(store, signer, place, draft);
     let id = placed.id;
-    Ok((placed.signed(signer).await?, id))
+    Ok((placed.signed().await?, id))
 }

@@ -6,6 +6,7 @@ use std::{
     },
 };
 
+use super::error::RunError;
 use crate::{
     host::{Clock, Signer},
     ledger::AuthorityState,
@@ -50,6 +51,14 @@ impl InForce {
             _ => self.mark.clone(),
         };
         Self { state, mark, signer }
+    }
+
+    /// What entries are signed with, if they are signed.
+    pub(crate) fn signing(&self) -> Result<Option<&dyn Signer>, RunError> {
+        match (self.runtime_key(), &self.signer) {
+            (Some(named), None) => Err(RunError::KeyReplaced { key: named.key }),
+            (_, signer) => Ok(signer.as_deref()),
+        }
     }
 
     /// Reads the clock, and raises the mark to it.

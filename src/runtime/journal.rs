@@ -3,7 +3,7 @@
 use super::{
     accounts::{self, Tenure},
     authority::expect_epoch,
-    core::{Core, Place, placed},
+    core::{Core, Place, Placed},
     doubt::Doubt,
     error::RunError,
     in_force::InForce,
@@ -154,10 +154,9 @@ impl Journal {
             RegisterOp::Add { after, .. } => Some(*after),
             _ => None,
         });
-        let signer = core.signer(epoch)?;
-        let placed = placed(core.store_id, signer, place, draft);
+        let placed = Placed::of(core.store_id, epoch.signing()?, place, draft);
         let id = placed.id;
-        let entries = vec![placed.signed(signer).await?];
+        let entries = vec![placed.signed().await?];
         match core.store.append(Batch { entries, registers }).await {
             Ok(_) => {
                 self.head = id;

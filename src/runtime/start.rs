@@ -119,7 +119,7 @@ async fn open(
         base_seq: 0,
         time_ms: core.now(authority).judged_ms,
     };
-    let (root, id) = seal(core.store_id, core.signer(authority)?, place, draft).await.map_err(RunError::from)?;
+    let (root, id) = seal(core.store_id, authority.signing()?, place, draft).await.map_err(RunError::from)?;
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
     let mut ops = accounts::begin_totals(&*core.store, chain).await?;
     let registers = |seq: u64| {

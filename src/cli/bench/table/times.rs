@@ -20,9 +20,9 @@ pub(super) fn timed<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<(Dura
 pub(super) struct Times(Vec<Duration>);
 
 impl Times {
-    /// The time in nanoseconds that `percent` of them do not exceed. The first tenth warmed up and is left out.
+    /// The time in nanoseconds that `percent` of them do not exceed.
     pub(super) fn percentile(&self, percent: usize) -> f64 {
-        let mut sorted: Vec<Duration> = self.0.iter().skip(self.0.len() / 10).copied().collect();
+        let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
         sorted.get(at).map_or(f64::NAN, |time| nanos(*time))
@@ -30,13 +30,8 @@ impl Times {
 
     /// The median of the quietest [`ROUND`] in a row, in nanoseconds.
     pub(super) fn quietest(&self) -> f64 {
-        let rounds = self.0.get(self.0.len() / 10..).unwrap_or_default().chunks_exact(ROUND);
-        let median = |round: &[Duration]| {
-            let mut sorted = round.to_vec();
-            sorted.sort_unstable();
-            sorted.get(ROUND / 2).copied()
-        };
-        rounds.filter_map(median).min().map_or(f64::NAN, nanos)
+        let medians = self.0.chunks_exact(ROUND).map(|round| Self(round.to_vec()).percentile(50));
+        medians.fold(f64::NAN, f64::min)
     }
 
     /// The shortest of them, in nanoseconds.
@@ -58,7 +53,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Takes the times of `count` pieces of work, `block` of the product and then as many of its floor: noise meets both, and
-    /// each finds its own caches warm, as in a process that does nothing else.
+    /// each finds its own caches warm, as in a process that does nothing else. The first tenth warms up and is left out.
     pub(super) fn of(
         count: usize,
         block: usize,
@@ -75,6 +70,8 @@ impl Turns {
                 turns.floor.0.push(floor(number)?);
             }
         }
+        turns.product.0.drain(..count / 10);
+        turns.floor.0.drain(..count / 10);
         Ok(turns)
     }
 

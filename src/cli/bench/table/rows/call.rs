@@ -20,7 +20,7 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
     ] {
         let mut turns = Turns::default();
         for _ in 0..bench.scale.rounds {
-            turns.extend(take(bench.scale.calls, tool, signed)?);
+            turns.extend(one_run(bench.scale.calls, tool, signed)?);
         }
         let row = |of: &str, figure: fn(&Times) -> f64, target: Option<f64>| Row {
             name: format!("governed call, memory, {what}, {of}"),
@@ -38,7 +38,7 @@ pub(crate) fn call(bench: &mut Bench<'_>) -> Result<(), Failed> {
     Ok(())
 }
 
-fn take(calls: usize, tool: &str, signed: bool) -> Result<Turns, Failed> {
+fn one_run(calls: usize, tool: &str, signed: bool) -> Result<Turns, Failed> {
     let (scene, run) = block_on(async {
         let scene = Scene::open(MemoryLedger::new(), signed).await?;
         let run = scene.start().await?;
