@@ -5,6 +5,7 @@
 //! compares registers and persists; it does not interpret records.
 
 mod authority;
+mod ballot;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod entry;
@@ -18,6 +19,7 @@ pub mod register;
 mod store;
 
 pub use authority::{AuthorityError, AuthorityState, Compromised, Reset};
+pub use ballot::{Ballot, BallotError, VoteFault};
 pub use entry::{Draft, Entry, EntryError, StoredBlob};
 pub use header::{FORMAT, HEADER_BYTES, Header, HeaderError};
 pub use kind::Kind;
