@@ -27,6 +27,6 @@ pub use definition::{BundleEntry, DefinitionError, PolicySetDefinition};
 pub use engine::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput};
 pub use evaluate::Evaluation;
 pub use gates::Gates;
-pub use roster::{Quorum, Roster};
+pub use roster::{MAX_APPROVERS, MAX_CHANNELS, Quorum, Roster, RosterError, SignedRoster, VerifiedRoster};
 pub use rules::{Bundle, MAX_NAME_BYTES, MAX_REASON_BYTES, MAX_RULES, Rule};
 pub use set::{PolicySet, PolicySetBuilder};

@@ -21,7 +21,7 @@ use crate::{
         record::{ContractRecord, Genesis, TrustChange, TrustRoot},
         register::{Epoch, seq_bytes},
     },
-    policy::PolicySet,
+    policy::{PolicySet, VerifiedRoster},
     redact::Redactor,
     replay::{Contracts, ReplayError, authority_of},
     tool::{RegisterError, ToolContract, ToolRegistry},
@@ -42,6 +42,7 @@ pub struct Builder {
     trust: Vec<(NamedKey, Vec<Role>)>,
     tools: Vec<Arc<dyn ToolContract>>,
     policies: PolicySet,
+    roster: Option<VerifiedRoster>,
     redactor: Redactor,
     host: Host,
     replaced: Vec<Arc<dyn Signer>>,
@@ -66,6 +67,12 @@ pub enum BuildError {
     /// A rule does not fit the tools, or a bundle is signed by a key that is not trusted.
     #[error("policy: {0}")]
     Policy(String),
+    /// The roster is signed by a key that is not trusted.
+    #[error("roster: {issuer} is not trusted as policy issuer")]
+    Roster {
+        /// Who signed it.
+        issuer: Box<PublicKey>,
+    },
     /// The ledger is signed by another key, or not signed.
     #[error(
         "the ledger's entries are signed by {ledger}, and this runtime signs with {runtime}: open it with the ledger's key, or \
@@ -186,6 +193,14 @@ impl Builder {
         self
     }
 
+    /// Sets who may approve, by channel. Without it the roster that the ledger has stays in force; where it has none, only the
+    /// operator who is present can approve, without a key.
+    #[must_use]
+    pub fn roster(mut self, roster: VerifiedRoster) -> Self {
+        self.roster = Some(roster);
+        self
+    }
+
     /// Sets the ports to the machine: clock, timer, threads, entropy.
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {
@@ -223,9 +238,16 @@ impl Builder {
         for tool in self.tools {
             tools.register(tool)?;
         }
+        let issues_policies = |key: &PublicKey| {
+            self.trust.iter().any(|(named, roles)| named.key == *key && roles.contains(&Role::PolicyIssuer))
+        };
+        if let Some(issuer) = self.roster.as_ref().map(VerifiedRoster::issuer).filter(|issuer| !issues_policies(issuer))
+        {
+            return Err(BuildError::Roster { issuer: Box::new(issuer) });
+        }
         for signed in self.policies.definition().signed() {
             let issuer = signed.issuer_pubkey;
-            if !self.trust.iter().any(|(named, roles)| named.key == issuer && roles.contains(&Role::PolicyIssuer)) {
+            if !issues_policies(&issuer) {
                 let bundle = &signed.policy.name;
                 return Err(BuildError::Policy(format!("bundle `{bundle}`: {issuer} is not trusted as policy issuer")));
             }
@@ -263,6 +285,7 @@ impl Builder {
             plaintexts: Plaintexts::default(),
             policies: self.policies,
             redactor: self.redactor,
+            roster: self.roster,
             runs: !self.authority_only,
             snapshot_every: self.snapshot_every.unwrap_or(SNAPSHOT_EVERY),
             store,
@@ -334,6 +357,11 @@ async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<
     }
     if core.runs && state.policy_set != Some(core.policies.hash()) {
         drafts.push(rotate::policy_set(&core.policies)?);
+    }
+    if let Some(roster) =
+        core.roster.as_ref().filter(|roster| core.runs && state.roster.as_ref() != Some(roster.roster()))
+    {
+        drafts.push(rotate::roster(roster)?);
     }
     let mut keys = Vec::new();
     for contract in core.tools.contracts().iter().filter(|_| core.runs) {

@@ -12,7 +12,7 @@ use crate::{
     crypto::Purpose,
     host::{Host, SignError, Signer},
     ledger::{Draft, Entry, Header, LedgerStore},
-    policy::PolicySet,
+    policy::{PolicySet, VerifiedRoster},
     redact::Redactor,
     tool::ToolRegistry,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) plaintexts: Plaintexts,
     pub(crate) policies: PolicySet,
     pub(crate) redactor: Redactor,
+    /// Who may approve, where this host says so; otherwise the ledger does.
+    pub(crate) roster: Option<VerifiedRoster>,
     /// Whether runs can be started: not by a runtime that was opened for the authority alone.
     pub(crate) runs: bool,
     /// How many entries of a run may follow its last snapshot; 0 when none are taken or used.

@@ -7,9 +7,9 @@ use crate::{
     host::Signer,
     ledger::{
         Batch, Draft, Kind, Position,
-        record::{KeyRotation, PolicySetRecord, RotationStatement, TrustChange, TrustRoot},
+        record::{KeyRotation, PolicySetRecord, RosterRecord, RotationStatement, TrustChange, TrustRoot},
     },
-    policy::PolicySet,
+    policy::{PolicySet, SignedRoster, VerifiedRoster},
 };
 
 /// The replacement of one key by another.
@@ -121,7 +121,7 @@ pub(super) async fn rotate(core: &Core, rotation: Rotation, by: &dyn Signer) -> 
     trust.iter_mut().for_each(|(named, roles)| roles.retain(|role| state.trust.has(&named.key, *role)));
     moved(&mut trust);
     if roles.contains(&Role::Runtime) && rotation.invalid_from.is_some() {
-        drafts.extend(restated(&trust, core.runs.then_some(&core.policies))?);
+        drafts.extend(restated(core, &trust)?);
     }
     writing.append(core, drafts, vec![], |_| vec![]).await?;
     core.authority.with_trust(moved);
@@ -194,16 +194,29 @@ fn replace(trust: &mut Vec<(NamedKey, Vec<Role>)>, rotation: &Rotation, roles: &
 }
 
 /// What the runtime trusts and goes by, stated with a new key: nothing that the old one said holds any more.
-fn restated(trust: &[(NamedKey, Vec<Role>)], policies: Option<&PolicySet>) -> Result<Vec<Draft>, RunError> {
+fn restated(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<Vec<Draft>, RunError> {
     let mut drafts = Vec::new();
     for (root, roles) in trust.iter().filter(|(_, roles)| !roles.is_empty()) {
         let record = TrustRoot { change: TrustChange::Added, root: root.clone(), roles: roles.clone() };
         drafts.push(Draft::seal(Kind::TrustRoot, &record, vec![])?);
     }
-    if let Some(policies) = policies {
-        drafts.push(policy_set(policies)?);
+    if core.runs {
+        drafts.push(policy_set(&core.policies)?);
+        // A roster whose issuer was replaced has to be signed again.
+        let issues =
+            |key: PublicKey| trust.iter().any(|(named, roles)| named.key == key && roles.contains(&Role::PolicyIssuer));
+        if let Some(in_force) = core.roster.as_ref().filter(|in_force| issues(in_force.issuer())) {
+            drafts.push(roster(in_force)?);
+        }
     }
     Ok(drafts)
+}
+
+/// The record of a roster.
+pub(super) fn roster(roster: &VerifiedRoster) -> Result<Draft, RunError> {
+    let SignedRoster { issuer_pubkey, roster, signature } = roster.signed().clone();
+    let record = RosterRecord { hash: roster.hash()?, roster, signature, signed_by: issuer_pubkey };
+    Ok(Draft::seal(Kind::Roster, &record, vec![])?)
 }
 
 /// The record of a policy set.
