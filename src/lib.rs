@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod approval;
 pub mod canon;
 #[cfg(feature = "cli")]
 pub mod cli;

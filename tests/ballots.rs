@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use common::*;
 use openthymos::{
     Submitted,
+    approval::{Ballot, BallotError, VoteFault},
     canon::{Commitment, DecisionHash, EntryId, KeyId, Nonce, PolicySetHash, ProposalId, RosterHash},
     contract::Risk,
-    crypto::{NamedKey, Purpose},
+    crypto::{NamedKey, Purpose, Role},
     ledger::{
-        Ballot, BallotError, VoteFault,
-        record::{PendingApproval, Vote},
+        AuthorityState,
+        record::{PendingApproval, RosterRecord, Vote},
     },
     policy::{Quorum, Roster},
     proposal::ApprovalEvidence,
@@ -39,6 +40,18 @@ fn request() -> (EntryId, PendingApproval) {
 fn roster(required: u32, approvers: impl IntoIterator<Item = u8>) -> Roster {
     let approvers = approvers.into_iter().map(named).collect();
     Roster { channels: BTreeMap::from([("operator".into(), Quorum { approvers, required })]), version: "1".into() }
+}
+
+/// An epoch in which this roster, if any, is in force, and key 1 is trusted as approver.
+fn epoch(roster: Option<&Roster>) -> AuthorityState {
+    let mut state = AuthorityState::default();
+    state.trust.add(named(1).key, Role::Approver);
+    state.roster = roster.map(|roster| {
+        let hash = roster.hash().unwrap();
+        let signature = key(1).sign(Purpose::Roster, hash.as_bytes());
+        RosterRecord { hash, roster: roster.clone(), signature, signed_by: named(1).key }
+    });
+    state
 }
 
 /// The vote of the holder of a key.
@@ -68,7 +81,8 @@ fn ids(seeds: impl IntoIterator<Item = u8>) -> Vec<KeyId> {
 fn votes_of_distinct_approvers_count_once_each_and_one_denial_vetoes() {
     let (pending, request) = request();
     let roster = roster(2, [1, 2, 3]);
-    let ballot = Ballot::new(pending, &request, Some(&roster)).unwrap();
+    let epoch = epoch(Some(&roster));
+    let ballot = Ballot::new(pending, &request, &epoch).unwrap();
     let yes = |seed| vote(&ballot, pending, seed, true);
     let count = |votes: &[Vote]| ballot.count(votes, NOW);
 
@@ -88,7 +102,8 @@ fn votes_of_distinct_approvers_count_once_each_and_one_denial_vetoes() {
 fn a_vote_that_was_cast_on_something_else_does_not_count() {
     let (pending, request) = request();
     let roster = roster(1, [1]);
-    let ballot = Ballot::new(pending, &request, Some(&roster)).unwrap();
+    let epoch = epoch(Some(&roster));
+    let ballot = Ballot::new(pending, &request, &epoch).unwrap();
     let good = vote(&ballot, pending, 1, true);
     assert_eq!(ballot.check(&good, NOW), Ok(()));
 
@@ -129,18 +144,39 @@ fn a_vote_that_was_cast_on_something_else_does_not_count() {
 }
 
 #[test]
+fn what_was_said_is_not_said_again() {
+    let (pending, request) = request();
+    let roster = roster(2, [1, 2, 3]);
+    let epoch = epoch(Some(&roster));
+    let ballot = Ballot::new(pending, &request, &epoch).unwrap();
+    let (yes, no) = (vote(&ballot, pending, 1, true), vote(&ballot, pending, 1, false));
+    let twice = VoteFault::Twice { voter: Some(key(1).public_key()) };
+    assert_eq!(ballot.cast([&yes], &yes, NOW).unwrap_err(), twice);
+    assert_eq!(ballot.cast([&yes], &no, NOW).unwrap().denied, ids([1]));
+    let other = vote(&ballot, pending, 2, true);
+    assert!(ballot.cast([&yes], &other, NOW).unwrap().is_met());
+    // Once it has lapsed, it can be said again.
+    let mut lapsed = yes.clone();
+    lapsed.statement.expires_at_ms = NOW;
+    assert_eq!(ballot.cast([&lapsed], &yes, NOW).unwrap().approved, ids([1]));
+}
+
+#[test]
 fn a_bare_yes_counts_only_where_one_is_enough_and_anybody_may_say_no() {
     let (pending, request) = request();
     for (roster, counts) in [(None, true), (Some(roster(1, [1, 2])), true), (Some(roster(2, [1, 2])), false)] {
-        let ballot = Ballot::new(pending, &request, roster.as_ref()).unwrap();
+        let epoch = epoch(roster.as_ref());
+        let ballot = Ballot::new(pending, &request, &epoch).unwrap();
         let yes = bare(&ballot, pending, true);
         assert_eq!(ballot.check(&yes, NOW).is_ok(), counts);
         assert_eq!(ballot.count([&yes], NOW).operator_present, counts);
         assert_eq!(ballot.check(&bare(&ballot, pending, false), NOW), Ok(()));
     }
-    let ballot = Ballot::new(pending, &request, None).unwrap();
-    // Without a roster no key stands for anything.
-    let keyed = ballot.check(&vote(&ballot, pending, 1, true), NOW);
+    let epoch = epoch(None);
+    let ballot = Ballot::new(pending, &request, &epoch).unwrap();
+    // Without a roster, those count who are trusted as approvers.
+    assert_eq!(ballot.check(&vote(&ballot, pending, 1, true), NOW), Ok(()));
+    let keyed = ballot.check(&vote(&ballot, pending, 2, true), NOW);
     assert!(matches!(keyed, Err(VoteFault::Stranger { .. })));
 }
 
@@ -155,9 +191,10 @@ fn a_request_that_nobody_can_answer_has_no_ballot() {
         version: "1".into(),
     };
     let unknown = BallotError::UnknownChannel { channel: "operator".into() };
-    assert_eq!(Ballot::new(pending, &request, Some(&other)).unwrap_err(), unknown);
+    assert_eq!(Ballot::new(pending, &request, &epoch(Some(&other))).unwrap_err(), unknown);
     let lapsed = PendingApproval { expires_at_ms: Some(NOW), ..request };
-    let ballot = Ballot::new(pending, &lapsed, None).unwrap();
+    let epoch = epoch(None);
+    let ballot = Ballot::new(pending, &lapsed, &epoch).unwrap();
     let fault = VoteFault::RequestExpired { expires_at_ms: NOW, at_ms: NOW };
     assert_eq!(ballot.check(&bare(&ballot, pending, true), NOW), Err(fault));
     assert_eq!(ballot.check(&bare(&ballot, pending, true), NOW - 1), Ok(()));

@@ -16,7 +16,9 @@ use openthymos::{
     host::SeededEntropy,
     intent::{Intent, IntentKind, SealedIntent},
     ledger::record::{PendingApproval, Rejection},
-    policy::{Bundle, PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput, PolicySet, UnsignedBundle},
+    policy::{
+        Bundle, PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput, PolicySet, Quorum, Roster, UnsignedBundle,
+    },
     predicate::Predicate,
     proposal::{ApprovalEvidence, Code, PreconditionFault, Proposal, Quote, Read, Refusal, Stage, Status, Verdict},
     runtime::{RevokeError, Run, Runtime, Submitted},
@@ -381,9 +383,10 @@ struct Direct {
     approvals: Vec<ApprovalEvidence>,
     chain: WritChain,
     contracts: ContractSet,
-    earlier: Option<Quote>,
+    earlier: Option<Arc<Proposal>>,
     intent: SealedIntent,
     policies: PolicySet,
+    roster: Option<Roster>,
     revoked: BTreeSet<WritId>,
     trust: Trust,
     store: openthymos::canon::StoreId,
@@ -402,6 +405,7 @@ impl Direct {
             earlier: None,
             intent: Intent::act("act", json!({"amount": 1})).seal(&SeededEntropy::new(5)).unwrap(),
             policies: PolicySet::default(),
+            roster: None,
             revoked: BTreeSet::new(),
             trust,
             store: openthymos::canon::StoreId([1; 32]),
@@ -414,10 +418,11 @@ impl Direct {
             approvals: &self.approvals,
             balances: &balances,
             contracts: &self.contracts,
-            earlier: self.earlier.as_ref(),
+            earlier: self.earlier.as_deref(),
             intent: &self.intent,
             policies: &self.policies,
             recorded: None,
+            roster: self.roster.as_ref(),
             standing: Standing {
                 chain: &self.chain,
                 clock_ms: START_MS,
@@ -430,6 +435,11 @@ impl Direct {
             world: &World::default(),
         };
         compile::compile(&inputs, quote.map(Into::into)).unwrap()
+    }
+
+    /// What it makes of the intent as it is.
+    fn proposal(&self, quote: Quote) -> Arc<Proposal> {
+        self.compile(Some(quote)).into_proposal()
     }
 
     fn refuses(&self, quote: Quote, expected: Refusal) {
@@ -481,13 +491,16 @@ fn by_compile_alone_what_was_read_must_not_have_moved_on() {
     };
     let reading = |reads| Quote { reads, ..quote() };
     let base = Direct::new(&poisoned(), signed(writ()));
-    let direct = Direct { earlier: Some(reading(vec![read(3, Some(1))])), ..base };
+    let earlier = Some(base.proposal(reading(vec![read(3, Some(1))])));
+    let direct = Direct { earlier, ..base };
     for now in [vec![read(4, Some(1))], vec![read(3, Some(2))], vec![read(0, None)], vec![]] {
         direct.refuses(reading(now), refusal(Stage::Reads, Code::ReadChanged).at("kv/a").allowed(3));
     }
     assert!(matches!(direct.compile(Some(reading(vec![read(3, Some(1))]))), Compiled::Staged(_)));
     let probed = |byte: Option<u8>| Quote { probe: byte.map(|byte| FileHash([byte; 32])), ..quote() };
-    let direct = Direct { earlier: Some(probed(Some(1))), ..direct };
+    let direct = Direct { earlier: None, ..direct };
+    let earlier = Some(direct.proposal(probed(Some(1))));
+    let direct = Direct { earlier, ..direct };
     for now in [Some(2), None] {
         direct.refuses(probed(now), refusal(Stage::Reads, Code::ProbeChanged));
     }
@@ -526,9 +539,46 @@ fn by_compile_alone_approval_takes_a_quorum_of_distinct_keys_and_one_denial_veto
     for short in [present(0, &[]), present(2, &[]), present(2, &[1])] {
         assert!(matches!(direct(short.clone()).compile(Some(quote())), Compiled::Suspended(_)), "{short:?}");
     }
-    let denied = refusal(Stage::Approvals, Code::ApprovalDenied).asked("operator");
-    direct(vec![votes("operator", 2, &[1, 2], &[3])]).refuses(quote(), denied.clone());
-    direct(vec![votes("operator", 2, &[], &[3])]).refuses(quote(), denied);
+    let waits = direct(vec![]).proposal(quote());
+    for votes in [votes("operator", 2, &[1, 2], &[3]), votes("operator", 2, &[], &[3])] {
+        let denied = Direct { earlier: Some(Arc::clone(&waits)), ..direct(vec![votes.clone()]) };
+        denied.refuses(quote(), refusal(Stage::Approvals, Code::ApprovalDenied).asked("operator"));
+        // As one that comes after it.
+        direct(vec![votes]).refuses(quote(), refusal(Stage::Approvals, Code::DeniedBefore).asked("operator"));
+    }
+}
+
+#[test]
+fn by_compile_alone_what_was_approved_must_be_under_the_same_contract_and_policies() {
+    let base = Direct::new(&poisoned(), signed(writ()));
+    let earlier = Some(base.proposal(quote()));
+    let direct = Direct { earlier: earlier.clone(), ..base };
+    assert!(matches!(direct.compile(Some(quote())), Compiled::Staged(_)));
+    let then = direct.policies.hash();
+    let policies = rules(json!([{
+        "name": "r", "when": {"field": "intent.target", "op": "eq", "value": "act"}, "decision": {"kind": "permit"}
+    }]));
+    let now = policies.hash();
+    let changed = Direct { policies, ..direct };
+    changed.refuses(quote(), refusal(Stage::Policy, Code::PolicyChanged).asked(now).allowed(then));
+
+    let other = poisoned().with(|tool| tool.contract.version = "2".into());
+    let then = changed.contracts.get("act").unwrap().hash();
+    let changed = Direct { earlier, ..Direct::new(&other, signed(writ())) };
+    let now = changed.contracts.get("act").unwrap().hash();
+    changed.refuses(quote(), refusal(Stage::Registry, Code::ContractChanged).asked(now).allowed(then));
+}
+
+#[test]
+fn by_compile_alone_a_channel_that_no_roster_has_is_not_asked() {
+    let tool = poisoned().with(|tool| tool.contract.risk = Risk::Critical);
+    let on = |channel: &str| {
+        let quorum = Quorum { approvers: vec![named(ISSUER)], required: 1 };
+        let roster = Roster { channels: [(channel.to_owned(), quorum)].into(), version: "1".into() };
+        Direct { roster: Some(roster), ..Direct::new(&tool, signed(writ())) }
+    };
+    on("finance").refuses(quote(), refusal(Stage::Approvals, Code::UnknownChannel).asked("operator"));
+    assert!(matches!(on("operator").compile(Some(quote())), Compiled::Suspended(_)));
 }
 
 #[test]

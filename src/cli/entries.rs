@@ -10,7 +10,11 @@ use super::{
     time::{rfc3339, words},
     trail::{self, Act, Action, Line, Outcome, What},
 };
-use crate::{ledger::record::HappenedVerdict, proposal::Status, writ::SignedWrit};
+use crate::{
+    ledger::record::{HappenedVerdict, Outcome as RequestOutcome},
+    proposal::Status,
+    writ::SignedWrit,
+};
 
 /// Columns before the value of a detail.
 const INDENT: usize = 15;
@@ -90,6 +94,27 @@ impl Entries {
                     self.out.detail("note", fit(&plain(note), room));
                 }
                 self.out.detail("cost", budget::words(cost));
+            }
+            What::Vote { request, tool, approve, approver, note, expires_at_ms } => {
+                let (style, word) = if *approve { (GOOD, "approves") } else { (BAD, "denies") };
+                let tool = tool.as_deref().map(plain).unwrap_or_default();
+                self.head(line, style, format_args!("{} {word}", paint(BOLD, tool)).to_string().trim_start());
+                self.out.detail("request", request.short());
+                let by = approver
+                    .as_ref()
+                    .map_or("the operator who was present".into(), |key| format!("{} {}", plain(&key.name), key.key));
+                self.out.detail("says", fit(&by, room));
+                if let Some(note) = note {
+                    self.out.detail("note", fit(&plain(note), room));
+                }
+                self.out.detail("until", rfc3339(*expires_at_ms));
+            }
+            What::RequestEnded { request, tool, outcome } => {
+                let style = if *outcome == RequestOutcome::Approved { GOOD } else { WARN };
+                let tool = tool.as_deref().map(plain).unwrap_or_default();
+                let told = format!("{} {}", paint(BOLD, tool), ended(*outcome));
+                self.head(line, style, told.trim_start());
+                self.out.detail("request", request.short());
             }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
@@ -192,6 +217,16 @@ fn outcome(out: &mut Out, outcome: &Outcome, room: usize) {
         }
         Outcome::NotCarriedOut => {}
         Outcome::Dispatched { reserved } => out.detail("held", budget::words(reserved)),
+    }
+}
+
+/// How a request for approval ended, in words.
+fn ended(outcome: RequestOutcome) -> &'static str {
+    match outcome {
+        RequestOutcome::Approved => "is approved",
+        RequestOutcome::Denied => "is denied",
+        RequestOutcome::Expired => "was not answered in time",
+        RequestOutcome::Withdrawn => "is withdrawn: the run ends",
     }
 }
 

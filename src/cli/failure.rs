@@ -26,6 +26,11 @@ impl Failure {
         Self { code: 1, message: Some(message.to_string()), hint: None }
     }
 
+    /// The run waits for approval, and the output says so already.
+    pub(super) fn waits() -> Self {
+        Self { code: 4, message: None, hint: None }
+    }
+
     /// It failed, and the output says so already.
     pub(super) fn told() -> Self {
         Self { code: 1, message: None, hint: None }

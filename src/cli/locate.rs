@@ -67,6 +67,15 @@ impl Place {
         self.ledger.clone().unwrap_or_else(|| self.workspace.join(FOLDER).join(LEDGER))
     }
 
+    /// What the next commands need to find the same ledger.
+    pub(super) fn arguments(&self) -> String {
+        let (default, path) = (Self::default().ledger(), self.ledger());
+        if path == default || path == Path::new(".thymos/ledger.redb") {
+            return String::new();
+        }
+        format!(" --ledger {}", quoted(path.display()))
+    }
+
     /// Opens the ledger of a workspace, and makes it where there is none.
     pub(super) fn open(&self, workspace: &Path) -> Done<RedbLedger> {
         let path = self.ledger();
@@ -99,6 +108,11 @@ impl Place {
             Err(_) => Ok(RedbLedger::open(&path)?),
         }
     }
+}
+
+/// A word as a shell takes it.
+pub(super) fn quoted(word: impl std::fmt::Display) -> String {
+    format!("'{}'", word.to_string().replace('\'', r"'\''"))
 }
 
 /// Whether tools that are confined to `workspace` cannot reach `path`.
@@ -181,6 +195,18 @@ pub(super) async fn find(store: &dyn LedgerStore, name: &str) -> Done<Trajectory
         (Some(_), Some(_)) => Err(Failure::usage(format!("`{name}` is the start of more than one run")).hint(hint)),
         (None, _) => Err(unknown()),
     }
+}
+
+/// The fewest digits of an id that name it: a mistaken number must not name another entry whose id happens to start with it.
+const LEAST_DIGITS: usize = 8;
+
+/// Which one a user names: by its seq, or by the unique start of one of its ids. `place` gives both.
+pub(super) fn among<T>(items: &[T], name: &str, place: impl Fn(&T) -> (u64, Vec<String>)) -> Option<usize> {
+    let named = name.trim_start_matches('#');
+    let by_seq = items.iter().position(|item| named == place(item).0.to_string());
+    let is_named = |item: &T| place(item).1.iter().any(|id| named.len() >= LEAST_DIGITS && id.starts_with(named));
+    let mut by_id = items.iter().enumerate().filter(|(_, item)| is_named(item)).map(|(at, _)| at);
+    by_seq.or_else(|| by_id.next().filter(|_| by_id.next().is_none()))
 }
 
 /// The id before all that start with these digits; none when they are zeros.

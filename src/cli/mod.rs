@@ -6,6 +6,9 @@
 //! Exit codes: 0 when all is well, which a refused intent is; 1 when the run or the verification failed; 2 when the command
 //! line asks for what does not exist.
 
+mod approvals;
+mod approve;
+mod ask;
 mod audit;
 mod bench;
 mod budget;
@@ -24,7 +27,9 @@ mod policy;
 mod replay;
 mod resolve;
 mod resume;
+mod review;
 mod revoke;
+mod roster;
 mod rotate;
 mod run;
 mod runs;
@@ -56,7 +61,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("THYMOS_GIT_
   thymos export last -o run.ndjson       a file that proves itself
 
 Keys and roots of trust are in $THYMOS_HOME, by default ~/.thymos.
-Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage.")]
+Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage, 4 the run waits for approval.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -66,6 +71,8 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Resume(resume::Args),
+    Approvals(approvals::Args),
+    Approve(approve::Args),
     Resolve(resolve::Args),
     Runs(runs::Args),
     Audit(audit::Args),
@@ -81,6 +88,8 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Policy(policy::Command),
+    #[command(subcommand)]
+    Roster(roster::Command),
 }
 
 /// Reads the command line, and does what it says.
@@ -89,6 +98,8 @@ pub fn main() -> ExitCode {
         None => front::run(),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Resume(args)) => resume::run(&args),
+        Some(Command::Approvals(args)) => approvals::run(&args),
+        Some(Command::Approve(args)) => approve::run(&args),
         Some(Command::Resolve(args)) => resolve::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
@@ -101,6 +112,7 @@ pub fn main() -> ExitCode {
         Some(Command::Writ(command)) => writ::run(&command),
         Some(Command::Keys(command)) => keys::run(&command),
         Some(Command::Policy(command)) => policy::run(&command),
+        Some(Command::Roster(command)) => roster::run(&command),
     };
     done.map_or_else(failure::Failure::report, |()| ExitCode::SUCCESS)
 }

@@ -46,9 +46,6 @@ pub(super) struct Args {
     place: Place,
 }
 
-/// The fewest digits of an id that name it.
-const LEAST_DIGITS: usize = 8;
-
 pub(super) fn run(args: &Args) -> Done {
     let home = Home::locate()?;
     let signer = home.secret(&args.key)?;
@@ -76,12 +73,8 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// The effect in doubt that a user names.
 fn find(effects: &[UnknownEffect], name: &str) -> Done<UnknownEffect> {
-    let named = name.trim_start_matches('#');
-    let by_seq = effects.iter().find(|effect| named == effect.seq.to_string());
-    // A mistaken number must not settle another dispatch whose id happens to start with it.
-    let is_id = named.len() >= LEAST_DIGITS;
-    let mut by_id = effects.iter().filter(|effect| is_id && effect.dispatch.to_string().starts_with(named));
-    if let Some(effect) = by_seq.or_else(|| by_id.next().filter(|_| by_id.next().is_none())) {
+    let at = locate::among(effects, name, |effect| (effect.seq, vec![effect.dispatch.to_string()]));
+    if let Some(effect) = at.and_then(|at| effects.get(at)) {
         return Ok(*effect);
     }
     let shown: String = name.chars().take(80).collect();

@@ -23,7 +23,8 @@ const PAGE: u64 = 256;
 /// After a crash, a full disk or an interruption. What is on record is verified first, that of a long run from its last
 /// snapshot on. The turn that was under way is
 /// debited, what has no outcome is recorded as abandoned, and tools are asked about effects in doubt; for what they do not
-/// know see `thymos resolve`. It goes on under the policies that it was under: give the same --policy.
+/// know see `thymos resolve`. What is approved is decided once more, and carried out where nothing has changed since; while something
+/// waits for approval nothing else is begun. It goes on under the policies that it was under: give the same --policy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   thymos resume last
@@ -66,8 +67,7 @@ pub(super) fn run(args: &Args) -> Done {
             error => Failure::failed(error),
         })?;
         let chain = taken.writ().await;
-        let (completed, _) = session.drive(&taken, &chain, &args.how).await?;
-        if completed { Ok(()) } else { Err(Failure::told()) }
+        session.drive(&taken, &chain, &args.how).await?.done()
     })
 }
 

@@ -66,11 +66,11 @@ pub(super) fn run(args: &Args) -> Done {
             }
         };
         let run = session.runtime.start(&args.task, &chain, &subject).await.map_err(refused)?;
-        let (completed, refusals) = session.drive(&run, &chain, &args.how).await?;
+        let driven = session.drive(&run, &chain, &args.how).await?;
         if !args.how.json && args.writ.is_none() {
-            hints(&refusals, &contracts, &args.grant);
+            hints(&driven.refusals, &contracts, &args.grant);
         }
-        if completed { Ok(()) } else { Err(Failure::told()) }
+        driven.done()
     })
 }
 

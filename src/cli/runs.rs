@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use futures::executor::block_on;
 use serde_json::{Value, json};
 
@@ -9,6 +11,7 @@ use super::{
     time::rfc3339,
 };
 use crate::{
+    approval,
     canon::TrajectoryId,
     ledger::{
         Kind, LedgerStore,
@@ -53,6 +56,7 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// The latest runs.
 pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<Listed>> {
+    let waiting: BTreeSet<_> = approval::waiting(store).await?.into_iter().map(|(run, _)| run).collect();
     let mut runs = Vec::new();
     for (opened, opened_ms) in locate::opened(store, limit).await? {
         let run = opened.trajectory;
@@ -69,7 +73,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         let last = store.read(&run, head.seq, 1).await?.into_iter().next();
         let status = match last.as_ref().and_then(|last| Some((last.header.known_kind()?, last))) {
             Some((Kind::Terminated, last)) => last.body::<Terminated>().map_err(Failure::failed)?.reason.to_string(),
-            Some((Kind::PendingApproval, _)) => "suspended".into(),
+            Some(_) if waiting.contains(&run) => "suspended".into(),
             _ => "open".into(),
         };
         runs.push(Listed { run, opened_ms, status, entries: head.seq + 1, position: Some(head.position.0), task });

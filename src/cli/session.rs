@@ -18,10 +18,11 @@ use futures::{
 use serde_json::json;
 
 use super::{
+    ask::{self, Approver},
     budget,
     failure::{Done, Failure},
     home::{Home, RUNTIME},
-    locate::Place,
+    locate::{Place, quoted},
     out::Out,
     policy,
     secrets::Secrets,
@@ -31,6 +32,7 @@ use super::{
     tools,
 };
 use crate::{
+    approval::Request,
     canon::EntryId,
     cognition::{Cognition, Explorer, Mock},
     contract::ContractSet,
@@ -58,6 +60,9 @@ pub(super) struct How {
     /// Take bundles that nobody signed
     #[arg(long, requires = "policy")]
     allow_unsigned_policy: bool,
+    /// At a terminal, sign what you approve with this key of an approver, instead of answering as whoever is there
+    #[arg(long, value_name = "NAME")]
+    approver: Option<String>,
     #[command(flatten)]
     secrets: Secrets,
     /// Print a JSON object per event, and the summary as the last one
@@ -72,6 +77,7 @@ pub(super) struct Prepared {
     tools: Vec<Arc<dyn ToolContract>>,
     pub(super) policies: PolicySet,
     secrets: EnvSecrets,
+    approver: Approver,
     pub(super) contracts: ContractSet,
 }
 
@@ -80,17 +86,18 @@ impl Prepared {
         let workspace = how.place.workspace(home)?;
         let cognition = cognition(how)?;
         let secrets = how.secrets.store()?;
+        let key = how.approver.as_ref().map(|name| Done::Ok((name.clone(), home.secret(name)?))).transpose()?;
         let tools = tools::of(&workspace)?;
         let contracts = tools::contracts(&tools)?;
         let roots = if home.exists() { home.roots()? } else { Trust::default() };
         let policies = policy::set(&how.policy, how.allow_unsigned_policy, &roots, &contracts)?;
-        Ok(Self { workspace, cognition, tools, policies, secrets, contracts })
+        Ok(Self { workspace, cognition, tools, policies, secrets, approver: Approver { key }, contracts })
     }
 
     /// Opens the ledger, making one where there is none.
     pub(super) fn open(self, how: &How, home: &Home, tune: impl FnOnce(Builder) -> Builder) -> Done<Session> {
-        let Self { workspace, cognition, tools, policies, secrets, .. } = self;
-        let builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools);
+        let Self { workspace, cognition, tools, policies, secrets, approver, .. } = self;
+        let builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools.clone());
         let mut builder = builder.policies(policies).secrets(secrets);
         for trusted in home.trust()? {
             builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
@@ -99,7 +106,7 @@ impl Prepared {
         let interrupt = Interrupt::install()?;
         let ledger = how.place.open(&workspace)?;
         let runtime = block_on(tune(builder.ledger(ledger)).open()).map_err(|error| steward::wrong_home(&error))?;
-        Ok(Session { runtime, cognition, interrupt })
+        Ok(Session { runtime, cognition, tools, approver, interrupt })
     }
 }
 
@@ -120,14 +127,32 @@ fn cognition(how: &How) -> Done<Box<dyn Cognition>> {
 pub(super) struct Session {
     pub(super) runtime: Runtime,
     cognition: Box<dyn Cognition>,
+    tools: Vec<Arc<dyn ToolContract>>,
+    approver: Approver,
     interrupt: Interrupt,
 }
 
+/// How a run that was driven stands.
+pub(super) struct Driven {
+    why: WhyStopped,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+impl Driven {
+    /// What the command comes to.
+    pub(super) fn done(&self) -> Done {
+        match self.why {
+            WhyStopped::Ended(EndReason::Completed) => Ok(()),
+            WhyStopped::Suspended => Err(Failure::waits()),
+            WhyStopped::Ended(_) => Err(Failure::told()),
+        }
+    }
+}
+
 impl Session {
-    /// Drives a run under `chain`, shows what happens, and tells how it ended. Returns whether it completed, and what was
-    /// refused.
-    pub(super) async fn drive(&mut self, run: &Run, chain: &WritChain, how: &How) -> Done<(bool, Vec<Refusal>)> {
-        self.interrupt.watch(run);
+    /// Drives a run under `chain`, shows what happens, and tells how it stands. At a terminal it asks about what waits for
+    /// approval.
+    pub(super) async fn drive(&mut self, run: &Run, chain: &WritChain, how: &How) -> Done<Driven> {
         if how.script.is_none() {
             eprintln!("no model is configured: the offline explorer looks at the workspace");
         }
@@ -137,19 +162,30 @@ impl Session {
             let what = format!("{} · {}", self.cognition.name(), super::trail::authority(chain.signed()));
             out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&what))));
         }
-        let (summary, refusals) = drive(run, &mut *self.cognition, &mut out, how.json).await.map_err(|failure| {
-            let again =
-                format!("thymos resume {}{}{}", run.id().short(), place_arguments(&how.place), policy_arguments(how));
-            failure.hint(format_args!("`{again}` goes on from what is on record, once that is put right"))
-        })?;
+        let again = format!("thymos resume {}{}{}", run.id().short(), how.place.arguments(), policy_arguments(how));
+        let (mut before, mut refusals) = (None, Vec::new());
+        let summary = loop {
+            self.interrupt.watch(Some(run));
+            let driven = drive(run, &mut *self.cognition, &mut out, how.json, &mut refusals).await;
+            let hint = || format!("`{again}` goes on from what is on record, once that is put right");
+            let summary = together(before, driven.map_err(|failure| failure.hint(hint()))?);
+            // Ctrl-C leaves the question at once: all is on record.
+            self.interrupt.watch(None);
+            let ask = summary.why == WhyStopped::Suspended && !how.json && ask::somebody_is_there();
+            if !ask || !ask::about(&self.runtime, run, &self.tools, &self.approver, &mut out).await? {
+                break summary;
+            }
+            before = Some(summary);
+        };
+        let waiting = run.requests().await;
         let doubts = run.in_doubt().await;
         let ledger = std::path::absolute(how.place.ledger()).unwrap_or_else(|_| how.place.ledger());
-        let completed = summary.why == WhyStopped::Ended(EndReason::Completed);
         if how.json {
-            out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &ledger));
+            out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &waiting, &ledger));
         } else {
             tell(&mut out, &summary, &chain.leaf().budget, &ledger, &how.place);
             in_doubt(&doubts, run, &how.place);
+            waits(&waiting, run, &how.place, &again);
             if refusals.iter().any(|refusal| refusal.code == Code::ClockBehind) {
                 let hint =
                     "the clock is behind the latest time on record: `thymos clock` tells how far, and what to do";
@@ -157,26 +193,43 @@ impl Session {
             }
         }
         out.finish()?;
-        Ok((completed, refusals))
+        Ok(Driven { why: summary.why, refusals })
+    }
+}
+
+/// The summary of a drive with what the drives before it did.
+fn together(before: Option<Summary>, last: Summary) -> Summary {
+    let Some(before) = before else { return last };
+    Summary {
+        steps: before.steps + last.steps,
+        committed: before.committed + last.committed,
+        rejected: before.rejected + last.rejected,
+        failed: before.failed + last.failed,
+        ..last
     }
 }
 
 /// Drives the run, and shows what happens as it happens.
-async fn drive(run: &Run, cognition: &mut dyn Cognition, out: &mut Out, json: bool) -> Done<(Summary, Vec<Refusal>)> {
+async fn drive(
+    run: &Run,
+    cognition: &mut dyn Cognition,
+    out: &mut Out,
+    json: bool,
+    refusals: &mut Vec<Refusal>,
+) -> Done<Summary> {
     let (mut events, mut stream) = (run.events(), Stream::new(json));
-    let mut refusals = Vec::new();
     let mut drive = Box::pin(run.drive(cognition, Limits::default()));
     let summary = loop {
         match select(events.next(), &mut drive).await {
-            Either::Left((Some(event), _)) => show(&mut stream, out, &event, &mut refusals),
+            Either::Left((Some(event), _)) => show(&mut stream, out, &event, refusals),
             Either::Left((None, _)) => break drive.await,
             Either::Right((summary, _)) => break summary,
         }
     };
     while let Some(Some(event)) = events.next().now_or_never() {
-        show(&mut stream, out, &event, &mut refusals);
+        show(&mut stream, out, &event, refusals);
     }
-    summary.map(|summary| (summary, refusals)).map_err(Failure::failed)
+    summary.map_err(Failure::failed)
 }
 
 fn show(stream: &mut Stream, out: &mut Out, event: &Event, refusals: &mut Vec<Refusal>) {
@@ -207,7 +260,7 @@ fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place
     out.field("head", format_args!("#{} {}", summary.head_seq, summary.head));
     out.field("ledger", ledger.display());
     out.line("");
-    let place = place_arguments(place);
+    let place = place.arguments();
     for next in ["audit last", "replay last --verify", "export last -o run.ndjson"] {
         out.line(format_args!("  thymos {next}{place}"));
     }
@@ -216,7 +269,7 @@ fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place
 /// Says which effects nobody knows of, and how to settle them.
 fn in_doubt(doubts: &[(u64, EntryId)], run: &Run, place: &Place) {
     for (seq, _) in doubts {
-        let (settle, place) = (format!("thymos resolve {} {seq}", run.id().short()), place_arguments(place));
+        let (settle, place) = (format!("thymos resolve {} {seq}", run.id().short()), place.arguments());
         eprintln!("{} whether dispatch #{seq} took effect is not known: find out, then", paint(WARN, "in doubt:"));
         // A line each: what is pasted into a shell has to be a command as it stands.
         eprintln!("{} either of", paint(HINT, "hint:"));
@@ -225,18 +278,21 @@ fn in_doubt(doubts: &[(u64, EntryId)], run: &Run, place: &Place) {
     }
 }
 
-/// What the next commands need to find the same ledger.
-fn place_arguments(place: &Place) -> String {
-    let (default, path) = (Place::default().ledger(), place.ledger());
-    if path == default || path == Path::new(".thymos/ledger.redb") {
-        return String::new();
+/// Says what waits for whom, how to answer, and how to go on.
+fn waits(waiting: &[Request], run: &Run, place: &Place, again: &str) {
+    let (run, place) = (run.id().short(), place.arguments());
+    for request in waiting {
+        let (channel, reason) = request.asks();
+        let what = format!("request #{} for `{}`", request.seq, plain(channel));
+        eprintln!("{} {what}: {}", paint(WARN, "waits:"), plain(reason));
     }
-    format!(" --ledger {}", quoted(path.display()))
-}
-
-/// A word as a shell takes it.
-fn quoted(word: impl std::fmt::Display) -> String {
-    format!("'{}'", word.to_string().replace('\'', r"'\''"))
+    let Some(request) = waiting.first() else { return };
+    let seq = request.seq;
+    eprintln!("{} look at it, answer, and go on", paint(HINT, "hint:"));
+    eprintln!("  thymos approvals {run}{place}");
+    eprintln!("  thymos approve {run} {seq}{place}");
+    eprintln!("  thymos approve {run} {seq} --deny{place}");
+    eprintln!("  {again}");
 }
 
 /// What puts the same policies in force again.
@@ -246,16 +302,27 @@ fn policy_arguments(how: &How) -> String {
     files.chain([unsigned.to_owned()]).collect()
 }
 
-fn summary_json(summary: &Summary, budget: &Amounts, doubts: &[(u64, EntryId)], ledger: &Path) -> serde_json::Value {
+fn summary_json(
+    summary: &Summary,
+    budget: &Amounts,
+    doubts: &[(u64, EntryId)],
+    waiting: &[Request],
+    ledger: &Path,
+) -> serde_json::Value {
     let why = match summary.why {
         WhyStopped::Ended(reason) => reason.as_str(),
         WhyStopped::Suspended => "suspended",
     };
     let doubts: Vec<_> = doubts.iter().map(|(seq, entry)| json!({"seq": seq, "entry": entry})).collect();
+    let request = |request: &Request| {
+        let (channel, reason) = request.asks();
+        json!({"seq": request.seq, "entry": request.entry, "channel": channel, "reason": reason, "approved": request.approved})
+    };
+    let waiting: Vec<_> = waiting.iter().map(request).collect();
     json!({
         "event": "summary", "run": summary.run, "ended": why, "detail": summary.detail, "answer": summary.answer,
         "steps": summary.steps, "committed": summary.committed, "rejected": summary.rejected,
-        "failed": summary.failed, "suspended": summary.suspended, "in_doubt": doubts, "spent": summary.spent,
+        "failed": summary.failed, "suspended": summary.suspended, "in_doubt": doubts, "waiting": waiting, "spent": summary.spent,
         "budget": budget, "head": summary.head, "head_seq": summary.head_seq,
         "ledger": ledger.display().to_string(),
     })
@@ -284,14 +351,15 @@ impl Interrupt {
         Ok(Self { run })
     }
 
-    fn watch(&self, run: &Run) {
-        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(run.clone());
+    /// Cancels this run from now on, or lets Ctrl-C end the process.
+    fn watch(&self, run: Option<&Run>) {
+        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = run.cloned();
     }
 }
 
 impl Drop for Interrupt {
     /// Lets go of the run: the handler lives as long as the process, and an open run keeps its ledger open.
     fn drop(&mut self) {
-        *self.run.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        self.watch(None);
     }
 }

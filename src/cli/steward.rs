@@ -17,8 +17,13 @@ use crate::{
 
 /// Opens the ledger of a place, which must be there, with the home's keys.
 pub(super) fn open(home: &Home, place: &Place) -> Done<Runtime> {
+    open_with(home, place, |builder| builder)
+}
+
+/// As [`open`], with what else is to be recorded.
+pub(super) fn open_with(home: &Home, place: &Place, tune: impl FnOnce(Builder) -> Builder) -> Done<Runtime> {
     catch_up(home, place)?;
-    start(builder(&home.trust()?).signer(RUNTIME, home.secret(RUNTIME)?), place)
+    start(tune(builder(&home.trust()?).signer(RUNTIME, home.secret(RUNTIME)?)), place)
 }
 
 /// A builder that trusts these keys.

@@ -13,13 +13,13 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict,
-            InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement,
-            RunStart, Terminated, Turn, TurnStart, WhatHappened,
+            self, ApprovalOutcome, ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause,
+            HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
+            RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
-    proposal::{Decision, Proposal, Verdict},
+    proposal::{Decision, Proposal, Status, Verdict},
     replay::{AuthorityLog, Replayer},
     writ::{Amounts, SignedWrit},
 };
@@ -101,6 +101,20 @@ pub(super) enum What {
         note: Option<String>,
         cost: Amounts,
     },
+    Vote {
+        request: EntryId,
+        tool: Option<String>,
+        approve: bool,
+        /// Absent for the operator who was present and showed no key.
+        approver: Option<NamedKey>,
+        note: Option<String>,
+        expires_at_ms: u64,
+    },
+    RequestEnded {
+        request: EntryId,
+        tool: Option<String>,
+        outcome: record::Outcome,
+    },
     End {
         reason: EndReason,
         detail: Option<String>,
@@ -125,6 +139,11 @@ pub(super) struct Action {
 }
 
 impl Action {
+    /// Whether it waits for approval.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.decision.status, Status::Suspended { .. })
+    }
+
     /// Whether a dispatch told the decision already.
     pub(super) fn follows_a_dispatch(&self) -> bool {
         self.dispatched
@@ -176,6 +195,8 @@ pub(super) struct Reader {
     sets: Option<HashMap<PolicySetHash, PolicySetDefinition>>,
     values: HashMap<Commitment, Value>,
     dispatched: HashMap<EntryId, Arc<Proposal>>,
+    /// The tools of requests for approval.
+    requests: HashMap<EntryId, String>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -183,7 +204,7 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader before the first entry.
     pub(super) fn new() -> Self {
-        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new(), epochs: 0 }
+        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new(), requests: HashMap::new(), epochs: 0 }
     }
 
     /// Reads the next entry of the run that `replay` goes through.
@@ -270,7 +291,24 @@ impl Reader {
             },
             Some(Kind::PendingApproval) => {
                 let pending: PendingApproval = entry.body()?;
+                self.keep(entry, &pending.proposal.intent);
+                self.requests.insert(entry.id(), pending.proposal.intent.target.to_string());
                 What::Action(self.action(entry, &pending.proposal, Outcome::NotCarriedOut))
+            }
+            Some(Kind::Vote) => {
+                let Vote { note, pending, statement, .. } = entry.body()?;
+                What::Vote {
+                    request: pending,
+                    tool: self.requests.get(&pending).cloned(),
+                    approve: statement.approve,
+                    approver: statement.approver,
+                    note: text(entry, note),
+                    expires_at_ms: statement.expires_at_ms,
+                }
+            }
+            Some(Kind::ApprovalOutcome) => {
+                let ApprovalOutcome { outcome, pending, .. } = entry.body()?;
+                What::RequestEnded { request: pending, tool: self.requests.get(&pending).cloned(), outcome }
             }
             Some(Kind::Resumed) => {
                 let Resumed { in_doubt, turn, debited, .. } = entry.body()?;
@@ -310,7 +348,7 @@ impl Reader {
     }
 
     fn action(&mut self, entry: &Entry, proposal: &Proposal, outcome: Outcome) -> Action {
-        let last = !matches!(outcome, Outcome::Dispatched { .. });
+        let goes_on = matches!(outcome, Outcome::Dispatched { .. });
         let IntentRecord { args, author, rationale, target, .. } = &proposal.intent;
         let action = Action {
             author: author.clone(),
@@ -322,7 +360,7 @@ impl Reader {
             outcome,
             dispatched: false,
         };
-        if last {
+        if !goes_on && !action.waits() {
             self.values.remove(args);
             rationale.map(|rationale| self.values.remove(&rationale));
         }

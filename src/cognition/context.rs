@@ -70,6 +70,11 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// Nobody answered the request for approval in time: nothing came of it.
+    Unanswered {
+        /// Who was asked.
+        channel: String,
+    },
     /// It was staged and failed.
     Failed {
         /// A stable code.

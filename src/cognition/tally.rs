@@ -30,6 +30,7 @@ fn word_for(outcome: &Outcome) -> &'static str {
         Outcome::Failed { effect, .. } if effect == "unknown" => "in doubt",
         Outcome::Failed { .. } => "failed",
         Outcome::Suspended { .. } => "waiting for approval",
+        Outcome::Unanswered { .. } => "unanswered",
         Outcome::NotAttempted => "not attempted",
     }
 }
@@ -43,6 +44,7 @@ pub(super) fn trouble(outcome: &Outcome) -> Option<String> {
         Outcome::Failed { cause, message, effect } => {
             Some(format!("failed with {cause} (effect: {effect}): {message}"))
         }
+        Outcome::Unanswered { channel } => Some(format!("was not approved in time on `{channel}`")),
         Outcome::NotAttempted => Some("was not attempted".into()),
     }
 }

@@ -5,8 +5,8 @@ use crate::{
     contract::ContractSet,
     crypto::Trust,
     intent::SealedIntent,
-    policy::PolicySet,
-    proposal::{ApprovalEvidence, Claim, Decision, Quote},
+    policy::{PolicySet, Roster},
+    proposal::{ApprovalEvidence, Claim, Decision, Proposal, Quote},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -20,8 +20,8 @@ pub struct Inputs<'a> {
     pub balances: &'a [Amounts],
     /// The contracts of the registered tools.
     pub contracts: &'a ContractSet,
-    /// The quote of the first compile, when a suspended proposal is compiled again.
-    pub earlier: Option<&'a Quote>,
+    /// The proposal that waited for approval, when it is compiled once more: all that it rested on has to be as it was.
+    pub earlier: Option<&'a Proposal>,
     /// What is asked.
     pub intent: &'a SealedIntent,
     /// The policies.
@@ -29,6 +29,8 @@ pub struct Inputs<'a> {
     /// The decision that is derived again; `None` when it is made. What only Rust code can say is taken from it: the verdicts of
     /// policies, and whether the tool's own types stood in for the schema.
     pub recorded: Option<&'a Decision>,
+    /// Who may approve, by channel; `None` where no roster is in force.
+    pub roster: Option<&'a Roster>,
     /// The authority that it stands on.
     pub standing: Standing<'a>,
     /// The trajectory.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     canon::{CanonError, EntryId, KeyId, PolicySetHash, StoreId, TrajectoryId, WritId, domain, misshapen},
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError, Trust},
-    policy::{PolicySetDefinition, Roster},
+    policy::PolicySetDefinition,
 };
 
 /// Why an authority entry has no force.
@@ -103,7 +103,7 @@ pub struct AuthorityState {
     /// The writs that are revoked.
     pub revoked: BTreeSet<WritId>,
     /// The roster in force.
-    pub roster: Option<Roster>,
+    pub roster: Option<RosterRecord>,
     /// The keys that sign or signed entries, oldest first; empty in a store that is run unsigned.
     pub runtime_keys: Vec<NamedKey>,
     /// The roots of trust.
@@ -290,7 +290,7 @@ impl AuthorityState {
         }
         self.need(&record.signed_by, Role::PolicyIssuer)?;
         record.signed_by.verify(Purpose::Roster, record.hash.as_bytes(), &record.signature)?;
-        self.roster = Some(record.roster);
+        self.roster = Some(record);
         Ok(())
     }
 }

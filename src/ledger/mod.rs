@@ -5,7 +5,6 @@
 //! compares registers and persists; it does not interpret records.
 
 mod authority;
-mod ballot;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod entry;
@@ -19,7 +18,6 @@ pub mod register;
 mod store;
 
 pub use authority::{AuthorityError, AuthorityState, Compromised, Reset};
-pub use ballot::{Ballot, BallotError, VoteFault};
 pub use entry::{Draft, Entry, EntryError, StoredBlob};
 pub use header::{FORMAT, HEADER_BYTES, Header, HeaderError};
 pub use kind::Kind;

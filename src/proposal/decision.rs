@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Claim, Code, Quote, Refusal};
@@ -152,4 +154,14 @@ pub struct ApprovalEvidence {
     /// The roster that named the approvers; absent when no roster is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roster: Option<RosterHash>,
+}
+
+impl ApprovalEvidence {
+    /// Whether it has as many approvals as its channel needs, of distinct keys, and nobody denied.
+    pub fn is_met(&self) -> bool {
+        let votes = self.approved.iter().collect::<BTreeSet<_>>().len();
+        let present = self.operator_present && self.quorum == 1;
+        let quorum = self.quorum > 0 && votes as u64 >= u64::from(self.quorum);
+        self.denied.is_empty() && (quorum || present)
+    }
 }

@@ -97,6 +97,10 @@ pub enum Code {
     QuoteUnavailable,
     /// A secret that the arguments name cannot be had, or a placeholder in them stands for none of this intent's.
     SecretUnavailable,
+    /// The tool's contract has changed since approval was asked for.
+    ContractChanged,
+    /// The policy set has changed since approval was asked for.
+    PolicyChanged,
     /// A resource has changed since the first compile.
     ReadChanged,
     /// The host state has changed since the first compile.

@@ -1,5 +1,6 @@
 use super::{Difference, StoreFault};
 use crate::{
+    approval::RequestFault,
     canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::SignatureError,
     ledger::{AuthorityError, EntryError, StoreError},
@@ -116,6 +117,9 @@ pub enum FaultKind {
     /// A host effect without a dispatch.
     #[error("a tool with a host effect was carried out without a dispatch")]
     Undispatched,
+    /// A vote, the end of a request for approval, or a decision that does not fit the requests that wait.
+    #[error(transparent)]
+    Request(#[from] RequestFault),
     /// A decision by a policy set that was not in force.
     #[error("decided by policy set {0}, which was not in force")]
     NotInForce(PolicySetHash),

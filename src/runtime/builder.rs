@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Runtime,
@@ -29,6 +29,8 @@ use crate::{
 
 /// How many entries of a run may follow its last snapshot, where the host says nothing else.
 const SNAPSHOT_EVERY: u64 = 4_096;
+/// How long a request for approval waits for votes, where the host says nothing else.
+const APPROVALS_WITHIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Composes a [`Runtime`].
 ///
@@ -49,6 +51,7 @@ pub struct Builder {
     root: Option<Arc<dyn Signer>>,
     authority_only: bool,
     snapshot_every: Option<u64>,
+    approvals_within: Option<Duration>,
 }
 
 /// Why a runtime could not be composed.
@@ -193,11 +196,18 @@ impl Builder {
         self
     }
 
-    /// Sets who may approve, by channel. Without it the roster that the ledger has stays in force; where it has none, only the
-    /// operator who is present can approve, without a key.
+    /// Sets who may approve, by channel. Without it the roster that the ledger has stays in force; where it has none, one
+    /// approval is enough on every channel, of any key that is trusted as approver.
     #[must_use]
     pub fn roster(mut self, roster: VerifiedRoster) -> Self {
         self.roster = Some(roster);
+        self
+    }
+
+    /// Sets how long a request for approval waits for votes, seven days by default; nobody can answer it afterwards.
+    #[must_use]
+    pub fn approvals_within(mut self, within: Duration) -> Self {
+        self.approvals_within = Some(within);
         self
     }
 
@@ -285,7 +295,8 @@ impl Builder {
             plaintexts: Plaintexts::default(),
             policies: self.policies,
             redactor: self.redactor,
-            roster: self.roster,
+            request_valid_ms: u64::try_from(self.approvals_within.unwrap_or(APPROVALS_WITHIN).as_millis())
+                .unwrap_or(u64::MAX),
             runs: !self.authority_only,
             snapshot_every: self.snapshot_every.unwrap_or(SNAPSHOT_EVERY),
             store,
@@ -296,7 +307,7 @@ impl Builder {
             let draft = rotate::draft(statement, &*by).await?;
             core.authority.append(&core, vec![draft], vec![], |_| vec![]).await?;
         }
-        record_changes(&core, &self.trust).await?;
+        record_changes(&core, &self.trust, self.roster.as_ref()).await?;
         Ok(Runtime(Arc::new(core)))
     }
 }
@@ -335,7 +346,11 @@ async fn create(
 }
 
 /// Records how trust, policies and contracts differ from what the ledger has.
-async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<(), RunError> {
+async fn record_changes(
+    core: &Core,
+    trust: &[(NamedKey, Vec<Role>)],
+    roster: Option<&VerifiedRoster>,
+) -> Result<(), RunError> {
     let state = core.authority.state();
     let mut drafts = Vec::new();
     let mut change = |root: NamedKey, roles: Vec<Role>, change| {
@@ -358,9 +373,8 @@ async fn record_changes(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<
     if core.runs && state.policy_set != Some(core.policies.hash()) {
         drafts.push(rotate::policy_set(&core.policies)?);
     }
-    if let Some(roster) =
-        core.roster.as_ref().filter(|roster| core.runs && state.roster.as_ref() != Some(roster.roster()))
-    {
+    let in_force = state.roster.as_ref().map(|record| &record.roster);
+    if let Some(roster) = roster.filter(|roster| in_force != Some(roster.roster())) {
         drafts.push(rotate::roster(roster)?);
     }
     let mut keys = Vec::new();

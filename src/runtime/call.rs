@@ -1,6 +1,6 @@
 //! What a call leaves in the registers: that its proposal was carried out, and who has its business key.
 
-use super::journal::Journal;
+use super::{approval::no_longer, journal::Journal};
 use crate::{
     canon::{BusinessKeyHash, ProposalId},
     ledger::{
@@ -17,6 +17,8 @@ pub(crate) struct Called {
     pub(crate) proposal: ProposalId,
     /// The business key, where the tool named one.
     pub(crate) key: Option<BusinessKeyHash>,
+    /// The seq of the request for approval that it waited on.
+    pub(crate) request: Option<u64>,
     /// Whether the same proposal can come again: its intent is in its author's hands.
     pub(crate) may_come_again: bool,
 }
@@ -27,6 +29,7 @@ impl Called {
         let seq = journal.next_seq;
         let mut ops = first(RegisterKey::outcome(&self.proposal), ProposalState::Dispatched { seq }.to_bytes());
         ops.extend(self.claim(journal, ClaimState::InDoubt));
+        ops.extend(self.answered(journal));
         ops
     }
 
@@ -58,7 +61,13 @@ impl Called {
         if committed {
             ops.extend(self.claim(journal, ClaimState::Done));
         }
+        ops.extend(self.answered(journal));
         ops
+    }
+
+    /// Its request waits no more.
+    fn answered(&self, journal: &Journal) -> Option<RegisterOp> {
+        self.request.map(|request| no_longer(&journal.trajectory, request))
     }
 
     fn claim(&self, journal: &Journal, state: ClaimState) -> Vec<RegisterOp> {

@@ -11,13 +11,12 @@ use super::{
     journal::Journal,
     outcome,
     run::Inner,
-    submit::{Again, Attempt, Submitted},
+    submit::{Again, Asked, Attempt, Submitted},
     unrecorded::Unrecorded,
 };
 use crate::{
     canon::EntryId,
     execute::{Concluded, Conclusion, Execution},
-    intent::SealedIntent,
     ledger::{RegisterKey, RegisterOp, StoreError, record::WhatHappened},
     writ::Amounts,
 };
@@ -26,7 +25,7 @@ use crate::{
 struct Carried<'a> {
     inner: &'a Inner,
     authority: &'a InForce,
-    intent: &'a SealedIntent,
+    asked: Asked<'a>,
     called: Called,
     /// Reserved on every account of the chain.
     held: Amounts,
@@ -39,13 +38,17 @@ pub(super) async fn carry_out(
     inner: &Inner,
     journal: &mut Journal,
     authority: &InForce,
-    intent: &SealedIntent,
+    asked: Asked<'_>,
     execution: Box<Execution>,
-    may_come_again: bool,
 ) -> Result<Attempt, RunError> {
     let staged = execution.staged();
-    let called = Called { proposal: staged.id(), key: staged.quote().key, may_come_again };
-    let mut carried = Carried { inner, authority, intent, called, held: execution.cost(), dispatched: None };
+    let called = Called {
+        proposal: staged.id(),
+        key: staged.quote().key,
+        request: asked.request.map(|request| request.seq),
+        may_come_again: asked.may_come_again,
+    };
+    let mut carried = Carried { inner, authority, asked, called, held: execution.cost(), dispatched: None };
     let error = match carried.through(journal, execution).await {
         Ok(submitted) => return Ok(Ok(submitted)),
         Err(error) => error,
@@ -100,7 +103,8 @@ impl Carried<'_> {
         match journal.append(self.core(), self.authority, draft, registers).await {
             Ok(dispatch) => {
                 self.dispatched = Some(Box::new(Doubt::of(execution.staged(), dispatch, seq)));
-                let intent = self.intent.id();
+                self.asked.decided(journal);
+                let intent = self.asked.intent.id();
                 self.inner.watchers.tell(Some((seq, dispatch)), || EventKind::Dispatched { intent });
                 Ok(())
             }
@@ -137,6 +141,7 @@ impl Carried<'_> {
     /// The outcome is durable: what was held is spent.
     fn recorded(&self, journal: &mut Journal, entry: EntryId, concluded: Concluded, effect: WhatHappened) -> Submitted {
         journal.settle(self.core(), &self.held, &concluded.cost);
+        self.asked.decided(journal);
         if let Some(doubt) = self.dispatched.as_deref().filter(|_| effect == WhatHappened::Unknown) {
             journal.doubts.push(Doubt { held: None, ..doubt.clone() });
         }
@@ -152,7 +157,7 @@ impl Carried<'_> {
             journal.unrecorded = Some(Unrecorded {
                 dispatch,
                 called: self.called,
-                intent: self.intent.record().clone(),
+                intent: self.asked.intent.record().clone(),
                 draft,
                 effect,
                 cost,
@@ -172,7 +177,7 @@ impl Carried<'_> {
     }
 
     fn tell(&self, journal: &mut Journal, entry: EntryId, conclusion: Conclusion, cost: Amounts) -> Submitted {
-        let (intent, seq, watchers) = (self.intent.id(), journal.last_seq(), &self.inner.watchers);
+        let (intent, seq, watchers) = (self.asked.intent.id(), journal.last_seq(), &self.inner.watchers);
         match conclusion {
             Conclusion::Committed { output } => {
                 journal.base_seq = seq;
@@ -203,7 +208,7 @@ impl Carried<'_> {
         if self.called.key.is_some_and(|business| *key == RegisterKey::business_key(&business)) {
             return Ok(Err(Again::Changed));
         }
-        match outcome::earlier(self.inner, journal, self.intent).await? {
+        match outcome::earlier(self.inner, journal, self.asked.intent).await? {
             Some(earlier) => Ok(Ok(earlier)),
             None => Err(error),
         }

@@ -12,7 +12,7 @@ use crate::{
     crypto::Purpose,
     host::{Host, SignError, Signer},
     ledger::{Draft, Entry, Header, LedgerStore},
-    policy::{PolicySet, VerifiedRoster},
+    policy::PolicySet,
     redact::Redactor,
     tool::ToolRegistry,
 };
@@ -26,8 +26,8 @@ pub(crate) struct Core {
     pub(crate) plaintexts: Plaintexts,
     pub(crate) policies: PolicySet,
     pub(crate) redactor: Redactor,
-    /// Who may approve, where this host says so; otherwise the ledger does.
-    pub(crate) roster: Option<VerifiedRoster>,
+    /// How long a request for approval waits for votes, in milliseconds.
+    pub(crate) request_valid_ms: u64,
     /// Whether runs can be started: not by a runtime that was opened for the authority alone.
     pub(crate) runs: bool,
     /// How many entries of a run may follow its last snapshot; 0 when none are taken or used.
@@ -38,6 +38,7 @@ pub(crate) struct Core {
 }
 
 /// Where an entry goes.
+#[derive(Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) trajectory: TrajectoryId,
     pub(crate) seq: u64,

@@ -197,7 +197,7 @@ pub(crate) async fn resolve(
     Ok(settle(core, journal, &authority, &doubt, verdict, Some((operator, note))).await?)
 }
 
-fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
+pub(crate) fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0)?;
     Ok(Blob::seal(&Value::from(secrets::text(&core.redactor, note)), salt)?)

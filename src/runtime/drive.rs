@@ -11,7 +11,7 @@ use futures::{
 use serde_json::Value;
 
 use super::{
-    Run, Submitted, Summary, WhyStopped,
+    Run, Submitted, Summary, WhyStopped, approval,
     error::RunError,
     events::EventKind,
     history::{self, History},
@@ -65,12 +65,36 @@ struct Counts {
     suspended: u64,
 }
 
+impl Counts {
+    /// Counts an outcome, and says whether the run stops for it.
+    fn count(&mut self, submitted: &Submitted) -> Option<Stop> {
+        match submitted {
+            Submitted::Committed { .. } => self.committed += 1,
+            Submitted::Failed { .. } => self.failed += 1,
+            Submitted::Suspended { .. } => {
+                self.suspended += 1;
+                return Some(Stop::Suspended);
+            }
+            Submitted::Rejected { refusal, .. } => {
+                self.rejected += 1;
+                let over = turn::ends_authority(refusal.code);
+                return over.then(|| end(EndReason::AuthorityEnded, Some(refusal.code.as_str())));
+            }
+        }
+        None
+    }
+}
+
 pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
     let _driving = run.inner().driving.try_lock().ok_or(RunError::Driven)?;
     run.with_journal(Journal::check_open).await?;
+    let (counts, stop) = carry_on(run).await?;
     let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id(), run.head().await).await?;
-    let mut drive = Drive { run, limits, counts: Counts::default(), history: outcomes, task };
-    let stop = drive.steps(cognition).await?;
+    let mut drive = Drive { run, limits, counts, history: outcomes, task };
+    let stop = match stop {
+        Some(stop) => stop,
+        None => drive.steps(cognition).await?,
+    };
     let (why, detail, answer) = match stop {
         Stop::Suspended => (WhyStopped::Suspended, None, None),
         Stop::End { reason, detail, answer } => {
@@ -95,6 +119,20 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
         head,
         head_seq,
     })
+}
+
+/// Carries out what was approved since, and says whether the run stops for it, or for what still waits.
+async fn carry_on(run: &Run) -> Result<(Counts, Option<Stop>), RunError> {
+    let (mut counts, mut stop) = (Counts::default(), None);
+    if run.inner().cancel.is_cancelled() {
+        return Ok((counts, None));
+    }
+    for (_, submitted) in run.carry_on().await? {
+        stop = stop.or(counts.count(&submitted));
+    }
+    counts.suspended = run.requests().await.len() as u64;
+    let waits = counts.suspended > 0;
+    Ok((counts, stop.or(waits.then_some(Stop::Suspended))))
 }
 
 struct Drive<'a> {
@@ -177,7 +215,7 @@ impl Drive<'_> {
                 }
                 None => {
                     let submitted = self.run.submit_once(intent, false).await?;
-                    stop = self.count(&submitted);
+                    stop = self.counts.count(&submitted);
                     if stop.is_some() || submitted.stops_the_turn() {
                         stopped = Some(submitted.entry());
                     }
@@ -187,24 +225,6 @@ impl Drive<'_> {
             self.history.push(PastOutcome { step, intent: id, tool, args, outcome });
         }
         Ok(stop)
-    }
-
-    /// Counts an outcome, and says whether the run stops for it.
-    fn count(&mut self, submitted: &Submitted) -> Option<Stop> {
-        match submitted {
-            Submitted::Committed { .. } => self.counts.committed += 1,
-            Submitted::Failed { .. } => self.counts.failed += 1,
-            Submitted::Suspended { .. } => {
-                self.counts.suspended += 1;
-                return Some(Stop::Suspended);
-            }
-            Submitted::Rejected { refusal, .. } => {
-                self.counts.rejected += 1;
-                let over = turn::ends_authority(refusal.code);
-                return over.then(|| end(EndReason::AuthorityEnded, Some(refusal.code.as_str())));
-            }
-        }
-        None
     }
 
     async fn not_attempted(&self, intent: SealedIntent, after: EntryId) -> Result<(), RunError> {
@@ -328,6 +348,7 @@ pub(super) async fn terminate(
 ) -> Result<EntryId, RunError> {
     journal.check_open()?;
     turn::abandon(inner, journal).await?;
+    approval::withdraw(&inner.core, journal).await?;
     let mut blobs = Vec::new();
     let mut commitment = None;
     if let Some(answer) = &answer {

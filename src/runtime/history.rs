@@ -12,11 +12,11 @@ use crate::{
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
         record::{
-            Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, PendingApproval, Rejection, Resumed,
-            RunStart, Turn, TurnStart, WhatHappened,
+            self, ApprovalOutcome, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
+            PendingApproval, Rejection, Resumed, RunStart, Turn, TurnStart, WhatHappened,
         },
     },
-    proposal::{Proposal, Status},
+    proposal::{Code, Proposal, Refusal, Stage, Status},
 };
 
 /// The past of a run: its task, and what became of what cognition proposed.
@@ -46,6 +46,9 @@ struct Reader {
     dispatched: HashMap<EntryId, Arc<Proposal>>,
     /// Which outcomes tell of an effect in doubt.
     in_doubt: HashMap<EntryId, usize>,
+    /// Which outcomes tell of an intent that waits for approval, and on which request.
+    waiting: HashMap<IntentId, usize>,
+    requests: HashMap<EntryId, Arc<Proposal>>,
 }
 
 impl Reader {
@@ -79,26 +82,29 @@ impl Reader {
                     message: message.as_str().unwrap_or_default().to_owned(),
                     effect: failure.effect.to_string(),
                 };
-                if let Origin::Dispatch(dispatch) = &failure.origin {
+                let dispatch = match &failure.origin {
+                    Origin::Dispatch(dispatch) => Some(*dispatch),
+                    Origin::Proposal(_) => None,
+                };
+                if let Some(dispatch) = &dispatch {
                     // The outcome of a call that an earlier handle could not record.
                     if let Some(past) = self.in_doubt.get(dispatch).and_then(|at| self.outcomes.get_mut(*at)) {
                         past.outcome = outcome;
                         return Ok(());
                     }
-                    if failure.effect == WhatHappened::Unknown {
-                        self.in_doubt.insert(*dispatch, self.outcomes.len());
-                    }
                 }
+                let unknown = failure.effect == WhatHappened::Unknown;
                 if let Some(proposal) = self.proposal(failure.origin) {
-                    self.add(&proposal, entry, outcome)?;
+                    let at = self.add(&proposal, entry, outcome)?;
+                    self.in_doubt.extend(dispatch.filter(|_| unknown).map(|dispatch| (dispatch, at)));
                 }
             }
             Some(Kind::Resumed) => {
                 for dispatch in entry.body::<Resumed>()?.in_doubt {
                     if let Some(proposal) = self.dispatched.remove(&dispatch) {
-                        self.in_doubt.insert(dispatch, self.outcomes.len());
                         let outcome = interrupted(WHILE_DONE, WhatHappened::Unknown);
-                        self.add(&proposal, entry, outcome)?;
+                        let at = self.add(&proposal, entry, outcome)?;
+                        self.in_doubt.insert(dispatch, at);
                     }
                 }
             }
@@ -121,12 +127,32 @@ impl Reader {
             Some(Kind::PendingApproval) => {
                 let proposal = entry.body::<PendingApproval>()?.proposal;
                 if let Status::Suspended { reason, .. } = proposal.decision.status.clone() {
-                    self.add(&proposal, entry, Outcome::Suspended { reason })?;
+                    let at = self.add(&proposal, entry, Outcome::Suspended { reason })?;
+                    self.waiting.insert(proposal.intent.id()?, at);
+                    self.requests.insert(entry.id(), proposal);
                 }
             }
+            Some(Kind::ApprovalOutcome) => self.end_request(entry)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// What was not approved is told as it came out.
+    fn end_request(&mut self, entry: &Entry) -> Result<(), RunError> {
+        let ended: ApprovalOutcome = entry.body()?;
+        if ended.outcome == record::Outcome::Approved {
+            return Ok(());
+        }
+        let Some(proposal) = self.requests.remove(&ended.pending) else { return Ok(()) };
+        let Status::Suspended { channel, .. } = &proposal.decision.status else { return Ok(()) };
+        let outcome = match ended.outcome {
+            record::Outcome::Denied => {
+                Outcome::Refused(Refusal::new(Stage::Approvals, Code::ApprovalDenied).asked(channel))
+            }
+            _ => Outcome::Unanswered { channel: channel.clone() },
+        };
+        self.add(&proposal, entry, outcome).map(drop)
     }
 
     /// What was in doubt when it was told is told as it turned out.
@@ -138,7 +164,7 @@ impl Reader {
         };
         // It may have been settled before anybody told that it was in doubt.
         if let Some(proposal) = self.dispatched.remove(&resolution.dispatch) {
-            return self.add(&proposal, entry, interrupted(WHILE_DONE, found));
+            return self.add(&proposal, entry, interrupted(WHILE_DONE, found)).map(drop);
         }
         let at = self.in_doubt.remove(&resolution.dispatch);
         if let Some(past) = at.and_then(|at| self.outcomes.get_mut(at))
@@ -156,15 +182,23 @@ impl Reader {
         }
     }
 
-    fn add(&mut self, proposal: &Proposal, entry: &Entry, outcome: Outcome) -> Result<(), RunError> {
+    fn add(&mut self, proposal: &Proposal, entry: &Entry, outcome: Outcome) -> Result<usize, RunError> {
         let intent = &proposal.intent;
-        self.outcome(intent.id()?, intent.target.to_string(), &intent.args, entry, outcome);
-        Ok(())
+        Ok(self.outcome(intent.id()?, intent.target.to_string(), &intent.args, entry, outcome))
     }
 
-    fn outcome(&mut self, intent: IntentId, tool: String, args: &Commitment, entry: &Entry, outcome: Outcome) {
+    /// Tells an outcome. Returns where it stands.
+    fn outcome(&mut self, intent: IntentId, tool: String, args: &Commitment, entry: &Entry, outcome: Outcome) -> usize {
+        // An intent that waited has one outcome: the last.
+        if let Some(at) = self.waiting.remove(&intent)
+            && let Some(past) = self.outcomes.get_mut(at)
+        {
+            past.outcome = outcome;
+            return at;
+        }
         let args = self.args.remove(args).unwrap_or_else(|| value(entry, args));
         self.outcomes.push(PastOutcome { step: self.step, intent, tool, args, outcome });
+        self.outcomes.len().saturating_sub(1)
     }
 }
 

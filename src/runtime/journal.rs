@@ -11,6 +11,7 @@ use super::{
     unrecorded::Unrecorded,
 };
 use crate::{
+    approval::Requests,
     canon::{EntryId, TrajectoryId},
     ledger::{Batch, Draft, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
@@ -36,6 +37,8 @@ pub(crate) struct Journal {
     pub(crate) steps: u64,
     /// Effects of this run of which nobody knows whether they happened.
     pub(crate) doubts: Vec<Doubt>,
+    /// The requests for approval that wait, and what was denied.
+    pub(crate) requests: Requests,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
@@ -61,6 +64,7 @@ impl Journal {
             tenure,
             steps: 0,
             doubts: Vec::new(),
+            requests: Requests::default(),
             open_turn: None,
             ended: false,
             stale: false,
@@ -141,14 +145,7 @@ impl Journal {
         draft: Draft,
         registers: Vec<RegisterOp>,
     ) -> Result<EntryId, RunError> {
-        let place = Place {
-            trajectory: self.trajectory,
-            seq: self.next_seq,
-            parent: self.head,
-            authority: epoch.epoch,
-            base_seq: self.base_seq,
-            time_ms: core.now(epoch).judged_ms,
-        };
+        let place = self.place(epoch, core.now(epoch).judged_ms);
         let (kind, record) = (draft.kind, draft.record.clone());
         let recorded = registers.iter().find_map(|op| match op {
             RegisterOp::Add { after, .. } => Some(*after),
@@ -165,12 +162,62 @@ impl Journal {
                 self.stored(core, kind, &record);
                 Ok(id)
             }
-            Err(error) => {
-                // A changed register leaves the trajectory as it was; anything else may not have.
-                self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
-                Err(error.into())
-            }
+            Err(error) => Err(self.not_stored(error)),
         }
+    }
+
+    /// Where the next entry goes.
+    fn place(&self, epoch: &InForce, time_ms: u64) -> Place {
+        Place {
+            trajectory: self.trajectory,
+            seq: self.next_seq,
+            parent: self.head,
+            authority: epoch.epoch,
+            base_seq: self.base_seq,
+            time_ms,
+        }
+    }
+
+    /// Signs and appends an entry at a time in an epoch, and with it what `then` makes of its id: both or neither.
+    pub(crate) async fn append_two(
+        &mut self,
+        core: &Core,
+        (epoch, time_ms): (&InForce, u64),
+        draft: Draft,
+        mut registers: Vec<RegisterOp>,
+        then: impl FnOnce(EntryId) -> Result<Option<(Draft, Vec<RegisterOp>)>, RunError>,
+    ) -> Result<EntryId, RunError> {
+        let (store, signer, place) = (core.store_id, epoch.signing()?, self.place(epoch, time_ms));
+        let next = Place { seq: place.seq.saturating_add(1), ..place };
+        let placed = Placed::of(store, signer, place, draft);
+        let id = placed.id;
+        let second = match then(id)? {
+            Some((draft, also)) => {
+                registers.extend(also);
+                Some(Placed::of(store, signer, Place { parent: id, ..next }, draft))
+            }
+            None => None,
+        };
+        let (mut entries, mut head) = (vec![placed.signed().await?], id);
+        if let Some(second) = second {
+            head = second.id;
+            entries.push(second.signed().await?);
+        }
+        let appended = entries.len() as u64;
+        match core.store.append(Batch { entries, registers }).await {
+            Ok(_) => {
+                self.head = head;
+                self.next_seq += appended;
+                Ok(id)
+            }
+            Err(error) => Err(self.not_stored(error)),
+        }
+    }
+
+    /// What an entry that was not stored leaves: a changed register leaves the trajectory as it was; anything else may not have.
+    fn not_stored(&mut self, error: StoreError) -> RunError {
+        self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
+        error.into()
     }
 
     /// Takes the accounts over from whatever handle had the run before.

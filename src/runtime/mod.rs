@@ -7,6 +7,7 @@
 //! ```
 
 mod accounts;
+mod approval;
 mod authority;
 mod builder;
 mod call;
@@ -37,6 +38,7 @@ mod summary;
 mod turn;
 mod unrecorded;
 
+pub use approval::{Answer, VoteError, Voted};
 pub use builder::{BuildError, Builder};
 pub use clock::{ClockError, ClockStatus, latest_time};
 pub use doubt::{Resolution, ResolveError};
@@ -57,7 +59,7 @@ use crate::{
     canon::{EntryId, StoreId, TrajectoryId, WritId},
     contract::ContractSet,
     host::Signer,
-    ledger::LedgerStore,
+    ledger::{LedgerStore, StoreError},
     replay::{Pins, ReplayError, Report},
     writ::PresentedChain,
 };
@@ -140,6 +142,29 @@ impl Runtime {
         let resolved = doubt::resolve(&self.0, &mut journal, resolution, signer).await;
         journal.leave_accounts(&self.0);
         resolved
+    }
+
+    /// Votes on a request for approval. The run need not be taken up; a handle that has it falls behind the ledger, so where one is
+    /// at hand, vote with [`Run::vote`].
+    ///
+    /// When it returns, the vote is durable, and so is the request's end where the vote decides it. What is approved is carried out when
+    /// the run goes on: see [`Run::carry_on`].
+    ///
+    /// # Errors
+    /// When the request does not wait, the vote does not count, the run does not verify, or the ledger or the key fails.
+    pub async fn vote(&self, run: &TrajectoryId, answer: Answer<'_>) -> Result<Voted, VoteError> {
+        let (mut journal, _) = resume::take_up(&self.0, run, true).await?;
+        let statement = approval::statement(&self.0, &journal, &answer)?;
+        let signed = approval::sign(&self.0, &answer, statement).await?;
+        approval::cast(&self.0, &mut journal, signed).await
+    }
+
+    /// The requests for approval that wait in all runs: each run, and the seq of the request.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn waiting(&self) -> Result<Vec<(TrajectoryId, u64)>, StoreError> {
+        crate::approval::waiting(&*self.0.store).await
     }
 
     /// Revokes a writ, and with it all that were issued below it. `signer` holds the key of a trusted writ issuer, and `name`

@@ -1,9 +1,12 @@
 //! Entries of a run's past, as far as its head vouches for them.
 
-use super::error::RunError;
+use super::{core::Core, error::RunError, journal::Journal};
 use crate::{
-    canon::{EntryId, TrajectoryId},
-    ledger::{Entry, LedgerStore, StoreError},
+    approval::Request,
+    canon::{Blob, Commitment, EntryId, TrajectoryId},
+    intent::SealedIntent,
+    ledger::{Entry, LedgerStore, StoreError, StoredBlob},
+    proposal::ApprovalEvidence,
     replay::PageSize,
 };
 
@@ -48,6 +51,48 @@ pub(super) async fn entry(
 ) -> Result<Entry, RunError> {
     let found = store.read(run, seq, 1).await?.into_iter().next();
     found.filter(|entry| entry.id() == id && entry.check().is_ok()).ok_or_else(|| damaged(seq))
+}
+
+/// The intent that a request for approval is about, with its arguments.
+pub(super) async fn intent(
+    store: &dyn LedgerStore,
+    journal: &Journal,
+    request: &Request,
+) -> Result<SealedIntent, RunError> {
+    let record = request.pending.proposal.intent.clone();
+    let args = blob(store, &journal.trajectory, request.args_seq, &record.args).await?;
+    let args = args.ok_or(RunError::Erased { request: request.entry })?;
+    Ok(SealedIntent::with_args(record, args)?)
+}
+
+/// The votes that denied a call like this one before. Where its arguments are erased, every call of the tool is like it.
+pub(super) async fn denied(
+    core: &Core,
+    journal: &Journal,
+    intent: &SealedIntent,
+) -> Result<Vec<ApprovalEvidence>, RunError> {
+    for denial in journal.requests.denied().iter().filter(|denial| denial.tool == intent.record().target) {
+        let args = blob(&*core.store, &journal.trajectory, denial.args_seq, &denial.args).await?;
+        if args.is_none_or(|args| args.value().is_ok_and(|args| args == *intent.args())) {
+            return Ok(vec![denial.evidence.clone()]);
+        }
+    }
+    Ok(vec![])
+}
+
+/// A value beside the entry at `seq`; none when it is erased.
+async fn blob(
+    store: &dyn LedgerStore,
+    run: &TrajectoryId,
+    seq: u64,
+    commitment: &Commitment,
+) -> Result<Option<Blob>, RunError> {
+    let entry = store.read(run, seq, 1).await?.into_iter().next().ok_or_else(|| damaged(seq))?;
+    match entry.blobs.iter().find(|blob| blob.commitment() == *commitment) {
+        Some(StoredBlob::Present(blob)) => Ok(Some(blob.clone())),
+        Some(StoredBlob::Erased(_)) => Ok(None),
+        None => Err(damaged(seq)),
+    }
 }
 
 fn damaged(seq: u64) -> RunError {

@@ -61,6 +61,14 @@ pub enum RotateError {
         /// How many entries the store has.
         length: Position,
     },
+    /// The roster in force cannot be restated: its issuer is not trusted to issue policies any more.
+    #[error(
+        "the roster in force was signed by {issuer}, which is no policy issuer any more: record one of a trusted issuer first"
+    )]
+    Roster {
+        /// Who signed it.
+        issuer: Box<PublicKey>,
+    },
     /// No role was named.
     #[error("no role was named")]
     NoRole,
@@ -194,20 +202,23 @@ fn replace(trust: &mut Vec<(NamedKey, Vec<Role>)>, rotation: &Rotation, roles: &
 }
 
 /// What the runtime trusts and goes by, stated with a new key: nothing that the old one said holds any more.
-fn restated(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<Vec<Draft>, RunError> {
+fn restated(core: &Core, trust: &[(NamedKey, Vec<Role>)]) -> Result<Vec<Draft>, RotateError> {
     let mut drafts = Vec::new();
     for (root, roles) in trust.iter().filter(|(_, roles)| !roles.is_empty()) {
         let record = TrustRoot { change: TrustChange::Added, root: root.clone(), roles: roles.clone() };
-        drafts.push(Draft::seal(Kind::TrustRoot, &record, vec![])?);
+        drafts.push(Draft::seal(Kind::TrustRoot, &record, vec![]).map_err(RunError::from)?);
     }
     if core.runs {
         drafts.push(policy_set(&core.policies)?);
-        // A roster whose issuer was replaced has to be signed again.
+    }
+    // Without one, fewer approvals would be enough.
+    if let Some(record) = core.authority.state().roster.as_ref() {
         let issues =
-            |key: PublicKey| trust.iter().any(|(named, roles)| named.key == key && roles.contains(&Role::PolicyIssuer));
-        if let Some(in_force) = core.roster.as_ref().filter(|in_force| issues(in_force.issuer())) {
-            drafts.push(roster(in_force)?);
+            |named: &NamedKey, roles: &[Role]| named.key == record.signed_by && roles.contains(&Role::PolicyIssuer);
+        if !trust.iter().any(|(named, roles)| issues(named, roles)) {
+            return Err(RotateError::Roster { issuer: Box::new(record.signed_by) });
         }
+        drafts.push(Draft::seal(Kind::Roster, record, vec![]).map_err(RunError::from)?);
     }
     Ok(drafts)
 }

@@ -8,7 +8,7 @@ use futures::{
 };
 
 use super::{
-    Limits, Summary,
+    Answer, Limits, Summary, VoteError, Voted, approval,
     core::Core,
     drive,
     error::RunError,
@@ -19,6 +19,7 @@ use super::{
     unrecorded::Unrecorded,
 };
 use crate::{
+    approval::Request,
     canon::{EntryId, TrajectoryId},
     cognition::Cognition,
     intent::{Intent, SealedIntent},
@@ -104,6 +105,41 @@ impl Run {
         self.exclusively(move |inner| async move {
             let mut journal = inner.journal.lock().await;
             submit::submit(&inner, &mut journal, intent, may_come_again).await
+        })
+        .await?
+    }
+
+    /// The requests for approval of this run that wait: for votes, or, approved, to be carried out.
+    pub async fn requests(&self) -> Vec<Request> {
+        self.with_journal(|journal| journal.requests.waiting().to_vec()).await
+    }
+
+    /// Votes on a request for approval of this run. When it returns, the vote is durable, and so is the request's end where the vote
+    /// decides it. What is approved is carried out by [`carry_on`](Self::carry_on).
+    ///
+    /// # Errors
+    /// When the request does not wait, the vote does not count, the run has ended, or the ledger or the key fails.
+    pub async fn vote(&self, answer: Answer<'_>) -> Result<Voted, VoteError> {
+        let core = &self.inner.core;
+        let statement = self.with_journal(|journal| approval::statement(core, journal, &answer)).await?;
+        let signed = approval::sign(core, &answer, statement).await?;
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            approval::cast(&inner.core, &mut journal, signed).await
+        })
+        .await?
+    }
+
+    /// Goes on after votes: what is approved is decided once more, on the world, the budget and the authority as they are now, and
+    /// carried out where nothing else stands in the way. A request that has lapsed ends; others go on waiting. Returns what became of
+    /// every request that was approved, by its entry. [`drive`](Self::drive) does this first.
+    ///
+    /// # Errors
+    /// When the run has ended, or the ledger fails.
+    pub async fn carry_on(&self) -> Result<Vec<(EntryId, Submitted)>, RunError> {
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            submit::carry_on(&inner, &mut journal).await
         })
         .await?
     }

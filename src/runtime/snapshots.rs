@@ -48,23 +48,27 @@ impl Journal {
     /// Takes a snapshot after the last entry, which was just stored, where one is due and nothing is under way. It is kept when
     /// the operation that stored the entry is over.
     pub(super) fn stored(&mut self, core: &Core, kind: Kind, record: &Bytes) {
+        let seq = self.last_seq();
+        if kind == Kind::Turn {
+            (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
+        }
         if core.snapshot_every == 0 {
             return;
         }
-        let seq = self.last_seq();
         let mut asked = Vec::new();
         if kind == Kind::Turn {
-            (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
             let Ok(turn) = serde_json::from_slice::<Turn>(record) else { return };
             // A turn that only answers leaves nothing to be done.
             self.snapshots.answered = turn.intents.is_empty();
             asked = turn.intents;
         }
-        if !self.is_due(core, kind) || !self.doubts.is_empty() || self.used.held != Amounts::ZERO {
+        let settled = self.doubts.is_empty() && self.requests.waiting().is_empty() && self.used.held == Amounts::ZERO;
+        if !self.is_due(core, kind) || !settled {
             return;
         }
         let mut snapshot = Snapshot::new(core.store_id, self.trajectory, (seq, self.head), &self.world);
         (snapshot.spent, snapshot.steps) = (self.used.spent, self.steps);
+        snapshot.requests = self.requests.clone();
         (snapshot.resumed, snapshot.turn_seq) = (self.snapshots.resumed, self.snapshots.turn_seq);
         match kind {
             Kind::Turn => snapshot.unanswered = asked,

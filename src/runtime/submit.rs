@@ -4,16 +4,27 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
-    authority::expect_epoch, carry_out::carry_out, core::Core, doubt, error::RunError, events::EventKind,
-    in_force::InForce, journal::Journal, outcome, run::Inner, secrets,
+    approval::{self, no_longer},
+    authority::expect_epoch,
+    carry_out::carry_out,
+    core::Core,
+    doubt,
+    error::RunError,
+    events::EventKind,
+    in_force::InForce,
+    journal::Journal,
+    outcome, past,
+    run::Inner,
+    secrets,
 };
 use crate::{
-    canon::{EntryId, IntentId},
-    compile::{Admitted, Asked, Compiled, Inputs, Standing, admit, compile},
+    approval::Request,
+    canon::{EntryId, IntentId, MAX_INTEGER, ProposalId},
+    compile::{self, Admitted, Compiled, Inputs, Standing, admit, compile},
     execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
-        Draft, Kind, RegisterKey, StoreError,
+        Draft, Kind, RegisterKey, RegisterOp, StoreError,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
     proposal::{Claim, ClaimState, Code, Proposal, Quote, Refusal, Stage, Status},
@@ -101,6 +112,28 @@ pub(super) enum Again {
 /// What an attempt came to.
 pub(super) type Attempt = Result<Submitted, Again>;
 
+/// An intent that is to be decided.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) intent: &'a SealedIntent,
+    /// The request for approval that it waited on, where it is decided once more.
+    pub(super) request: Option<&'a Request>,
+    /// Whether its author can submit it once more: it is carried out at most once.
+    pub(super) may_come_again: bool,
+}
+
+impl Asked<'_> {
+    /// It was decided, and does not wait any more. Returns the request that it waited on.
+    pub(super) fn decided(&self, journal: &mut Journal) -> Option<Request> {
+        self.request.and_then(|_| journal.requests.decided(self.intent.record()))
+    }
+
+    /// The register of the request that it waited on, and does not wait on any more.
+    fn answered(&self, journal: &Journal) -> Option<RegisterOp> {
+        self.request.map(|request| no_longer(&journal.trajectory, request.seq))
+    }
+}
+
 /// Submits an intent. With `may_come_again`, its author can submit it once more: it is carried out at most once.
 pub(super) async fn submit(
     inner: &Inner,
@@ -108,38 +141,75 @@ pub(super) async fn submit(
     intent: SealedIntent,
     may_come_again: bool,
 ) -> Result<Submitted, RunError> {
-    let id = intent.id();
-    let submitted = decide(inner, journal, intent, may_come_again).await;
+    journal.check_open()?;
+    let asked = Asked { intent: &intent, request: None, may_come_again };
+    if may_come_again {
+        if let Some(request) = Box::pin(waiting(inner, journal, &intent)).await? {
+            if !request.approved {
+                return Ok(suspended(&request));
+            }
+            return decide(inner, journal, Asked { request: Some(&request), ..asked }).await;
+        }
+        if let Some(earlier) = Box::pin(outcome::earlier(inner, journal, &intent)).await? {
+            return Ok(earlier);
+        }
+    }
+    decide(inner, journal, asked).await
+}
+
+/// The request for approval that an intent waits on, which has not lapsed.
+async fn waiting(inner: &Inner, journal: &mut Journal, intent: &SealedIntent) -> Result<Option<Request>, RunError> {
+    if journal.requests.of(intent.record()).is_none() {
+        return Ok(None);
+    }
+    approval::lapse(&inner.core, journal).await?;
+    Ok(journal.requests.of(intent.record()).cloned())
+}
+
+fn suspended(request: &Request) -> Submitted {
+    let (channel, reason) = request.asks();
+    let Request { entry, seq, .. } = *request;
+    Submitted::Suspended { entry, seq, channel: channel.to_owned(), reason: reason.to_owned() }
+}
+
+/// Decides every proposal whose request was approved once more, and carries out what is staged. What waits for votes goes on
+/// waiting, unless it has lapsed.
+pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec<(EntryId, Submitted)>, RunError> {
+    journal.check_open()?;
+    approval::lapse(&inner.core, journal).await?;
+    let approved: Vec<_> = journal.requests.waiting().iter().filter(|request| request.approved).cloned().collect();
+    let mut carried = Vec::with_capacity(approved.len());
+    for request in approved {
+        let intent = past::intent(&*inner.core.store, journal, &request).await?.recorded();
+        let asked = Asked { intent: &intent, request: Some(&request), may_come_again: true };
+        carried.push((request.entry, Box::pin(decide(inner, journal, asked)).await?));
+    }
+    Ok(carried)
+}
+
+async fn decide(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
+    let submitted = decide_now(inner, journal, asked).await;
     if !matches!(submitted, Ok(Submitted::Suspended { .. })) {
-        inner.core.plaintexts.forget(id);
+        inner.core.plaintexts.forget(asked.intent.id());
     }
     submitted
 }
 
-async fn decide(
-    inner: &Inner,
-    journal: &mut Journal,
-    intent: SealedIntent,
-    may_come_again: bool,
-) -> Result<Submitted, RunError> {
-    journal.check_open()?;
-    if may_come_again && let Some(earlier) = Box::pin(outcome::earlier(inner, journal, &intent)).await? {
-        return Ok(earlier);
-    }
-    let record = intent.record();
+async fn decide_now(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
+    let (intent, record) = (asked.intent, asked.intent.record());
     inner.watchers.tell(None, || EventKind::Proposed {
         intent: intent.id(),
         tool: record.target.to_string(),
         args: intent.args().clone(),
         rationale: intent.rationale().unwrap_or_default(),
     });
-    let mut asked = None;
+    let mut reconciled = None;
     for _ in 0..ATTEMPTS {
-        match attempt(inner, journal, &intent, may_come_again, asked).await? {
+        match attempt(inner, journal, asked, reconciled).await? {
             Ok(submitted) => return Ok(submitted),
             Err(Again::Changed) => {}
             Err(Again::InDoubt(seq)) => {
-                asked = Some(seq);
+                reconciled = Some(seq);
                 Box::pin(doubt::reconcile(&inner.core, journal, seq)).await?;
             }
         }
@@ -150,20 +220,17 @@ async fn decide(
 async fn attempt(
     inner: &Inner,
     journal: &mut Journal,
-    intent: &SealedIntent,
-    may_come_again: bool,
-    asked: Option<u64>,
+    asked: Asked<'_>,
+    reconciled: Option<u64>,
 ) -> Result<Attempt, RunError> {
     let authority = inner.core.authority.state();
     // Boxed, as appending is: as one future they have 2.6 kB, which are copied when it is wrapped, and more than the kilobyte up to
     // which allocators keep pieces at hand.
-    let judged = Box::pin(judge(&inner.core, journal, &authority, intent, asked)).await?;
+    let judged = Box::pin(judge(&inner.core, journal, &authority, asked, reconciled)).await?;
     match judged {
-        Judged::CarryOut(execution) => {
-            Box::pin(carry_out(inner, journal, &authority, intent, execution, may_come_again)).await
-        }
-        Judged::Suspended(proposal) => suspend(inner, journal, &authority, intent, proposal).await,
-        Judged::Rejected(proposal) => reject(inner, journal, &authority, intent, proposal).await,
+        Judged::CarryOut(execution) => Box::pin(carry_out(inner, journal, &authority, asked, execution)).await,
+        Judged::Suspended(proposal) => suspend(inner, journal, &authority, asked, proposal).await,
+        Judged::Rejected(proposal) => reject(inner, journal, &authority, asked, proposal).await,
         Judged::InDoubt(seq) => Ok(Err(Again::InDoubt(seq))),
     }
 }
@@ -183,19 +250,25 @@ async fn judge(
     core: &Core,
     journal: &mut Journal,
     authority: &InForce,
-    intent: &SealedIntent,
-    asked: Option<u64>,
+    Asked { intent, request, .. }: Asked<'_>,
+    reconciled: Option<u64>,
 ) -> Result<Judged, RunError> {
     let now = core.now(authority);
+    let approvals = match request {
+        Some(request) => request.evidence(authority, now.judged_ms),
+        None if journal.requests.denied().is_empty() => vec![],
+        None => Box::pin(past::denied(core, journal, intent)).await?,
+    };
     let balances = core.accounts.balances(&journal.chain);
     let inputs = Inputs {
-        approvals: &[],
+        approvals: &approvals,
         balances: &balances,
         contracts: core.tools.contracts(),
-        earlier: None,
+        earlier: request.map(|request| &*request.pending.proposal),
         intent,
         policies: &core.policies,
         recorded: None,
+        roster: authority.roster.as_ref().map(|record| &record.roster),
         standing: Standing {
             chain: &journal.chain,
             clock_ms: now.clock_ms,
@@ -228,18 +301,18 @@ async fn judge(
     let quote = execute::fit_to_record(&core.redactor, quote);
     let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
-    if let Some(claim) = claim.filter(own).filter(|claim| asked != Some(claim.seq)) {
+    if let Some(claim) = claim.filter(own).filter(|claim| reconciled != Some(claim.seq)) {
         return Ok(Judged::InDoubt(claim.seq));
     }
     let cost = quote.cost;
     let (left, reserved) = journal.reserve(core, &cost);
-    let compiled = match admitted.decide(Asked { claim, quote }, &left) {
+    let compiled = match admitted.decide(compile::Asked { claim, quote }, &left) {
         Compiled::Staged(staged) if reserved => match Box::pin(secrets::fill(core, &staged)).await {
             Ok(filled) => return Ok(Judged::CarryOut(Box::new(Execution::new(staged, tool, &journal.world, filled)))),
             // What cannot be had is decided upon once more, and refused.
             Err(fault) => {
                 let quote = Quote { secret: Some(fault), ..staged.quote().clone() };
-                compile(&Inputs { balances: &left, ..inputs }, Some(Asked { claim, quote }))
+                compile(&Inputs { balances: &left, ..inputs }, Some(compile::Asked { claim, quote }))
             }
         },
         compiled => Ok(compiled),
@@ -263,20 +336,23 @@ fn reject<'a>(
     inner: &'a Inner,
     journal: &'a mut Journal,
     authority: &'a InForce,
-    intent: &'a SealedIntent,
+    asked: Asked<'a>,
     proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
+        let intent = asked.intent;
         let refusal = match &proposal.decision.status {
             Status::Rejected(refusal) => refusal.clone(),
             _ => Refusal::new(Stage::IntentKind, Code::Internal),
         };
         let blobs = intent.blobs().cloned().collect();
         let draft = Draft::seal_named(Kind::Rejection, &Rejection::Refused(proposal), blobs)?;
-        let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+        let registers = [expect_epoch(authority)].into_iter().chain(asked.answered(journal)).collect();
+        let entry = match journal.append(&inner.core, authority, draft, registers).await {
             Ok(entry) => entry,
             Err(error) => return again(&inner.core, authority, error).await,
         };
+        asked.decided(journal);
         let seq = journal.last_seq();
         inner
             .watchers
@@ -290,21 +366,29 @@ fn suspend<'a>(
     inner: &'a Inner,
     journal: &'a mut Journal,
     authority: &'a InForce,
-    intent: &'a SealedIntent,
+    asked: Asked<'a>,
     proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
+        let intent = asked.intent;
         let (channel, reason) = match &proposal.decision.status {
             Status::Suspended { channel, reason } => (channel.clone(), reason.clone()),
             _ => Default::default(),
         };
-        let record = PendingApproval { expires_at_ms: None, proposal };
-        let draft = Draft::seal_named(Kind::PendingApproval, &record, intent.blobs().cloned().collect())?;
-        let entry = match journal.append(&inner.core, authority, draft, vec![expect_epoch(authority)]).await {
+        let expires_at_ms = proposal.decision.now_ms.saturating_add(inner.core.request_valid_ms).min(MAX_INTEGER);
+        let record = PendingApproval { expires_at_ms: Some(expires_at_ms), proposal };
+        let blobs: Vec<_> = intent.blobs().cloned().collect();
+        let args_seq = if blobs.is_empty() { journal.snapshots.turn_seq } else { journal.next_seq };
+        let draft = Draft::seal_named(Kind::PendingApproval, &record, blobs)?;
+        let mut registers: Vec<_> = [expect_epoch(authority)].into_iter().chain(asked.answered(journal)).collect();
+        let (id, seq) = (record.proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id), journal.next_seq);
+        registers.push(approval::waits(&journal.trajectory, seq, &id));
+        let entry = match journal.append(&inner.core, authority, draft, registers).await {
             Ok(entry) => entry,
             Err(error) => return again(&inner.core, authority, error).await,
         };
-        let seq = journal.last_seq();
+        let earlier = asked.decided(journal);
+        journal.requests.asked((entry, seq), args_seq, record, earlier);
         inner.watchers.tell(Some((seq, entry)), || EventKind::Suspended {
             intent: intent.id(),
             channel: channel.clone(),
@@ -350,13 +434,10 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_call_are_small() {
-        fn size_of_five<A, B, C, D, E, F>(_: impl FnOnce(A, B, C, D, E) -> F) -> usize {
+        fn size_of_its_future<A, B, C, D, E, F>(_: impl FnOnce(A, B, C, D, E) -> F) -> usize {
             size_of::<F>()
         }
-        fn size_of_six<A, B, C, D, E, F, G>(_: impl FnOnce(A, B, C, D, E, F) -> G) -> usize {
-            size_of::<G>()
-        }
-        let sizes = [size_of_five(judge), size_of_six(carry_out), size_of_five(Journal::append)];
+        let sizes = [size_of_its_future(judge), size_of_its_future(carry_out), size_of_its_future(Journal::append)];
         assert!(sizes.iter().all(|size| *size <= AT_HAND), "{sizes:?}");
     }
 }

@@ -67,6 +67,7 @@ pub(crate) async fn record(
     };
     registers.extend(journal.account());
     journal.append(core, &authority, draft, registers).await?;
+    journal.requests.decided(&intent);
     journal.settle(core, &held, &cost);
     unanswered.retain(|other| *other != intent);
     for doubt in journal.doubts.iter_mut().filter(|doubt| Some(doubt.dispatch) == dispatch) {

@@ -5,6 +5,7 @@ pub mod builtin;
 mod call;
 mod cancel;
 mod function;
+mod preview;
 mod probe;
 mod registry;
 
@@ -12,6 +13,7 @@ pub use blocking::blocking;
 pub use call::{Call, ReadResource, Reads, ToolError, ToolOutput};
 pub use cancel::CancelToken;
 pub use function::{FnTool, FnToolBuilder, tool};
+pub use preview::Preview;
 pub use probe::Probe;
 pub use registry::{RegisterError, ToolRegistry};
 
@@ -77,6 +79,12 @@ pub trait ToolContract: Send + Sync {
     /// When the state cannot be read; the proposal is refused then.
     async fn probe(&self, _args: &Value, _spawn: &Arc<dyn Spawn>) -> Result<Probe, ToolError> {
         Ok(Probe::default())
+    }
+
+    /// What the call would change, for whoever is asked to approve it. Nothing is decided by it, and nothing may be changed; secrets
+    /// in the arguments are masked.
+    async fn preview(&self, _args: &Value, _spawn: &Arc<dyn Spawn>) -> Option<Preview> {
+        None
     }
 
     /// What must hold before the call.

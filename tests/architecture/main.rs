@@ -114,10 +114,10 @@ mod tests {
         assert_eq!(
             faults_of(&[("replay/read.rs", "use crate::{\n    canon::Hash,\n    tool::{Call, ToolRegistry},\n};\n")]),
             [
-                "src/replay/read.rs:3: `crate::tool::Call`: `replay` may not name `tool`; it may name canon, compile, \
-                 crypto, ledger, nouns, policy",
-                "src/replay/read.rs:3: `crate::tool::ToolRegistry`: `replay` may not name `tool`; it may name canon, \
+                "src/replay/read.rs:3: `crate::tool::Call`: `replay` may not name `tool`; it may name approval, canon, \
                  compile, crypto, ledger, nouns, policy",
+                "src/replay/read.rs:3: `crate::tool::ToolRegistry`: `replay` may not name `tool`; it may name \
+                 approval, canon, compile, crypto, ledger, nouns, policy",
             ]
         );
     }

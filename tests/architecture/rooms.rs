@@ -35,8 +35,8 @@ pub const ROOMS: &[Room] = &[
     // The verbs. `compile` and `replay` can reach nothing that acts: no tool, no model, no machine.
     Room { name: "compile", may_name: &["canon", "crypto", "nouns", "policy", "predicate"] },
     Room { name: "execute", may_name: &["canon", "compile", "host", "ledger", "nouns", "redact", "tool"] },
-    Room { name: "replay", may_name: &["canon", "compile", "crypto", "ledger", "nouns", "policy"] },
-    Room { name: "approval", may_name: &["canon", "compile", "crypto", "host", "ledger", "nouns", "policy"] },
+    Room { name: "approval", may_name: &["canon", "crypto", "ledger", "nouns", "policy"] },
+    Room { name: "replay", may_name: &["approval", "canon", "compile", "crypto", "ledger", "nouns", "policy"] },
     Room { name: "delegation", may_name: &["canon", "compile", "crypto", "host", "ledger", "nouns", "policy"] },
     // Composition, and the hosts that use it.
     Room { name: "runtime", may_name: &["everything above"] },

@@ -75,7 +75,7 @@ fn a_run_that_does_not_complete_is_a_failure() {
     let bundle = host.file("b.json", bundle);
     let arguments = ["run", "x", "--script", &bad, "--scopes", "kv_*", "--effects", "write", "--policy", &bundle];
     let ran = host.thymos(&[&arguments[..], &["--allow-unsigned-policy"]].concat());
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(ran.out.contains("suspended") && ran.out.contains("waits for approval"), "{ran:#?}");
     assert!(!ran.out.contains('\u{1b}') && ran.out.contains("look \\u{1b}[2J first"), "{ran:#?}");
     assert!(host.good(&["runs"]).contains("suspended"));

@@ -1,6 +1,7 @@
 //! The `thymos` command, as its users meet it.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
+mod approvals;
 mod authority;
 mod bench;
 mod exports;

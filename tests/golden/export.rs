@@ -1,4 +1,4 @@
-//! A whole run as an export: commits, dispatches, refusals, failures, a suspension, turns, and the end.
+//! A whole run as an export: commits, dispatches, refusals, failures, votes, turns, and the end.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use openthymos::{
     host::{FixedClock, Host, SeededEntropy},
     ledger::{
         AuthorityState, Batch, Entry, Header, Kind, MemoryLedger, RegisterKey, RegisterOp,
-        record::{EndReason, FailureCause},
+        record::{EndReason, FailureCause, Outcome},
         register::Epoch,
     },
-    policy::{PolicySet, SignedBundle},
+    policy::{PolicySet, Quorum, SignedBundle, SignedRoster},
     replay::{Pins, Verdict, export::verify},
-    runtime::{Limits, WhyStopped, export},
+    runtime::{Answer, Limits, Submitted, WhyStopped, export},
     writ::{Amounts, Scope, WritBuilder},
 };
 use serde_json::json;
@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::{
     authority,
     file::{holds, read},
-    fixture::{AGENT, CHILD, NOW_MS, OPERATOR, POLICY, RUNTIME},
+    fixture::{AGENT, APPROVER, CHILD, NOW_MS, OPERATOR, POLICY, RUNTIME},
     run::store,
     tools::{Pay, Set, Wipe},
 };
@@ -77,6 +77,11 @@ async fn made() -> Vec<u8> {
     let host = Host { clock: Arc::clone(&clock) as _, entropy: Arc::clone(&entropy) as _, ..Host::default() };
     let bundle = SignedBundle::sign(authority::bundle(), &POLICY.secret()).await.unwrap();
     let bundle = bundle.verify(|key| *key == POLICY.secret().public_key()).unwrap();
+    let quorum = Quorum { approvers: vec![OPERATOR.named()], required: 1 };
+    let mut roster = authority::roster();
+    roster.channels.insert("operator".into(), quorum);
+    let roster = SignedRoster::sign(roster, &POLICY.secret()).await.unwrap();
+    let roster = roster.verify(|key| *key == POLICY.secret().public_key()).unwrap();
     let runtime = Runtime::builder()
         .shared_ledger(Arc::clone(&ledger))
         .signer("runtime", RUNTIME.secret())
@@ -85,6 +90,7 @@ async fn made() -> Vec<u8> {
         .tool(Set)
         .tool(Pay(Arc::clone(&clock)))
         .tool(Wipe)
+        .roster(roster)
         .policies(PolicySet::builder().bundle(bundle).build().unwrap())
         .host(host)
         .open()
@@ -107,13 +113,21 @@ async fn made() -> Vec<u8> {
     let run = runtime.start("pay the bills", &chain, &CHILD.secret()).await.unwrap();
     clock.advance_ms(1_000);
     let large = Intent::act("pay", json!({"invoice": "4", "amount": 101})).because("a policy asks for approval");
-    run.submit(large).await.unwrap();
+    let Submitted::Suspended { entry, .. } = run.submit(large).await.unwrap() else { panic!("not suspended") };
+    run.vote(Answer::approve(entry).by("approver", &APPROVER.secret())).await.unwrap();
+    let operator = OPERATOR.secret();
+    let second = Answer::approve(entry).by("operator", &operator).note("the contract is signed");
+    assert_eq!(run.vote(second).await.unwrap().outcome, Some(Outcome::Approved));
+    clock.advance_ms(500);
     let driven = run.drive(&mut turns(), Limits::default()).await.unwrap();
     assert_eq!(driven.why, WhyStopped::Suspended);
     drop(run);
 
     clock.advance_ms(60_000);
     let resumed = runtime.resume(&driven.run).await.unwrap();
+    let wipe = resumed.requests().await.remove(0).entry;
+    resumed.vote(Answer::deny(wipe).note("nobody knows what for")).await.unwrap();
+    resumed.submit(Intent::act("wipe", json!({}))).await.unwrap();
     resumed.submit(Intent::query("pay", json!({}))).await.unwrap();
     let mut last = Mock::default().answering("as far as it goes");
     let driven = resumed.drive(&mut last, Limits::default()).await.unwrap();
@@ -145,7 +159,7 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
     // Where a recorded decision does not follow any more, the semantics of the compiler have changed.
     assert_eq!(report.rederived.map(|rederived| rederived.decisions()), Some(report.derived + report.asserted));
     assert_eq!((report.in_doubt.len(), report.ended), (1, Some(EndReason::Completed)));
-    assert_eq!(folded.world.len(), 2);
+    assert_eq!(folded.world.len(), 3);
     assert_eq!(causes, [FailureCause::NotDone, FailureCause::ToolFailed]);
     for kind in [
         Kind::Root,
@@ -156,6 +170,8 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
         Kind::Failure,
         Kind::Rejection,
         Kind::PendingApproval,
+        Kind::Vote,
+        Kind::ApprovalOutcome,
         Kind::Resumed,
         Kind::Terminated,
     ] {

@@ -4,7 +4,6 @@ use futures::executor::block_on;
 use openthymos::{
     canon::{Commitment, EntryId, WorldRoot},
     crypto::Purpose,
-    host::SeededEntropy,
     intent::Intent,
     ledger::{
         Draft, Entry, Header, Kind, StoredBlob,
@@ -86,31 +85,6 @@ fn an_erased_rationale_is_not_missed() {
     erase(&mut forged, 1, rationale);
     let report = forged.seal().passes_plainly().derived_again();
     assert_eq!((report.verdict(), report.rederived.unwrap().derived), (Verdict::Verified, 1));
-}
-
-/// A proposal that waits, and is compiled again with a vote that does not suffice.
-fn voted() -> Forged {
-    let mut machine = Machine::new();
-    let run = machine.start(&signed(writ()));
-    let sealed = Intent::act("act", json!({"amount": 50})).seal(&SeededEntropy::new(5)).unwrap();
-    for _ in 0..2 {
-        block_on(run.submit_sealed(sealed.clone())).unwrap();
-    }
-    let mut forged = Forged::of(&machine, run.id());
-    let vote = json!([{"approved": ["1".repeat(64)], "channel": "finance", "quorum": 2}]);
-    forged.decision(2, |decision| decision["approvals"] = vote);
-    forged
-}
-
-#[test]
-fn a_decision_that_rests_on_votes_is_derived_and_not_yet_success() {
-    assert_eq!(not_derived(&incomplete(&mut voted())), [(Gap::Votes, 1)]);
-    let forge = |decision: &mut Value| decision["status"]["suspended"]["reason"] = json!("none");
-    assert_eq!(voted().decision(2, forge).seal().passes_plainly().names(2), [Part::Status, Part::Hash]);
-    // What was approved was approved as it stood when the proposal began to wait.
-    let probe = |decision: &mut Value| decision["quote"]["probe"] = json!("2".repeat(64));
-    let parts = voted().decision(1, probe).seal().passes_plainly().names(2);
-    assert_eq!(parts, [Part::Status, Part::Trace, Part::Hash]);
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn named(class: Register) -> &'static str {
         Register::Opened => "register of the opening of run ",
         Register::Contract => "register of contract ",
         Register::BusinessKey => "register of business key ",
+        Register::Request => "register of request #",
         other => panic!("{other:?}"),
     }
 }

@@ -14,7 +14,7 @@ class State:
     def __init__(self):
         self.key, self.keys = None, ()
         self.reset, self.compromised = None, ()
-        self.policy_set = None
+        self.policy_set, self.roster = None, None
         self.roles = set()
         self.epoch, self.seq = ZERO, 0
 
@@ -46,6 +46,7 @@ class State:
                     raise Refused("roster", f"the quorum of {channel} cannot be met")
             self.need(body["signed_by"], "policy_issuer")
             check_signed(body["signed_by"], "roster", body["hash"], body["signature"])
+            self.roster = body
         elif entry.kind == 73:
             self.reset_clock(body, entry)
         self.epoch, self.seq = entry.id, entry.seq
@@ -94,7 +95,7 @@ class State:
         elif old not in self.keys or not compromise or new != self.key:
             raise Refused("rotation", "the old key is not in use")
         if compromise and role == "runtime":
-            self.roles, self.policy_set = set(), None
+            self.roles, self.policy_set, self.roster = set(), None, None
         if compromise:
             self.compromise(old, new, statement["invalid_from"])
 

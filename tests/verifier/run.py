@@ -3,6 +3,7 @@
 import shapes
 from authority import begins_anew, key_id, speak_for
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
+from votes import Requests
 from world import World
 from writs import check_chain
 
@@ -21,6 +22,7 @@ class Run:
         self.turn, self.ended = None, False
         self.held = {}
         self.unanswered, self.resumed = [], None
+        self.requests = Requests()
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuer = 0, None
@@ -115,7 +117,11 @@ class Run:
         elif kind == 8:
             self.answered(body["not_attempted"]["intent"])
         elif kind == 9:
-            self.proposal(body["proposal"], "suspended")
+            self.requests.asked(entry, self.proposal(body["proposal"], "suspended"))
+        elif kind == 10:
+            self.requests.vote(entry, self.authority.epochs[self.at_epoch])
+        elif kind == 11:
+            self.requests.end(entry, self.authority.epochs[self.at_epoch])
         elif kind == 15:
             self.settle(body)
             self.spend(body["cost"])
@@ -133,6 +139,7 @@ class Run:
         elif kind == 21:
             if body["spent"] != self.spent:
                 raise Refused("spent", f"the entries cost {self.spent}")
+            self.requests.finish()
             self.ended = True
 
     def begin(self, body):
@@ -151,6 +158,7 @@ class Run:
         self.issuer = signed[0]["writ"]["issuer"]["key"]
 
     def proposal(self, proposal, status):
+        """Checks a proposal and its decision. Returns the request for approval that it waited on."""
         self.answered(proposal["intent"])
         found = proposal["decision"]["status"]
         if (found if isinstance(found, str) else next(iter(found))) != status:
@@ -163,11 +171,14 @@ class Run:
         self.check_balances(decision, status)
         if proposal["writ"] != self.writ:
             raise Refused("proposal", "under another writ")
-        resolved = proposal.get("resolved")
-        if resolved is None:
-            if status == "staged":
-                raise Refused("proposal", "staged and not resolved")
-            return
+        if "resolved" in proposal:
+            self.check_resolved(proposal)
+        elif status == "staged":
+            raise Refused("proposal", "staged and not resolved")
+        return self.requests.decided(proposal, self.authority.epochs[self.at_epoch])
+
+    def check_resolved(self, proposal):
+        resolved = proposal["resolved"]
         contract = self.authority.contracts.get(resolved["contract"])
         if contract is None or contract["name"] != proposal["intent"]["target"]:
             raise Refused("contract", "not in the file, or of another tool")

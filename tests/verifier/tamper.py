@@ -5,20 +5,13 @@ First without any key: single bytes, and lines dropped, swapped, doubled and cut
 key, and makes every hash, link and signature right again: what is left to refuse then is what the entries say.
 """
 
-import json
-import pathlib
 import random
-import re
 import sys
 
-import nacl.signing
-
-from entries import FIELDS, Entry, read_header
-from sealed import ZERO, hashed, hashed_json, message, seal
+from forged import GOLDEN, OTHER, Forged, at, dropped
+from sealed import hashed
+from tampered_votes import VOTES, WHOLE
 from verify import Fault, verify
-
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
-RUNTIME = nacl.signing.SigningKey(bytes([3] * 32))
 
 
 def refused(data, case):
@@ -53,63 +46,6 @@ def without_a_key(data, positions):
     return count + 2
 
 
-class Forged:
-    """An export taken apart, to be changed and put together again by whoever holds the runtime's key."""
-
-    def __init__(self, data):
-        lines = [json.loads(line) for line in data.splitlines()]
-        self.start, self.head = lines[0]["export"], lines[-1]["head"]
-        self.entries = []
-        for line in lines[1:-1]:
-            line = line["entry"]
-            header = read_header(bytes.fromhex(line["header"]))
-            old = hashed("entry", bytes.fromhex(line["header"]))
-            self.entries.append({"header": header, "body": json.loads(line["record"]), "blobs": line["blobs"], "old": old})
-
-    def of_kind(self, kind, number=0):
-        return [entry for entry in self.entries if entry["header"]["kind"] == kind][number]
-
-    def bytes(self):
-        out = seal({"export": self.start}) + b"\n"
-        renamed, last, length = {ZERO: ZERO}, ZERO, 0
-        for entry in self.entries:
-            # Whoever was renamed by a change before is called by the new name.
-            text = re.sub("[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), seal(entry["body"]).decode())
-            names = [blob.get("erased") or Entry.commit_to(blob) for blob in entry["blobs"]]
-            header = dict(entry["header"], record=hashed("record", text.encode(), *map(bytes.fromhex, names)))
-            for name in ("parent", "authority"):
-                header[name] = renamed.get(header[name], header[name])
-            data = b"".join(
-                bytes.fromhex(header[name]) if size == 32 else header[name].to_bytes(size, "big") for name, size in FIELDS
-            )
-            renamed[entry["old"]] = last = hashed("entry", data)
-            length += header["trajectory"] == self.start["trajectory"]
-            signature = RUNTIME.sign(message("entry", last)).signature.hex()
-            line = {"blobs": entry["blobs"], "header": data.hex(), "record": text, "signature": signature}
-            out += seal({"entry": line}) + b"\n"
-        statement = dict(self.head["statement"], digest=hashed("export", out), head=last, length=length)
-        signature = RUNTIME.sign(message("export head", hashed_json("statement", statement))).signature.hex()
-        return out + seal({"head": dict(self.head, signature=signature, statement=statement)}) + b"\n"
-
-
-def at(path, value):
-    """A change of one member."""
-
-    def change(body):
-        *steps, last = path.split(".")
-        for step in steps:
-            body = body[int(step) if step.isdecimal() else step]
-        last = int(last) if last.isdecimal() else last
-        body[last] = value(body[last]) if callable(value) else value
-
-    return change
-
-
-def dropped(name):
-    return lambda body: body.pop(name)
-
-
-OTHER = "ab" * 32
 # Kind, which of that kind, the change of its record, and a word of the reason.
 CHANGES = [
     (64, 0, at("software", "other"), ""),
@@ -143,9 +79,9 @@ CHANGES = [
     (6, 0, at("world_root", OTHER), "world_root"),
     (6, 0, at("delta", []), "not named"),
     (6, 0, at("delta.0.create.resource.id", "other"), "world_root"),
-    (6, 2, at("delta.0.replace.version", 2), "delta"),
-    (6, 3, at("origin.dispatch", OTHER), "dispatch"),
-    (6, 4, at("delta.0.delete.resource.kind", "other"), "delta"),
+    (6, 3, at("delta.0.replace.version", 2), "delta"),
+    (6, 4, at("origin.dispatch", OTHER), "dispatch"),
+    (6, 5, at("delta.0.delete.resource.kind", "other"), "delta"),
     (7, 0, at("cause", "bored"), "shape"),
     (7, 0, at("observation", None), "shape"),
     (8, 0, at("refused.decision.status", "staged"), "status"),
@@ -181,8 +117,10 @@ def with_the_runtimes_key(data):
 
     if Forged(data).bytes() != data:
         raise SystemExit("taken apart and put together again, the export is another")
-    for kind, number, change, word in CHANGES:
+    for kind, number, change, word in CHANGES + VOTES:
         expect(lambda forged: change(forged.of_kind(kind, number)["body"]), word, f"kind {kind}, number {number}, {word}")
+    for number, (change, word) in enumerate(WHOLE):
+        expect(change, word, f"number {number} of the changes of the whole, {word}")
     entries = Forged(data).entries
     for index, entry in enumerate(entries):
         header, kind = entry["header"], entry["header"]["kind"]

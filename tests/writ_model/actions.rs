@@ -178,6 +178,7 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
                 intent: action.intent,
                 policies: &policies,
                 recorded: None,
+                roster: None,
                 standing,
                 trajectory: TrajectoryId([1; 32]),
                 world: &world,

@@ -1,26 +1,23 @@
-use std::collections::BTreeSet;
-
 use super::Request;
 use crate::{
     compile::Inputs,
     proposal::{Code, Refusal, Stage, Status},
 };
 
-/// Every channel that was asked has to have its quorum; one denial vetoes.
+/// Every channel that was asked has to have its quorum; one denial vetoes, and stands for the rest of the run.
 pub(super) fn check(inputs: &Inputs<'_>, asked: Vec<Request>) -> Result<Status, Refusal> {
+    let refuse = |code, channel: &str| Refusal::new(Stage::Approvals, code).asked(channel);
     if let Some(evidence) = inputs.approvals.iter().find(|evidence| !evidence.denied.is_empty()) {
-        return Err(Refusal::new(Stage::Approvals, Code::ApprovalDenied).asked(&evidence.channel));
+        let code = if inputs.earlier.is_some() { Code::ApprovalDenied } else { Code::DeniedBefore };
+        return Err(refuse(code, &evidence.channel));
     }
-    let approved = |channel: &str| {
-        inputs.approvals.iter().any(|evidence| {
-            let votes = evidence.approved.iter().collect::<BTreeSet<_>>().len();
-            let present = evidence.operator_present && evidence.quorum == 1;
-            let quorum = evidence.quorum > 0 && votes as u64 >= u64::from(evidence.quorum);
-            evidence.channel == channel && (quorum || present)
-        })
+    let approved =
+        |channel: &str| inputs.approvals.iter().any(|evidence| evidence.channel == channel && evidence.is_met());
+    let Some(Request { channel, reason }) = asked.into_iter().find(|request| !approved(&request.channel)) else {
+        return Ok(Status::Staged);
     };
-    match asked.into_iter().find(|request| !approved(&request.channel)) {
-        Some(Request { channel, reason }) => Ok(Status::Suspended { channel, reason }),
-        None => Ok(Status::Staged),
+    match inputs.roster {
+        Some(roster) if !roster.channels.contains_key(&channel) => Err(refuse(Code::UnknownChannel, &channel)),
+        _ => Ok(Status::Suspended { channel, reason }),
     }
 }

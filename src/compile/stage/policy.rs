@@ -17,12 +17,17 @@ pub(super) fn check(
         None => inputs.policies.evaluate(&input),
     };
     *trace = evaluation.trace;
-    match evaluation.verdict {
-        Verdict::Permit => Ok(None),
-        Verdict::RequireApproval { channel, reason } => Ok(Some(Request { channel, reason })),
+    let asked = match evaluation.verdict {
+        Verdict::Permit => None,
+        Verdict::RequireApproval { channel, reason } => Some(Request { channel, reason }),
         Verdict::Deny { reason } => {
             let code = if evaluation.failed { Code::PolicyFailed } else { Code::PolicyDenied };
-            Err(Refusal::new(Stage::Policy, code).asked(reason))
+            return Err(Refusal::new(Stage::Policy, code).asked(reason));
         }
+    };
+    let (now, then) = (inputs.policies.hash(), inputs.earlier.map(|earlier| earlier.decision.policy_set));
+    match then.filter(|then| *then != now) {
+        Some(then) => Err(Refusal::new(Stage::Policy, Code::PolicyChanged).asked(now).allowed(then)),
+        None => Ok(asked),
     }
 }

@@ -33,11 +33,13 @@ pub enum Register {
     Contract = b't',
     /// The call that has a business key. Key: the key's hash. Value: a [`Claim`](crate::proposal::Claim).
     BusinessKey = b'k',
+    /// A request for approval that waits. Key: trajectory id ‖ its seq. Value: the id of its proposal.
+    Request = b'q',
 }
 
 impl Register {
     /// Every class.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Outcome,
         Self::Account,
         Self::Total,
@@ -46,6 +48,7 @@ impl Register {
         Self::Opened,
         Self::Contract,
         Self::BusinessKey,
+        Self::Request,
     ];
 
     /// The class of a register, by its key.
@@ -111,6 +114,18 @@ impl RegisterKey {
     /// Which call has a business key.
     pub fn business_key(key: &BusinessKeyHash) -> Self {
         Self::new(Register::BusinessKey, &[key.as_bytes()])
+    }
+
+    /// That a request for approval waits.
+    pub fn request(trajectory: &TrajectoryId, seq: u64) -> Self {
+        Self::new(Register::Request, &[trajectory.as_bytes(), &seq.to_be_bytes()])
+    }
+
+    /// The trajectory and the seq of a request that waits, where this is the key of one.
+    pub fn as_request(&self) -> Option<(TrajectoryId, u64)> {
+        let place = self.0.strip_prefix(&[Register::Request as u8])?;
+        let (trajectory, seq) = place.split_first_chunk::<32>()?;
+        Some((TrajectoryId(*trajectory), u64::from_be_bytes(seq.try_into().ok()?)))
     }
 
     /// The key's bytes.

@@ -40,6 +40,8 @@ pub enum Part {
     Reads,
     /// The arguments.
     Arguments,
+    /// The votes that it was given.
+    Approvals,
     /// The decision as a whole: its hash.
     Hash,
 }
@@ -55,6 +57,7 @@ impl Part {
             Self::Clock => "clock",
             Self::Reads => "reads",
             Self::Arguments => "arguments",
+            Self::Approvals => "votes",
             Self::Hash => "hash",
         }
     }

@@ -2,16 +2,17 @@ use std::collections::HashMap;
 
 use super::{Difference, Differing, Gap, Part, Rederived, difference::read};
 use crate::{
-    canon::{Blob, Commitment, ContractHash, ProposalId, TrajectoryId},
+    approval::Request,
+    canon::{Blob, Commitment, ContractHash, EntryId, TrajectoryId},
     compile::{Asked, COMPILER, Inputs, Standing, compile},
-    contract::ContractSet,
+    contract::{ContractSet, ToolName},
     intent::{IntentRecord, SealedIntent},
     ledger::{
         AuthorityState, Entry,
         record::{Link, RunStart},
     },
     policy::PolicySet,
-    proposal::{Decision, Proposal, Quote, Read, Status},
+    proposal::{Decision, Proposal, Read, Status},
     replay::{AuthorityLog, FaultKind},
     world::{Resource, World},
     writ::WritChain,
@@ -27,14 +28,16 @@ pub(in crate::replay) struct Rederiver {
     before: Result<ContractSet, Gap>,
     branch: bool,
     turn: HashMap<Commitment, Blob>,
-    waiting: HashMap<ProposalId, Waiting>,
+    /// The arguments of proposals that wait, by the requests that say so.
+    waiting: HashMap<EntryId, Option<Blob>>,
+    denied: Vec<Denied>,
     pub(in crate::replay) rederived: Rederived,
 }
 
-/// A proposal that waits for approval.
-struct Waiting {
+/// The arguments of a call that was denied.
+struct Denied {
+    tool: ToolName,
     args: Option<Blob>,
-    quote: Option<Quote>,
 }
 
 /// What a decision was made in, as the entries before it say.
@@ -44,6 +47,8 @@ pub(in crate::replay) struct Scene<'a> {
     pub(in crate::replay) trajectory: TrajectoryId,
     pub(in crate::replay) chain: &'a WritChain,
     pub(in crate::replay) world: &'a World,
+    /// The request for approval that the intent waited on.
+    pub(in crate::replay) request: Option<&'a Request>,
     /// The latest time on record of the run since the clock was reset.
     pub(in crate::replay) latest_ms: u64,
     /// Whether it may have been made before the run was taken up, by the entry in front of it.
@@ -77,6 +82,7 @@ impl Default for Rederiver {
             branch: false,
             turn: HashMap::new(),
             waiting: HashMap::new(),
+            denied: Vec::new(),
             rederived: Rederived::default(),
         }
     }
@@ -109,31 +115,32 @@ impl Rederiver {
         entry: &Entry,
         scene: &Scene<'_>,
     ) -> Result<(), FaultKind> {
-        let waited = proposal.resolved.and_then(|resolved| self.waiting.remove(&resolved.id));
+        let waited = scene.request.and_then(|request| self.waiting.remove(&request.entry)).flatten();
         let found = entry.blob(&proposal.intent.args).or_else(|| self.turn.get(&proposal.intent.args));
-        let args = found.or_else(|| waited.as_ref()?.args.as_ref()).cloned();
-        let earlier = waited.and_then(|waited| waited.quote);
+        let args = found.cloned().or(waited);
         let decision = &proposal.decision;
-        match self.derive(proposal, args.as_ref(), earlier.as_ref(), scene) {
+        match self.derive(proposal, args.as_ref(), scene) {
             Ok(()) if decision.rests_on_code() => self.rederived.asserted += 1,
             Ok(()) => self.rederived.derived += 1,
             Err(Not::AtHand(gap)) => *self.rederived.not_derived.entry(gap).or_default() += 1,
             Err(Not::Same(difference)) => return Err(FaultKind::Decision(Box::new(difference))),
             Err(Not::Sealable) => return Err(FaultKind::Proposal),
         }
-        if let (Status::Suspended { .. }, Some(resolved)) = (&decision.status, &proposal.resolved) {
-            self.waiting.insert(resolved.id, Waiting { args, quote: decision.quote.clone() });
+        if matches!(decision.status, Status::Suspended { .. }) {
+            self.waiting.insert(entry.id(), args);
         }
         Ok(())
     }
 
-    fn derive(
-        &self,
-        proposal: &Proposal,
-        args: Option<&Blob>,
-        earlier: Option<&Quote>,
-        scene: &Scene<'_>,
-    ) -> Result<(), Not> {
+    /// A request was denied, or came to nothing.
+    pub(in crate::replay) fn ended(&mut self, request: &Request, denied: bool) {
+        let args = self.waiting.remove(&request.entry).flatten();
+        if denied {
+            self.denied.push(Denied { tool: request.pending.proposal.intent.target.clone(), args });
+        }
+    }
+
+    fn derive(&self, proposal: &Proposal, args: Option<&Blob>, scene: &Scene<'_>) -> Result<(), Not> {
         let decision = &proposal.decision;
         if decision.compiler != COMPILER {
             return Err(Gap::Compiler(decision.compiler).into());
@@ -154,17 +161,31 @@ impl Rederiver {
             .map_err(|error| Differing::new(Part::Arguments, error, "sealed JSON"))?;
         check_clock(decision, scene)?;
         check_reads(decision, scene.world)?;
-        // Only votes compile a proposal again: a sealed intent that comes again after a suspension is decided as at first.
-        let earlier = earlier.filter(|_| !decision.approvals.is_empty());
-        let follows = |contracts| follows(proposal, &intent, earlier, contracts, &policies, scene);
+        self.check_denied(proposal, &intent, scene)?;
+        let follows = |contracts| follows(proposal, &intent, contracts, &policies, scene);
         match follows(self.contracts.as_ref().map_err(|gap| *gap)?) {
             Err(Not::Same(difference)) if scene.before_resumption => match &self.before {
-                Ok(before) => follows(before).map_err(|_| Not::Same(difference))?,
-                Err(gap) => return Err((*gap).into()),
+                Ok(before) => follows(before).map_err(|_| Not::Same(difference)),
+                Err(gap) => Err((*gap).into()),
             },
-            found => found?,
+            found => found,
         }
-        if decision.approvals.is_empty() { Ok(()) } else { Err(Gap::Votes.into()) }
+    }
+
+    /// A call is told the votes that denied one like it before, and no other is. Where the arguments that were denied are
+    /// erased, every call of the tool is like it.
+    fn check_denied(&self, proposal: &Proposal, intent: &SealedIntent, scene: &Scene<'_>) -> Result<(), Differing> {
+        let like = |denied: &&Denied| {
+            let same = |args: &Blob| args.value().is_ok_and(|args| args == *intent.args());
+            denied.tool == proposal.intent.target && denied.args.as_ref().is_none_or(same)
+        };
+        let (was, is) = (self.denied.iter().any(|denied| like(&denied)), !proposal.decision.approvals.is_empty());
+        let told = |denied| if denied { "a call like it was denied" } else { "no call like it was denied" };
+        if scene.request.is_some() || was == is {
+            Ok(())
+        } else {
+            Err(Differing::new(Part::Approvals, told(is), told(was)))
+        }
     }
 }
 
@@ -172,7 +193,6 @@ impl Rederiver {
 fn follows(
     proposal: &Proposal,
     intent: &SealedIntent,
-    earlier: Option<&Quote>,
     contracts: &ContractSet,
     policies: &PolicySet,
     scene: &Scene<'_>,
@@ -182,10 +202,11 @@ fn follows(
         approvals: &decision.approvals,
         balances: &decision.balances,
         contracts,
-        earlier,
+        earlier: scene.request.map(|request| &*request.pending.proposal),
         intent,
         policies,
         recorded: Some(decision),
+        roster: scene.authority.roster.as_ref().map(|record| &record.roster),
         standing: Standing {
             chain: scene.chain,
             clock_ms: decision.clock_ms.unwrap_or(decision.now_ms),

@@ -35,9 +35,6 @@ pub enum Gap {
     /// A policy set cannot be made ready.
     #[error("policy set {0} is not at hand, or cannot be used by this build")]
     PolicySet(PolicySetHash),
-    /// They rest on votes, which are taken as they were counted.
-    #[error("they rest on votes, which this build does not count again")]
-    Votes,
     /// They were made on a branch, whose world began elsewhere.
     #[error("the world of a branch begins on another run")]
     Branch,

@@ -2,19 +2,21 @@
 
 use super::{Recorded, Replayer, Started, prepared::Signed};
 use crate::{
-    canon::{CanonError, EntryId, KeyId, ProposalId},
+    approval::Request,
+    canon::{CanonError, Commitment, EntryId, KeyId, ProposalId},
     commit::{Commit, Origin},
     crypto::{Purpose, Role},
     intent::IntentRecord,
     ledger::{
         AuthorityState, Entry, EntryError, Kind,
-        record::{InDoubtResolution, Operator, RunStart},
+        record::{ApprovalOutcome, InDoubtResolution, Operator, Outcome, RunStart},
     },
     proposal::Proposal,
     replay::{
         FaultKind,
         origin::{check_balances, check_change, check_origin, check_proposal},
         rederive::Scene,
+        whole::Whole,
     },
     world::FoldOp,
     writ::{Amounts, Dimension, UnverifiedChain},
@@ -84,7 +86,31 @@ impl Replayer<'_> {
         self.unanswered.retain(|unanswered| unanswered != intent);
     }
 
-    pub(super) fn proposal(&mut self, proposal: &Proposal, identity: Identity, entry: &Entry) -> Result<(), FaultKind> {
+    /// The seq of the entry that holds the arguments of a call: this one, or the turn that asked for it.
+    pub(super) fn args_seq(&self, whole: &Whole, entry: &Entry, args: &Commitment) -> u64 {
+        if whole.has(entry, args) { entry.header.seq } else { self.turn_seq }
+    }
+
+    /// A request for approval ended.
+    pub(super) fn end_request(&mut self, ended: &ApprovalOutcome, time_ms: u64) -> Result<(), FaultKind> {
+        let authority = self.cursor.state();
+        self.requests.check_end(ended, authority, time_ms)?;
+        if let (Some(rederiver), Ok(request)) = (&mut self.rederiver, self.requests.get(&ended.pending))
+            && ended.outcome != Outcome::Approved
+        {
+            rederiver.ended(request, ended.outcome == Outcome::Denied);
+        }
+        self.requests.ended(ended, authority, time_ms);
+        Ok(())
+    }
+
+    /// Checks a proposal and its decision. Returns the request for approval that it waited on.
+    pub(super) fn proposal(
+        &mut self,
+        proposal: &Proposal,
+        identity: Identity,
+        entry: &Entry,
+    ) -> Result<Option<Request>, FaultKind> {
         self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, identity, started.chain.id(), self.log)?;
@@ -112,11 +138,14 @@ impl Replayer<'_> {
         } else {
             self.derived += 1;
         }
-        self.rederive(proposal, entry)
+        self.requests.check_decision(proposal, self.cursor.state())?;
+        let request = self.requests.decided(&proposal.intent);
+        self.rederive(proposal, entry, request.as_ref())?;
+        Ok(request)
     }
 
     /// Derives a decision again, where that is asked for.
-    fn rederive(&mut self, proposal: &Proposal, entry: &Entry) -> Result<(), FaultKind> {
+    fn rederive(&mut self, proposal: &Proposal, entry: &Entry, request: Option<&Request>) -> Result<(), FaultKind> {
         let (Some(rederiver), Some(started)) = (&mut self.rederiver, &self.start) else { return Ok(()) };
         let just_resumed = self.resumed == Some(entry.header.parent);
         let scene = Scene {
@@ -125,6 +154,7 @@ impl Replayer<'_> {
             trajectory: self.trajectory,
             chain: &started.chain,
             world: &self.world,
+            request,
             latest_ms: self.latest_ms,
             before_resumption: just_resumed && entry.header.known_kind() == Some(Kind::Failure),
         };
@@ -141,7 +171,7 @@ impl Replayer<'_> {
         check_origin(origin, self.log)?;
         match origin {
             Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
-            Origin::Proposal(proposal) => self.proposal(proposal, identity, entry),
+            Origin::Proposal(proposal) => self.proposal(proposal, identity, entry).map(drop),
         }
     }
 

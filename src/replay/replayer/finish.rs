@@ -2,6 +2,7 @@
 
 use super::{Recorded, Replayer, Started};
 use crate::{
+    approval::Requests,
     canon::EntryId,
     intent::IntentRecord,
     ledger::{
@@ -31,6 +32,8 @@ pub struct Folded {
     pub spent: Amounts,
     /// Effects of which it is not known whether they happened, in the order of their dispatches.
     pub unknown_effects: Vec<UnknownEffect>,
+    /// The requests for approval that wait, and what was denied.
+    pub requests: Requests,
     /// Intents of the last turn of which nothing is on record.
     pub unanswered: Vec<IntentRecord>,
     /// Why the run ended; `None` when it has not.
@@ -118,6 +121,7 @@ impl Replayer<'_> {
             head_seq: self.head_seq,
             spent: self.spent,
             unknown_effects: self.dispatches.unknown(),
+            requests: self.requests,
             unanswered: self.unanswered,
             ended: self.ended,
             held,

@@ -26,6 +26,7 @@ use super::{
     rederive::Rederiver,
 };
 use crate::{
+    approval::Requests,
     canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::{NamedKey, PublicKey},
     intent::IntentRecord,
@@ -63,6 +64,7 @@ pub struct Replayer<'a> {
     dispatches: Dispatches,
     dispatched: HashSet<ProposalId>,
     turn: Option<(EntryId, Amounts)>,
+    requests: Requests,
     /// Intents of the last turn without an outcome, and where their values stand.
     unanswered: Vec<IntentRecord>,
     turn_seq: u64,
@@ -123,6 +125,7 @@ impl<'a> Replayer<'a> {
             dispatches: Dispatches::default(),
             dispatched: HashSet::new(),
             turn: None,
+            requests: Requests::default(),
             unanswered: Vec::new(),
             turn_seq: 0,
             resumed: None,
@@ -305,7 +308,7 @@ impl<'a> Replayer<'a> {
                 self.turn_seq = seq;
             }
             Record::Dispatch(dispatch) => {
-                self.proposal(&dispatch.proposal, identity, entry)?;
+                let request = self.proposal(&dispatch.proposal, identity, entry)?;
                 check_staged(&dispatch.proposal)?;
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
@@ -315,8 +318,10 @@ impl<'a> Replayer<'a> {
                 {
                     return Err(FaultKind::DispatchedTwice(resolved.id));
                 }
-                let here = whole.has(entry, &dispatch.proposal.intent.args);
-                let args_seq = if here { seq } else { self.turn_seq };
+                let args_seq = match request {
+                    Some(request) => request.args_seq,
+                    None => self.args_seq(whole, entry, &dispatch.proposal.intent.args),
+                };
                 let held = Some(dispatch.reserved);
                 self.dispatches.dispatched(UnknownEffect { dispatch: id, seq, args_seq, held });
             }
@@ -342,11 +347,18 @@ impl<'a> Replayer<'a> {
                 Rejection::NotAttempted { intent, .. } => self.answered(intent),
             },
             Record::PendingApproval(pending) => {
-                self.proposal(&pending.proposal, identity, entry)?;
+                let earlier = self.proposal(&pending.proposal, identity, entry)?;
                 if !matches!(pending.proposal.decision.status, Status::Suspended { .. }) {
                     return Err(FaultKind::Status { expected: "suspended" });
                 }
+                let args_seq = self.args_seq(whole, entry, &pending.proposal.intent.args);
+                self.requests.asked((id, seq), args_seq, (**pending).clone(), earlier);
             }
+            Record::Vote(vote) => {
+                self.requests.check_vote(vote, self.cursor.state(), entry.header.time_ms)?;
+                self.requests.voted(id, (**vote).clone());
+            }
+            Record::ApprovalOutcome(ended) => self.end_request(ended, entry.header.time_ms)?,
             Record::InDoubtResolution(resolution) => {
                 self.dispatches.settled(resolution)?;
                 self.check_operator(resolution)?;
@@ -373,6 +385,7 @@ impl<'a> Replayer<'a> {
                 }
             }
             Record::Terminated(end) => {
+                self.requests.check_over()?;
                 if end.spent != self.spent {
                     return Err(FaultKind::Spent);
                 }

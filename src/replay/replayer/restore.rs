@@ -46,7 +46,7 @@ impl Replayer<'_> {
         snapshot.unknown_effects.into_iter().for_each(|effect| self.dispatches.dispatched(effect));
         (self.turn, self.turn_seq, self.unanswered) = (snapshot.open_turn, snapshot.turn_seq, snapshot.unanswered);
         (self.resumed, self.steps, self.ended) = (snapshot.resumed, snapshot.steps, snapshot.ended);
-        self.spent = snapshot.spent;
+        (self.spent, self.requests) = (snapshot.spent, snapshot.requests);
         self.since = Some(snapshot.seq);
         Ok(())
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Folded, UnknownEffect};
 use crate::{
+    approval::Requests,
     canon::{Bytes, CanonError, Commitment, EntryId, StatementHash, StoreId, TrajectoryId, domain, to_canonical},
     crypto::{PublicKey, Purpose, Signature},
     intent::IntentRecord,
@@ -41,6 +42,9 @@ pub struct Snapshot {
     /// The turn without an outcome, and what was held for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_turn: Option<(EntryId, Amounts)>,
+    /// The requests for approval that waited, and what was denied.
+    #[serde(default, skip_serializing_if = "Requests::is_empty")]
+    pub requests: Requests,
     /// The world.
     pub resources: Vec<KeptResource>,
     /// The entry that took the run up last, where one did.
@@ -101,6 +105,7 @@ impl Snapshot {
             entry,
             format: FORMAT,
             open_turn: None,
+            requests: Requests::default(),
             resources: world.iter().map(kept).collect(),
             resumed: None,
             seq,
@@ -119,6 +124,7 @@ impl Snapshot {
         Self {
             ended: folded.ended,
             open_turn: folded.open_turn,
+            requests: folded.requests.clone(),
             resumed: folded.resumed,
             spent: folded.spent,
             steps: folded.steps,

@@ -4,9 +4,10 @@ use super::wide::Wide;
 use crate::{
     canon::{BusinessKeyHash, EntryId, ProposalId, TrajectoryId},
     commit::{Commit, Origin},
+    intent::IntentRecord,
     ledger::{
         Entry, EntryError, Head, Kind, Position,
-        record::{Failure, HappenedVerdict, Rejection, WhatHappened},
+        record::{Failure, HappenedVerdict, Outcome, Rejection, WhatHappened},
         register::{Account, ProposalState},
     },
     proposal::{Claim, ClaimState, Proposal},
@@ -32,9 +33,19 @@ pub(super) struct Lane {
     /// can have overlooked it.
     pub(super) known: Vec<Wide>,
     turn: Amounts,
+    /// The requests for approval that wait.
+    pub(super) waiting: Vec<Waiting>,
     open: HashMap<EntryId, Open>,
     /// Whether its last entry took the run up again.
     resumed: bool,
+}
+
+/// A request for approval that waits.
+pub(super) struct Waiting {
+    request: EntryId,
+    intent: IntentRecord,
+    pub(super) seq: u64,
+    pub(super) proposal: ProposalId,
 }
 
 /// A dispatch that nothing is known of yet.
@@ -90,6 +101,7 @@ impl Lane {
             exceeded: Wide::default(),
             known,
             turn: Amounts::ZERO,
+            waiting: Vec::new(),
             open: HashMap::new(),
             resumed: false,
         }
@@ -129,6 +141,9 @@ impl Lane {
 
     fn step(&mut self, seq: u64, id: EntryId, record: &Record) -> Step {
         let mut step = Step::default();
+        if let Some(decided) = record.proposal() {
+            self.waiting.retain(|waiting| waiting.intent != decided.intent);
+        }
         match record {
             Record::TurnStart(start) => {
                 self.turn = start.reserved;
@@ -148,7 +163,13 @@ impl Lane {
                 }
             }
             Record::PendingApproval(pending) => {
-                step.balances = Some(pending.proposal.decision.balances.clone());
+                let Proposal { decision, intent, resolved, .. } = &*pending.proposal;
+                step.balances = Some(decision.balances.clone());
+                let proposal = resolved.map_or(ProposalId::ZERO, |resolved| resolved.id);
+                self.waiting.push(Waiting { request: id, intent: intent.clone(), seq, proposal });
+            }
+            Record::ApprovalOutcome(ended) if ended.outcome != Outcome::Approved => {
+                self.waiting.retain(|waiting| waiting.request != ended.pending);
             }
             Record::Dispatch(dispatch) => {
                 let (proposal, reserved) = (&dispatch.proposal, dispatch.reserved);

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Authority, PAGE, StoreFault,
-    lane::{Lane, Settled},
+    lane::{Lane, Settled, Waiting},
     log::Log,
 };
 use crate::{
@@ -60,6 +60,10 @@ pub(super) async fn compare(store: &dyn LedgerStore, authority: &Authority, log:
             let used = (lane.used != Account::default()).then(|| lane.used.to_bytes());
             expect(store, &RegisterKey::account(&writ, run), used, || account(&writ, run)).await?;
         }
+        for Waiting { seq, proposal, .. } in &lane.waiting {
+            let (key, value) = (RegisterKey::request(run, *seq), Some(proposal.as_bytes().as_slice().into()));
+            expect(store, &key, value, || request(run, *seq)).await?;
+        }
     }
     for (writ, total) in totals(log) {
         let key = RegisterKey::total(&writ);
@@ -104,6 +108,7 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
                 (Some(Register::Epoch), _) if *key == RegisterKey::epoch() => {}
                 (Some(Register::Opened), Some(run)) if authority.log.opened(&TrajectoryId(run)).is_some() => {}
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
+                (Some(Register::Request), _) if waits(log, key) => {}
                 (Some(Register::Account), _) if is_account(log, key) => {}
                 (Some(Register::Total), Some(writ)) if log.accounts.has(&WritId(writ)) => {}
                 _ => return Err(extra(key, value).into()),
@@ -123,6 +128,15 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
 /// The id that is all of a key behind its class.
 fn id(key: &RegisterKey) -> Option<[u8; 32]> {
     key.as_bytes().get(1..)?.try_into().ok()
+}
+
+fn request(run: &TrajectoryId, seq: u64) -> String {
+    format!("register of request #{seq} of run {run}")
+}
+
+fn waits(log: &Log, key: &RegisterKey) -> bool {
+    let Some((run, seq)) = key.as_request() else { return false };
+    log.lanes.get(&run).is_some_and(|lane| lane.waiting.iter().any(|waiting| waiting.seq == seq))
 }
 
 fn is_account(log: &Log, key: &RegisterKey) -> bool {
@@ -175,6 +189,10 @@ fn extra(key: &RegisterKey, value: &[u8]) -> StoreFault {
     let bytes = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let rest = bytes(key.as_bytes().get(1..).unwrap_or_default());
     let register = match Register::of(key) {
+        Some(Register::Request) => match key.as_request() {
+            Some((run, seq)) => request(&run, seq),
+            None => format!("register of request {rest}"),
+        },
         Some(Register::Outcome) => format!("outcome register of proposal {rest}"),
         Some(Register::BusinessKey) => format!("register of business key {rest}"),
         Some(Register::Opened) => format!("register of the opening of run {rest}"),

@@ -18,7 +18,7 @@ use crate::{
     contract::{ArgumentFault, Contract, Effect, Risk},
     host::{Spawn, SystemEntropy},
     tool::{
-        Call, Probe, ToolContract, ToolError, ToolOutput, blocking,
+        Call, Preview, Probe, ToolContract, ToolError, ToolOutput, blocking,
         builtin::{stock, stock_name},
         function::arguments,
     },
@@ -89,6 +89,20 @@ impl ToolContract for FsWrite {
             Ok(Probe { compensable, version: Some(current.version()) })
         })
         .await
+    }
+
+    async fn preview(&self, args: &Value, spawn: &Arc<dyn Spawn>) -> Option<Preview> {
+        let target = Target::parse(args).ok()?;
+        let root = Arc::clone(&self.root);
+        let shown = blocking(spawn, move || {
+            let current = target.current(&root)?;
+            let before = current.content().map(|content| undo_text(content).map(str::to_owned));
+            // What is no text, or too large for one, is not shown.
+            let before = before.map_or(Some(None), |text| text.map(Some));
+            let (subject, version) = (target.path.to_string(), Some(current.version()));
+            Ok(before.map(|before| Preview { subject, before, after: target.args.content, version }))
+        });
+        shown.await.ok().flatten()
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {

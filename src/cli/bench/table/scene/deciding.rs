@@ -65,6 +65,7 @@ impl Deciding {
             intent,
             policies: &self.policies,
             recorded: None,
+            roster: None,
             standing: Standing {
                 chain: &self.scene.writ,
                 clock_ms: 1,

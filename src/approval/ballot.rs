@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::record::{PendingApproval, Vote, VoteStatement};
 use crate::{
     canon::{CanonError, DecisionHash, EntryId, KeyId, Nonce, ProposalId, RosterHash},
-    crypto::{NamedKey, PublicKey, Purpose, SignatureError},
-    policy::{Quorum, Roster},
+    crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError},
+    ledger::{
+        AuthorityState,
+        record::{PendingApproval, Vote, VoteStatement},
+    },
+    policy::Quorum,
     proposal::{ApprovalEvidence, Proposal, Status},
 };
 
@@ -14,6 +17,9 @@ use crate::{
 ///
 /// A vote binds the proposal, the decision that was shown with all it read, the policy set that asked, and the roster that names the
 /// approver: where one of these is another, it does not count. One denial vetoes.
+///
+/// Who may approve on a channel says the roster in force. Where none is, every root with the role [`Role::Approver`] may, on any
+/// channel, and one approval is enough.
 #[derive(Debug, Clone)]
 pub struct Ballot<'a> {
     pending: EntryId,
@@ -22,6 +28,7 @@ pub struct Ballot<'a> {
     id: ProposalId,
     decision: DecisionHash,
     channel: &'a str,
+    authority: &'a AuthorityState,
     /// The roster in force, and who votes on the channel.
     roster: Option<(RosterHash, &'a Quorum)>,
 }
@@ -78,6 +85,12 @@ pub enum VoteFault {
         /// The time.
         at_ms: u64,
     },
+    /// The same was said before, and counts.
+    #[error("{} has approved already", voter.as_ref().map_or("the operator who is present".into(), |key| format!("key {key}")))]
+    Twice {
+        /// Who said it; absent for the operator who shows no key.
+        voter: Option<PublicKey>,
+    },
     /// The key may not vote on the channel.
     #[error("key {key} may not approve on channel `{channel}`")]
     Stranger {
@@ -106,22 +119,22 @@ pub enum VoteFault {
 }
 
 impl<'a> Ballot<'a> {
-    /// The ballot on a request under the roster in force.
+    /// The ballot on a request, in an epoch.
     ///
     /// # Errors
     /// When nobody can answer the request.
     pub fn new(
         pending: EntryId,
         request: &'a PendingApproval,
-        roster: Option<&'a Roster>,
+        authority: &'a AuthorityState,
     ) -> Result<Self, BallotError> {
         let proposal = &*request.proposal;
         let (Status::Suspended { channel, .. }, Some(resolved)) = (&proposal.decision.status, proposal.resolved) else {
             return Err(BallotError::NotSuspended);
         };
         let unknown = || BallotError::UnknownChannel { channel: channel.clone() };
-        let roster = match roster {
-            Some(roster) => Some((roster.hash()?, roster.channels.get(channel).ok_or_else(unknown)?)),
+        let roster = match &authority.roster {
+            Some(record) => Some((record.hash, record.roster.channels.get(channel).ok_or_else(unknown)?)),
             None => None,
         };
         Ok(Self {
@@ -131,6 +144,7 @@ impl<'a> Ballot<'a> {
             id: resolved.id,
             decision: proposal.decision.hash()?,
             channel,
+            authority,
             roster,
         })
     }
@@ -191,7 +205,7 @@ impl<'a> Ballot<'a> {
         }
         match (&statement.approver, &vote.signature) {
             (Some(NamedKey { key, .. }), Some(signature)) => {
-                if !self.approvers().any(|approver| approver == *key) {
+                if !self.may_approve(key) {
                     return Err(VoteFault::Stranger { key: *key, channel: self.channel.to_owned() });
                 }
                 Ok(key.verify(Purpose::Vote, statement.hash()?.as_bytes(), signature)?)
@@ -201,6 +215,26 @@ impl<'a> Ballot<'a> {
             (None, None) => Err(VoteFault::KeyNeeded { channel: self.channel.to_owned(), required: self.required() }),
             _ => Err(VoteFault::HalfSigned),
         }
+    }
+
+    /// What the votes that count at a time come to with one more, which has to count and to say something new.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn cast<'v>(
+        &self,
+        votes: impl IntoIterator<Item = &'v Vote> + Clone,
+        vote: &'v Vote,
+        at_ms: u64,
+    ) -> Result<ApprovalEvidence, VoteFault> {
+        self.check(vote, at_ms)?;
+        let before = self.count(votes.clone(), at_ms);
+        let voter = vote.statement.approver.as_ref().map(|named| named.key);
+        let said = voter.map_or(before.operator_present, |key| before.approved.contains(&key.id()));
+        if vote.statement.approve && said {
+            return Err(VoteFault::Twice { voter });
+        }
+        Ok(self.count(votes.into_iter().chain([vote]), at_ms))
     }
 
     /// What the votes that count at a time come to: every key counts once, and who denied has denied.
@@ -228,7 +262,20 @@ impl<'a> Ballot<'a> {
         }
     }
 
-    fn approvers(&self) -> impl Iterator<Item = PublicKey> {
-        self.roster.into_iter().flat_map(|(_, quorum)| quorum.approvers.iter().map(|named| named.key))
+    fn may_approve(&self, key: &PublicKey) -> bool {
+        match self.roster {
+            Some((_, quorum)) => quorum.approvers.iter().any(|named| named.key == *key),
+            None => self.authority.trust.has(key, Role::Approver),
+        }
+    }
+
+    /// Whose approvals count; without a roster the keys are not named.
+    pub fn approvers(&self) -> Vec<NamedKey> {
+        match self.roster {
+            Some((_, quorum)) => quorum.approvers.clone(),
+            None => {
+                self.authority.trust.keys(Role::Approver).map(|key| NamedKey::new(key.id().short(), *key)).collect()
+            }
+        }
     }
 }

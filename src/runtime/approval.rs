@@ -1,0 +1,243 @@
+//! Votes on requests for approval, and the end of requests that nobody answers any more.
+
+use std::time::Duration;
+
+use super::{
+    authority::expect_epoch,
+    core::Core,
+    doubt::seal_note,
+    error::{RunError, StartError},
+    journal::Journal,
+};
+use crate::{
+    approval::{BallotError, Request, RequestFault},
+    canon::{Blob, EntryId, MAX_INTEGER, Nonce, ProposalId, TrajectoryId},
+    crypto::{NamedKey, Purpose, SignatureError},
+    host::Signer,
+    ledger::{
+        Draft, Kind, RegisterKey, RegisterOp, StoreError,
+        record::{ApprovalOutcome, Outcome, Vote, VoteStatement},
+    },
+    proposal::ApprovalEvidence,
+    writ::Amounts,
+};
+
+/// How long a vote is good for, where nobody says otherwise.
+const VALID_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// How often a vote is judged again because the authority changes while it is recorded.
+const ATTEMPTS: usize = 8;
+
+/// An approver's answer to a request for approval.
+#[derive(Clone, Copy)]
+pub struct Answer<'a> {
+    request: EntryId,
+    approve: bool,
+    by: Option<(&'a str, &'a dyn Signer)>,
+    note: Option<&'a str>,
+    valid_for: Duration,
+}
+
+impl<'a> Answer<'a> {
+    /// Approves. `request` is the entry that [`Submitted::Suspended`](super::Submitted::Suspended) names.
+    pub fn approve(request: EntryId) -> Self {
+        Self { request, approve: true, by: None, note: None, valid_for: VALID_FOR }
+    }
+
+    /// Denies: nobody can approve it any more, and the same tool with the same arguments is refused for the rest of the run.
+    pub fn deny(request: EntryId) -> Self {
+        Self { approve: false, ..Self::approve(request) }
+    }
+
+    /// Says who answers: the holder of a key, and what audits call them. Without it the operator who is present answers, whose
+    /// yes counts only where one approval is enough.
+    #[must_use]
+    pub fn by(self, name: &'a str, signer: &'a dyn Signer) -> Self {
+        Self { by: Some((name, signer)), ..self }
+    }
+
+    /// Says why, for the audit.
+    #[must_use]
+    pub fn note(self, note: &'a str) -> Self {
+        Self { note: Some(note), ..self }
+    }
+
+    /// Sets how long the answer is good for, 24 hours by default: what is approved has to be carried out by then.
+    #[must_use]
+    pub fn valid_for(self, valid_for: Duration) -> Self {
+        Self { valid_for, ..self }
+    }
+}
+
+/// A vote that is on record, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Voted {
+    /// The vote's entry.
+    pub entry: EntryId,
+    /// What the votes come to with it.
+    pub evidence: ApprovalEvidence,
+    /// How the request ended by it; `None` while more approvals are needed.
+    pub outcome: Option<Outcome>,
+}
+
+/// Why a vote was not taken. Nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VoteError {
+    /// The request does not wait, or the vote does not count.
+    #[error(transparent)]
+    Request(#[from] RequestFault),
+    /// The signer's signature does not verify under its key.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The run cannot be read.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The run has ended, or the ledger or the key failed.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl From<BallotError> for VoteError {
+    fn from(error: BallotError) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+/// A vote as its approver signed it, and the note beside it.
+pub(super) struct Signed {
+    vote: Vote,
+    note: Option<Blob>,
+}
+
+/// What an answer has to be signed on, in the epoch that is in force.
+pub(super) fn statement(core: &Core, journal: &Journal, answer: &Answer<'_>) -> Result<VoteStatement, VoteError> {
+    journal.check_open()?;
+    let authority = core.authority.state();
+    let request = journal.requests.get(&answer.request)?;
+    let ballot = request.ballot(&authority)?;
+    let mut nonce = Nonce([0; 16]);
+    core.host.entropy.fill(&mut nonce.0).map_err(RunError::from)?;
+    let valid_ms = u64::try_from(answer.valid_for.as_millis()).unwrap_or(u64::MAX);
+    let expires_at_ms = core.now(&authority).judged_ms.saturating_add(valid_ms).min(MAX_INTEGER);
+    let approver = answer.by.map(|(name, signer)| NamedKey::new(name, signer.public_key()));
+    Ok(ballot.statement(answer.approve, approver, expires_at_ms, nonce))
+}
+
+/// Has an answer signed.
+pub(super) async fn sign(core: &Core, answer: &Answer<'_>, statement: VoteStatement) -> Result<Signed, VoteError> {
+    let hash = statement.hash().map_err(RunError::from)?;
+    let signature = match answer.by {
+        Some((_, signer)) => {
+            let signature = signer.sign(Purpose::Vote, hash.as_bytes()).await.map_err(RunError::from)?;
+            signer.public_key().verify(Purpose::Vote, hash.as_bytes(), &signature)?;
+            Some(signature)
+        }
+        None => None,
+    };
+    let note = answer.note.map(|note| seal_note(core, note)).transpose()?;
+    let vote = Vote { note: note.as_ref().map(Blob::commitment), pending: answer.request, signature, statement };
+    Ok(Signed { vote, note })
+}
+
+/// Records a vote, and with it how the request ends where it decides: both or neither.
+pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> Result<Voted, VoteError> {
+    let Signed { vote, note } = signed;
+    journal.check_open()?;
+    let mut authority = core.authority.state();
+    for _ in 0..ATTEMPTS {
+        let at_ms = core.now(&authority).judged_ms;
+        let evidence = journal.requests.check_vote(&vote, &authority, at_ms)?;
+        let draft = Draft::seal(Kind::Vote, &vote, note.clone().into_iter().collect()).map_err(RunError::from)?;
+        let mut requests = journal.requests.clone();
+        let (pending, run, mut outcome) = (vote.pending, journal.trajectory, None);
+        let seq = journal.requests.get(&pending)?.seq;
+        // Which votes decide can be said only with the id of this one's entry.
+        let end = |entry| {
+            requests.voted(entry, vote.clone());
+            let Some(verdict) = requests.get(&pending).ok().and_then(|request| request.verdict(&authority, at_ms))
+            else {
+                return Ok(None);
+            };
+            let end =
+                ApprovalOutcome { outcome: verdict.outcome, pending, released: Amounts::ZERO, votes: verdict.votes };
+            requests.ended(&end, &authority, at_ms);
+            outcome = Some(end.outcome);
+            let over = (end.outcome == Outcome::Denied).then(|| no_longer(&run, seq));
+            Ok(Some((Draft::seal(Kind::ApprovalOutcome, &end, vec![])?, over.into_iter().collect())))
+        };
+        match journal.append_two(core, (&authority, at_ms), draft, vec![expect_epoch(&authority)], end).await {
+            Ok(entry) => {
+                if outcome == Some(Outcome::Denied) {
+                    forget(core, journal, &pending);
+                }
+                journal.requests = requests;
+                return Ok(Voted { entry, evidence, outcome });
+            }
+            Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {
+                authority = core.authority.after(core, &authority).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(RunError::Stale.into())
+}
+
+/// Records of every request that waits for votes and has lapsed that nobody answered in time.
+pub(super) async fn lapse(core: &Core, journal: &mut Journal) -> Result<(), RunError> {
+    let at_ms = core.now(&core.authority.state()).judged_ms;
+    let lapsed = |request: &&Request| !request.approved && request.has_lapsed(at_ms);
+    let lapsed: Vec<_> = journal.requests.waiting().iter().filter(lapsed).map(place).collect();
+    for request in lapsed {
+        end(core, journal, request, Outcome::Expired).await?;
+    }
+    Ok(())
+}
+
+/// Records of every request that waits that the run ended first.
+pub(super) async fn withdraw(core: &Core, journal: &mut Journal) -> Result<(), RunError> {
+    let waiting: Vec<_> = journal.requests.waiting().iter().map(place).collect();
+    for request in waiting {
+        end(core, journal, request, Outcome::Withdrawn).await?;
+    }
+    Ok(())
+}
+
+fn place(request: &Request) -> (EntryId, u64) {
+    (request.entry, request.seq)
+}
+
+/// Records that a request came to nothing.
+async fn end(
+    core: &Core,
+    journal: &mut Journal,
+    (pending, seq): (EntryId, u64),
+    outcome: Outcome,
+) -> Result<(), RunError> {
+    let end = ApprovalOutcome { outcome, pending, released: Amounts::ZERO, votes: vec![] };
+    let draft = Draft::seal(Kind::ApprovalOutcome, &end, vec![])?;
+    let authority = core.authority.state();
+    journal.append(core, &authority, draft, vec![no_longer(&journal.trajectory, seq)]).await?;
+    forget(core, journal, &pending);
+    journal.requests.ended(&end, &authority, 0);
+    Ok(())
+}
+
+/// Forgets the secrets of the intent that a request is about.
+fn forget(core: &Core, journal: &Journal, pending: &EntryId) {
+    if let Ok(request) = journal.requests.get(pending)
+        && let Ok(intent) = request.pending.proposal.intent.id()
+    {
+        core.plaintexts.forget(intent);
+    }
+}
+
+/// The register that says that a request waits.
+pub(super) fn waits(run: &TrajectoryId, seq: u64, proposal: &ProposalId) -> RegisterOp {
+    RegisterOp::Set { key: RegisterKey::request(run, seq), value: Some(proposal.as_bytes().as_slice().into()) }
+}
+
+/// A request does not wait any more.
+pub(super) fn no_longer(run: &TrajectoryId, seq: u64) -> RegisterOp {
+    RegisterOp::Set { key: RegisterKey::request(run, seq), value: None }
+}
