@@ -35,5 +35,9 @@ pub use world::World;
 pub use writ::WritChain;
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/approvals.md")]
+mod the_page_on_approvals {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/writs.md")]
 mod the_page_on_writs {}

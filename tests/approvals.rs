@@ -111,7 +111,7 @@ impl Scene {
     }
 
     /// Carries on, and is refused: the tool was not called.
-    fn is_sent_back(self, stage: Stage, code: Code) -> Refusal {
+    fn sent_back(self, stage: Stage, code: Code) -> Refusal {
         let calls = self.calls.get();
         let carried = self.carries_on();
         let [Submitted::Rejected { refusal, .. }] = carried.as_slice() else { panic!("{carried:?}") };
@@ -298,14 +298,14 @@ fn what_is_no_longer_true_is_sent_back() {
     let scene = Scene::under(critical(), writ().window(window), |builder| builder.roster(two_of_three()));
     scene.approves(scene.asks(1));
     scene.fixture.clock.set(START_MS + 10_001);
-    scene.is_sent_back(Stage::Window, Code::Expired);
+    scene.sent_back(Stage::Window, Code::Expired);
 
     // The writ is revoked.
     let scene = Scene::new(critical());
     scene.approves(scene.asks(1));
     let writ_id = block_on(scene.run.writ()).id();
     block_on(scene.runtime.revoke(writ_id, "lost", "issuer", &key(ISSUER))).unwrap();
-    scene.is_sent_back(Stage::Revocation, Code::Revoked);
+    scene.sent_back(Stage::Revocation, Code::Revoked);
 
     // The budget is spent.
     let two = Amounts { tool_calls: 2, ..PLENTY };
@@ -325,17 +325,17 @@ fn what_is_no_longer_true_is_sent_back() {
     let scene = Scene::new(critical());
     scene.approves(scene.asks(1));
     let scene = scene.reopened(critical(), |builder| builder.policies(permitting("r")));
-    scene.is_sent_back(Stage::Policy, Code::PolicyChanged);
+    scene.sent_back(Stage::Policy, Code::PolicyChanged);
 
     // The tool is another one.
     let scene = Scene::new(critical());
     scene.approves(scene.asks(1));
     let scene = scene.reopened(critical().with(|tool| tool.contract.description = "new".into()), |builder| builder);
-    scene.is_sent_back(Stage::Registry, Code::ContractChanged);
+    scene.sent_back(Stage::Registry, Code::ContractChanged);
     let scene = Scene::new(critical());
     scene.approves(scene.asks(1));
     let gone = TestTool::host("other");
-    scene.reopened(gone, |builder| builder).is_sent_back(Stage::Registry, Code::UnknownTool);
+    scene.reopened(gone, |builder| builder).sent_back(Stage::Registry, Code::UnknownTool);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn what_was_read_and_has_moved_on_is_sent_back() {
     let scene = Scene::under(reads, writ(), |builder| builder.roster(two_of_three()).tool(writes));
     scene.approves(scene.asks(1));
     assert!(matches!(submit(&scene.run, "kv", json!({})), Submitted::Committed { .. }));
-    scene.is_sent_back(Stage::Reads, Code::ReadChanged);
+    scene.sent_back(Stage::Reads, Code::ReadChanged);
 
     // A file, by its probe.
     let version = Arc::new(Mutex::new(1));
@@ -365,7 +365,7 @@ fn what_was_read_and_has_moved_on_is_sent_back() {
     let scene = Scene::new(probed);
     scene.approves(scene.asks(1));
     *version.lock().unwrap() = 2;
-    scene.is_sent_back(Stage::Reads, Code::ProbeChanged);
+    scene.sent_back(Stage::Reads, Code::ProbeChanged);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Which votes on a suspended proposal count, and what they come to.
-#![expect(clippy::unwrap_used, reason = "a helper that goes wrong should stop the test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that goes wrong should stop the test")]
 
 mod common;
 

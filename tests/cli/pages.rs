@@ -60,3 +60,49 @@ fn the_commands_of_the_page_on_policies_run_and_its_rule_denies() {
     let out = host.good(&[&arguments[..], &["--policy", "guard.signed.json"]].concat());
     assert!(out.contains("policy_denied") && out.contains("files below secrets/ are not written"), "{out}");
 }
+
+#[test]
+fn the_commands_of_the_page_on_approvals_run() {
+    let page = include_str!("../../docs/approvals.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("notes.md", "one\ntwo\nthree\n");
+    write("house.json", block(page, "json"));
+    let content = "one\n2\nthree\n";
+    let call = serde_json::json!({"tool": "fs_write", "args": {"path": "notes.md", "content": content}});
+    write("notes.json", &serde_json::json!([[call], {"answer": "done"}]).to_string());
+    write("rest.json", r#"[{"answer":"done"}]"#);
+    let (_, rosters) = page.split_once("Two of three").unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|block| block.split_once("```").unwrap().0);
+    let mut run = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        let words = words(line);
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        match arguments[0] {
+            "run" => run.clone_from(&words),
+            "roster" if arguments[1] == "sign" => {
+                // The keys of the three stand in the place of digits that nobody has.
+                let mut roster = block(rosters, "json").to_owned();
+                for name in ["alice", "bob", "carol"] {
+                    if name != "alice" {
+                        host.good(&["keys", "new", name]);
+                    }
+                    let listed = host.json(&["keys", "list", "--json"]);
+                    let found = listed.as_array().unwrap().iter().find(|key| key["name"] == name).unwrap();
+                    roster = roster.replacen("<64 hex digits>", found["key"].as_str().unwrap(), 1);
+                }
+                write("roster.json", &roster);
+            }
+            _ => {}
+        }
+        if arguments.ends_with(&["--key", "alice"]) {
+            write("notes.md", "one\ntwo\nthree\n");
+            let again: Vec<&str> = run.iter().skip(1).map(String::as_str).collect();
+            assert_eq!(host.thymos(&again).code, Some(4));
+        }
+        let ran = host.thymos(&arguments);
+        assert_eq!(ran.code, Some(if arguments[0] == "run" { 4 } else { 0 }), "{line}: {ran:#?}");
+    }
+    assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\ntwo\nthree\n");
+    assert!(host.good(&["approvals"]).contains("1 of 2 (alice)"));
+}

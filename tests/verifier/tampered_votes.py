@@ -45,11 +45,12 @@ def left_out(kind, number, also=lambda forged: None):
     return change
 
 
-def again(vote, after):
-    """Puts a vote in once more, behind an entry given by kind and number."""
+def again(kind, number, after, first=lambda body: None):
+    """Puts an entry in once more, behind another; `first` changes its record before."""
 
     def change(forged):
-        copied, before = forged.of_kind(10, vote), forged.of_kind(*after)
+        copied, before = forged.of_kind(kind, number), forged.of_kind(*after)
+        first(copied["body"])
         header = dict(copied["header"], time=before["header"]["time"])
         forged.entries.insert(forged.entries.index(before) + 1, {**copied, "header": header, "old": OTHER})
         forged.follow()
@@ -128,8 +129,10 @@ WHOLE = [
     (left_out(11, 0), "before it was approved"),
     (left_out(11, 1), "not on record"),
     (left_out(11, 1, also=denied_by_nobody), "still waits"),
-    (again(0, after=(10, 0)), "twice"),
-    (again(1, after=(11, 0)), "was approved"),
-    (again(1, after=(5, 0)), "does not wait"),
+    (again(10, 0, after=(10, 0)), "twice"),
+    (again(10, 2, after=(10, 2), first=at("statement.approve", True)), "twice"),
+    (again(10, 1, after=(11, 0)), "was approved"),
+    (again(10, 1, after=(5, 0)), "does not wait"),
+    (again(11, 0, after=(11, 0)), "outcome"),
     (of_another_tool, "not on record"),
 ]
