@@ -144,24 +144,6 @@ fn a_vote_that_was_cast_on_something_else_does_not_count() {
 }
 
 #[test]
-fn what_was_said_is_not_said_again() {
-    let (pending, request) = request();
-    let roster = roster(2, [1, 2, 3]);
-    let epoch = epoch(Some(&roster));
-    let ballot = Ballot::new(pending, &request, &epoch).unwrap();
-    let (yes, no) = (vote(&ballot, pending, 1, true), vote(&ballot, pending, 1, false));
-    let twice = VoteFault::Twice { voter: Some(key(1).public_key()) };
-    assert_eq!(ballot.cast([&yes], &yes, NOW).unwrap_err(), twice);
-    assert_eq!(ballot.cast([&yes], &no, NOW).unwrap().denied, ids([1]));
-    let other = vote(&ballot, pending, 2, true);
-    assert!(ballot.cast([&yes], &other, NOW).unwrap().is_met());
-    // Once it has lapsed, it can be said again.
-    let mut lapsed = yes.clone();
-    lapsed.statement.expires_at_ms = NOW;
-    assert_eq!(ballot.cast([&lapsed], &yes, NOW).unwrap().approved, ids([1]));
-}
-
-#[test]
 fn a_bare_yes_counts_only_where_one_is_enough_and_anybody_may_say_no() {
     let (pending, request) = request();
     for (roster, counts) in [(None, true), (Some(roster(1, [1, 2])), true), (Some(roster(2, [1, 2])), false)] {

@@ -184,6 +184,17 @@ impl<'a> Ballot<'a> {
     /// # Errors
     /// The first reason why it does not.
     pub fn check(&self, vote: &Vote, at_ms: u64) -> Result<(), VoteFault> {
+        self.stands(vote, at_ms)?;
+        match (&vote.statement.approver, &vote.signature) {
+            (Some(named), Some(signature)) => {
+                Ok(named.key.verify(Purpose::Vote, vote.statement.hash()?.as_bytes(), signature)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`check`](Self::check), of a vote whose signature was verified when it was taken.
+    pub(super) fn stands(&self, vote: &Vote, at_ms: u64) -> Result<(), VoteFault> {
         let statement = &vote.statement;
         if vote.pending != self.pending {
             return Err(VoteFault::Pending { found: vote.pending, expected: self.pending });
@@ -204,12 +215,10 @@ impl<'a> Ballot<'a> {
             return Err(VoteFault::Expired { expires_at_ms: statement.expires_at_ms, at_ms });
         }
         match (&statement.approver, &vote.signature) {
-            (Some(NamedKey { key, .. }), Some(signature)) => {
-                if !self.may_approve(key) {
-                    return Err(VoteFault::Stranger { key: *key, channel: self.channel.to_owned() });
-                }
-                Ok(key.verify(Purpose::Vote, statement.hash()?.as_bytes(), signature)?)
+            (Some(NamedKey { key, .. }), Some(_)) if !self.may_approve(key) => {
+                Err(VoteFault::Stranger { key: *key, channel: self.channel.to_owned() })
             }
+            (Some(_), Some(_)) => Ok(()),
             // Anybody may refuse.
             (None, None) if self.required() == 1 || !statement.approve => Ok(()),
             (None, None) => Err(VoteFault::KeyNeeded { channel: self.channel.to_owned(), required: self.required() }),
@@ -217,30 +226,20 @@ impl<'a> Ballot<'a> {
         }
     }
 
-    /// What the votes that count at a time come to with one more, which has to count and to say something new.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn cast<'v>(
-        &self,
-        votes: impl IntoIterator<Item = &'v Vote> + Clone,
-        vote: &'v Vote,
-        at_ms: u64,
-    ) -> Result<ApprovalEvidence, VoteFault> {
-        self.check(vote, at_ms)?;
-        let before = self.count(votes.clone(), at_ms);
-        let voter = vote.statement.approver.as_ref().map(|named| named.key);
-        let said = voter.map_or(before.operator_present, |key| before.approved.contains(&key.id()));
-        if vote.statement.approve && said {
-            return Err(VoteFault::Twice { voter });
-        }
-        Ok(self.count(votes.into_iter().chain([vote]), at_ms))
-    }
-
     /// What the votes that count at a time come to: every key counts once, and who denied has denied.
     pub fn count<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, at_ms: u64) -> ApprovalEvidence {
+        self.tally(votes.into_iter().filter(|vote| self.check(vote, at_ms).is_ok()))
+    }
+
+    /// As [`count`](Self::count), of votes on record: their signatures were verified when they were taken.
+    pub(super) fn count_taken<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, at_ms: u64) -> ApprovalEvidence {
+        self.tally(votes.into_iter().filter(|vote| self.stands(vote, at_ms).is_ok()))
+    }
+
+    /// What votes come to that all count.
+    fn tally<'v>(&self, votes: impl Iterator<Item = &'v Vote>) -> ApprovalEvidence {
         let (mut approved, mut denied, mut present) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for vote in votes.into_iter().filter(|vote| self.check(vote, at_ms).is_ok()) {
+        for vote in votes {
             let approve = vote.statement.approve;
             match &vote.statement.approver {
                 Some(approver) if approve => drop(approved.insert(approver.key.id())),
@@ -260,6 +259,23 @@ impl<'a> Ballot<'a> {
             quorum: self.required(),
             roster: self.roster.map(|(hash, _)| hash),
         }
+    }
+
+    /// What the votes on record come to with one more, which has to count and to say something new.
+    pub(super) fn cast<'v>(
+        &self,
+        taken: impl IntoIterator<Item = &'v Vote> + Clone,
+        vote: &'v Vote,
+        at_ms: u64,
+    ) -> Result<ApprovalEvidence, VoteFault> {
+        self.check(vote, at_ms)?;
+        let before = self.count_taken(taken.clone(), at_ms);
+        let voter = vote.statement.approver.as_ref().map(|named| named.key);
+        let said = voter.map_or(before.operator_present, |key| before.approved.contains(&key.id()));
+        if vote.statement.approve && said {
+            return Err(VoteFault::Twice { voter });
+        }
+        Ok(self.count_taken(taken.into_iter().chain([vote]), at_ms))
     }
 
     fn may_approve(&self, key: &PublicKey) -> bool {

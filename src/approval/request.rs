@@ -65,7 +65,7 @@ impl Request {
     /// What a second compile of its proposal is given: what the votes come to in this epoch and at this time, by channel. What
     /// lapsed since, or was cast under another roster, is not among them.
     pub fn evidence(&self, authority: &AuthorityState, at_ms: u64) -> Vec<ApprovalEvidence> {
-        let count = |request: &Self| Some(request.ballot(authority).ok()?.count(request.cast(), at_ms));
+        let count = |request: &Self| Some(request.ballot(authority).ok()?.count_taken(request.cast(), at_ms));
         self.before.iter().chain([self]).filter_map(count).collect()
     }
 
@@ -73,14 +73,14 @@ impl Request {
     /// they do not.
     pub fn verdict(&self, authority: &AuthorityState, at_ms: u64) -> Option<Verdict> {
         let ballot = self.ballot(authority).ok()?;
-        let evidence = ballot.count(self.cast(), at_ms);
+        let evidence = ballot.count_taken(self.cast(), at_ms);
         let outcome = match (evidence.denied.is_empty(), evidence.is_met()) {
             (false, _) => Outcome::Denied,
             (true, true) => Outcome::Approved,
             (true, false) => return None,
         };
         let decides = |cast: &&Cast| {
-            cast.vote.statement.approve == (outcome == Outcome::Approved) && ballot.check(&cast.vote, at_ms).is_ok()
+            cast.vote.statement.approve == (outcome == Outcome::Approved) && ballot.stands(&cast.vote, at_ms).is_ok()
         };
         let votes = self.votes.iter().filter(decides).map(|cast| cast.entry).collect();
         Some(Verdict { outcome, votes, evidence })

@@ -10,9 +10,9 @@ use super::{
     journal::Journal,
 };
 use crate::{
-    approval::{BallotError, Request, RequestFault},
+    approval::{BallotError, Cast, Request, RequestFault, Verdict},
     canon::{Blob, EntryId, MAX_INTEGER, Nonce, ProposalId, TrajectoryId},
-    crypto::{NamedKey, Purpose, SignatureError},
+    crypto::{NamedKey, Purpose},
     host::Signer,
     ledger::{
         Draft, Kind, RegisterKey, RegisterOp, StoreError,
@@ -87,9 +87,6 @@ pub enum VoteError {
     /// The request does not wait, or the vote does not count.
     #[error(transparent)]
     Request(#[from] RequestFault),
-    /// The signer's signature does not verify under its key.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
     /// The run cannot be read.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -129,9 +126,8 @@ pub(super) async fn sign(core: &Core, answer: &Answer<'_>, statement: VoteStatem
     let hash = statement.hash().map_err(RunError::from)?;
     let signature = match answer.by {
         Some((_, signer)) => {
-            let signature = signer.sign(Purpose::Vote, hash.as_bytes()).await.map_err(RunError::from)?;
-            signer.public_key().verify(Purpose::Vote, hash.as_bytes(), &signature)?;
-            Some(signature)
+            // It is verified when the vote is cast.
+            Some(signer.sign(Purpose::Vote, hash.as_bytes()).await.map_err(RunError::from)?)
         }
         None => None,
     };
@@ -149,29 +145,28 @@ pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> 
         let at_ms = core.now(&authority).judged_ms;
         let evidence = journal.requests.check_vote(&vote, &authority, at_ms)?;
         let draft = Draft::seal(Kind::Vote, &vote, note.clone().into_iter().collect()).map_err(RunError::from)?;
-        let mut requests = journal.requests.clone();
-        let (pending, run, mut outcome) = (vote.pending, journal.trajectory, None);
-        let seq = journal.requests.get(&pending)?.seq;
+        let mut request = journal.requests.get(&vote.pending)?.clone();
+        let (run, mut end) = (journal.trajectory, None);
         // Which votes decide can be said only with the id of this one's entry.
-        let end = |entry| {
-            requests.voted(entry, vote.clone());
-            let Some(verdict) = requests.get(&pending).ok().and_then(|request| request.verdict(&authority, at_ms))
-            else {
-                return Ok(None);
-            };
-            let end =
-                ApprovalOutcome { outcome: verdict.outcome, pending, released: Amounts::ZERO, votes: verdict.votes };
-            requests.ended(&end, &authority, at_ms);
-            outcome = Some(end.outcome);
-            let over = (end.outcome == Outcome::Denied).then(|| no_longer(&run, seq));
-            Ok(Some((Draft::seal(Kind::ApprovalOutcome, &end, vec![])?, over.into_iter().collect())))
+        let then = |entry| {
+            request.votes.push(Cast { entry, vote: vote.clone() });
+            let Some(Verdict { outcome, votes, .. }) = request.verdict(&authority, at_ms) else { return Ok(None) };
+            let over = (outcome == Outcome::Denied).then(|| no_longer(&run, request.seq));
+            let ended = ApprovalOutcome { outcome, pending: request.entry, released: Amounts::ZERO, votes };
+            let draft = Draft::seal(Kind::ApprovalOutcome, &ended, vec![])?;
+            end = Some(ended);
+            Ok(Some((draft, over.into_iter().collect())))
         };
-        match journal.append_two(core, (&authority, at_ms), draft, vec![expect_epoch(&authority)], end).await {
+        match journal.append_two(core, (&authority, at_ms), draft, vec![expect_epoch(&authority)], then).await {
             Ok(entry) => {
+                let outcome = end.as_ref().map(|end| end.outcome);
                 if outcome == Some(Outcome::Denied) {
-                    forget(core, journal, &pending);
+                    forget(core, journal, &vote.pending);
                 }
-                journal.requests = requests;
+                journal.requests.voted(entry, vote);
+                if let Some(end) = end {
+                    journal.requests.ended(&end, &authority, at_ms);
+                }
                 return Ok(Voted { entry, evidence, outcome });
             }
             Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {

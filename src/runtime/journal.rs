@@ -1,5 +1,7 @@
 //! One trajectory's end: where the next entry goes.
 
+use serde_json::Value;
+
 use super::{
     accounts::{self, Tenure},
     authority::expect_epoch,
@@ -39,6 +41,8 @@ pub(crate) struct Journal {
     pub(crate) doubts: Vec<Doubt>,
     /// The requests for approval that wait, and what was denied.
     pub(crate) requests: Requests,
+    /// The arguments of what was denied, in order, as far as they were asked for; none where they are erased.
+    pub(crate) denied_args: Vec<Option<Value>>,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
@@ -65,6 +69,7 @@ impl Journal {
             steps: 0,
             doubts: Vec::new(),
             requests: Requests::default(),
+            denied_args: Vec::new(),
             open_turn: None,
             ended: false,
             stale: false,

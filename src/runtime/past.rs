@@ -1,8 +1,10 @@
 //! Entries of a run's past, as far as its head vouches for them.
 
+use serde_json::Value;
+
 use super::{core::Core, error::RunError, journal::Journal};
 use crate::{
-    approval::Request,
+    approval::{Denial, Request},
     canon::{Blob, Commitment, EntryId, TrajectoryId},
     intent::SealedIntent,
     ledger::{Entry, LedgerStore, StoreError, StoredBlob},
@@ -68,16 +70,19 @@ pub(super) async fn intent(
 /// The votes that denied a call like this one before. Where its arguments are erased, every call of the tool is like it.
 pub(super) async fn denied(
     core: &Core,
-    journal: &Journal,
+    journal: &mut Journal,
     intent: &SealedIntent,
 ) -> Result<Vec<ApprovalEvidence>, RunError> {
-    for denial in journal.requests.denied().iter().filter(|denial| denial.tool == intent.record().target) {
+    for denial in journal.requests.denied().iter().skip(journal.denied_args.len()) {
         let args = blob(&*core.store, &journal.trajectory, denial.args_seq, &denial.args).await?;
-        if args.is_none_or(|args| args.value().is_ok_and(|args| args == *intent.args())) {
-            return Ok(vec![denial.evidence.clone()]);
-        }
+        // What cannot be read any more is like everything.
+        journal.denied_args.push(args.and_then(|args| args.value().ok()));
     }
-    Ok(vec![])
+    let like = |(denial, args): &(&Denial, &Option<Value>)| {
+        denial.tool == intent.record().target && args.as_ref().is_none_or(|args| args == intent.args())
+    };
+    let found = journal.requests.denied().iter().zip(&journal.denied_args).find(like);
+    Ok(found.map(|(denial, _)| denial.evidence.clone()).into_iter().collect())
 }
 
 /// A value beside the entry at `seq`; none when it is erased.

@@ -351,6 +351,9 @@ impl<'a> Replayer<'a> {
                 if !matches!(pending.proposal.decision.status, Status::Suspended { .. }) {
                     return Err(FaultKind::Status { expected: "suspended" });
                 }
+                if pending.proposal.resolved.is_none() {
+                    return Err(FaultKind::Proposal);
+                }
                 let args_seq = self.args_seq(whole, entry, &pending.proposal.intent.args);
                 self.requests.asked((id, seq), args_seq, (**pending).clone(), earlier);
             }

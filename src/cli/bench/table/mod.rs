@@ -38,6 +38,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { name: "call", measure: rows::call },
     Group { name: "flat", measure: rows::flat },
     Group { name: "durable", measure: rows::durable },
+    Group { name: "approval", measure: rows::approval },
     Group { name: "concurrent", measure: rows::concurrent },
     Group { name: "replay", measure: rows::replay },
     Group { name: "fold", measure: rows::fold },

@@ -26,10 +26,19 @@ pub(crate) struct Stored {
 impl Stored {
     /// What the appends of one call store, found by making that call.
     pub(crate) async fn by(runtime: &Runtime, run: &Run, intent: Intent) -> Result<Vec<Self>, Failed> {
+        Self::of(runtime, run, async { commit(run, intent).await.map(drop) }).await
+    }
+
+    /// What the appends of some work on a run store, found by doing it.
+    pub(crate) async fn of(
+        runtime: &Runtime,
+        run: &Run,
+        work: impl Future<Output = Result<(), Failed>>,
+    ) -> Result<Vec<Self>, Failed> {
         let ledger = runtime.ledger();
         let registers = || ledger.registers(&[], None, usize::MAX);
         let (before, (seq, _)) = (registers().await?, run.head().await);
-        commit(run, intent).await?;
+        work.await?;
         let changed: Vec<_> = registers().await?.into_iter().filter(|register| !before.contains(register)).collect();
         let entries = ledger.read(&run.id(), seq + 1, usize::MAX).await?;
         Ok(entries.iter().map(|entry| Self { entry: vec![7; bytes(entry)], registers: changed.clone() }).collect())

@@ -1,5 +1,6 @@
 //! The rows, a file for each group.
 
+mod approval;
 mod call;
 mod command;
 mod compile;
@@ -14,6 +15,7 @@ mod replay;
 mod writ;
 
 pub(super) use self::core::core;
+pub(super) use approval::approval;
 pub(super) use call::call;
 pub(super) use command::command;
 pub(super) use compile::compile;

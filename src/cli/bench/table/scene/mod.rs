@@ -19,7 +19,7 @@ use crate::{
     crypto::{NamedKey, Role, SecretKey},
     host::block_on,
     ledger::redb::RedbLedger,
-    policy::PolicySet,
+    policy::{PolicySet, Quorum, Roster, SignedRoster, VerifiedRoster},
     tool::{FnToolBuilder, ToolContract, ToolOutput, builtin::kv, tool},
     world::ResourceId,
     writ::{Amounts, Scope, WritBuilder, WritChain},
@@ -31,6 +31,8 @@ pub(crate) const CREATE: &str = "create";
 pub(crate) const CREATE_ASIDE: &str = "create_aside";
 /// As [`CREATE`], with an effect outside: its call is dispatched before.
 pub(crate) const SEND: &str = "send";
+/// As [`CREATE`], of critical risk: every call waits for approval.
+pub(crate) const ASK: &str = "ask";
 /// Creates many resources at once.
 const FILL: &str = "fill";
 /// The stock tool that sets a key.
@@ -64,12 +66,21 @@ impl Keys {
     pub(crate) fn operator(&self) -> NamedKey {
         NamedKey::new("operator", self.root.public_key())
     }
+
+    /// Both approve what waits.
+    async fn roster(&self) -> Result<VerifiedRoster, Failed> {
+        let approvers = vec![self.operator(), NamedKey::new("agent", self.agent.public_key())];
+        let channels = [("operator".to_owned(), Quorum { approvers, required: 2 })].into();
+        let signed = SignedRoster::sign(Roster { channels, version: "1".into() }, &self.root).await?;
+        Ok(signed.verify(|issuer| *issuer == self.root.public_key())?)
+    }
 }
 
 impl Scene {
     pub(crate) async fn open(ledger: impl LedgerStore + 'static, signed: bool) -> Result<Self, Failed> {
         let keys = Keys::new();
-        let builder = Runtime::builder().ledger(ledger).trust(keys.operator(), [Role::WritIssuer]);
+        let roles = [Role::WritIssuer, Role::PolicyIssuer];
+        let builder = Runtime::builder().ledger(ledger).trust(keys.operator(), roles).roster(keys.roster().await?);
         let builder = builder.tools(tools()?).policies(PolicySet::default());
         let builder = if signed { builder.signer("runtime", keys.runtime.clone()) } else { builder.unsigned() };
         let runtime = builder.open().await?;
@@ -176,6 +187,7 @@ pub(crate) fn tools() -> Result<Vec<Arc<dyn ToolContract>>, Failed> {
     tools.push(creating(of(CREATE)?.world_only().inline()));
     tools.push(creating(of(CREATE_ASIDE)?.world_only()));
     tools.push(creating(of(SEND)?.inline()));
+    tools.push(creating(tool(ASK, Effect::Write, Risk::Critical)?.world_only().inline()));
     tools.push(Arc::new(fill));
     Ok(tools)
 }
