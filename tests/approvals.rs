@@ -21,12 +21,15 @@ use openthymos::{
     host::SeededEntropy,
     intent::Intent,
     ledger::{
-        Kind,
+        Kind, LedgerStore, Position,
         record::{ApprovalOutcome, Outcome},
     },
     policy::{Bundle, Gates, PolicySet, Quorum, Roster, SignedRoster, UnsignedBundle, VerifiedRoster},
     proposal::{Code, Refusal, Stage},
-    runtime::{Answer, Builder, Limits, Run, RunError, Runtime, Submitted, VoteError, WhyStopped},
+    replay::{Pins, Verdict},
+    runtime::{
+        Answer, Builder, Limits, Rotation, Run, RunError, Runtime, StartError, Submitted, VoteError, WhyStopped,
+    },
     tool::{Probe, ToolOutput},
     writ::{Amounts, Window, WritBuilder},
 };
@@ -197,6 +200,107 @@ fn a_denial_vetoes_and_is_remembered() {
     denied_before(&scene);
     assert_eq!(scene.calls.get(), 0);
     verified(&scene.runtime, &scene.run.id());
+}
+
+#[test]
+fn a_denial_reaches_equal_requests_that_wait() {
+    let scene = Scene::new(critical());
+    let (first, second, other) = (scene.asks(1), scene.asks(1), scene.asks(2));
+    scene.approves(first);
+    scene.approves(other);
+    scene.votes(CAROL, Answer::deny(second)).unwrap();
+    let carried = scene.carries_on();
+    let [Submitted::Rejected { refusal, .. }, Submitted::Committed { .. }] = carried.as_slice() else {
+        panic!("{carried:?}")
+    };
+    assert_eq!((refusal.code, scene.calls.get()), (Code::ApprovalDenied, 1));
+    verified(&scene.runtime, &scene.run.id());
+}
+
+#[test]
+fn a_compromised_approver_approves_nothing() {
+    let scene = Scene::under(critical(), writ(), |builder| {
+        builder.roster(two_of_three()).trust(named(ALICE), [Role::Approver])
+    });
+    let (first, second) = (scene.asks(1), scene.asks(2));
+    scene.approves(first);
+    scene.votes(BOB, Answer::approve(second)).unwrap();
+    let position = block_on(scene.fixture.ledger.scan(Position(0), usize::MAX)).unwrap().len() as u64;
+    let stolen = Rotation::new([Role::Approver], named(ALICE).key, named(31)).compromised_from(Position(position));
+    block_on(scene.runtime.rotate(stolen, &key(ISSUER))).unwrap();
+    let stranger = scene.votes(ALICE, Answer::approve(second)).unwrap_err();
+    assert!(matches!(stranger, VoteError::Request(RequestFault::Vote(VoteFault::Stranger { .. }))));
+    // What rests on her word is asked for again.
+    let carried = scene.carries_on();
+    assert!(matches!(carried.as_slice(), [Submitted::Suspended { .. }]), "{carried:?}");
+    assert_eq!(scene.calls.get(), 0);
+    verified(&scene.runtime, &scene.run.id());
+}
+
+#[test]
+fn what_a_compromised_approver_voted_since_is_vouched_for_by_nothing() {
+    let scene = Scene::under(critical(), writ(), |builder| {
+        builder.roster(two_of_three()).trust(named(ALICE), [Role::Approver])
+    });
+    scene.approves(scene.asks(1));
+    assert!(is_committed(&scene.carries_on()));
+    let stolen = Rotation::new([Role::Approver], named(ALICE).key, named(31)).compromised_from(Position(0));
+    block_on(scene.runtime.rotate(stolen, &key(ISSUER))).unwrap();
+    let report = block_on(scene.runtime.replay(&scene.run.id(), Pins::default())).unwrap();
+    assert_eq!(report.verdict(), Verdict::Incomplete);
+    assert!(report.incomplete.iter().any(|told| told.contains("entry 2 ")), "{report}");
+}
+
+#[test]
+fn what_speaks_for_another_reason_is_asked_for_again() {
+    // A rule that asks on the same channel begins to speak.
+    let frozen = json!({"field": "world.kv.frozen", "op": "eq", "value": true});
+    let when = json!({"all": [{"field": "intent.target", "op": "eq", "value": "pay"}, frozen]});
+    let ask = json!({"kind": "require_approval", "channel": "operator", "reason": "the account is frozen"});
+    let bundle = json!({"name": "house", "version": "1", "rules": [{"name": "r", "when": when, "decision": ask}]});
+    let bundle = Bundle::from_json(bundle.to_string().as_bytes()).unwrap();
+    let policies = PolicySet::builder().unsigned_bundle(UnsignedBundle::accept_unsigned(bundle)).build().unwrap();
+    let set = TestTool::world("set").with(|tool| tool.reads = vec![kv("frozen")]).calling(|call| {
+        let delta = match call.reads.version(&kv("frozen")) {
+            0 => Delta::none().create(kv("frozen"), json!(false)),
+            version => Delta::none().replace(kv("frozen"), version, json!(true)),
+        };
+        Ok(ToolOutput::new("set").with_delta(delta))
+    });
+    let scene = Scene::under(critical(), writ(), |builder| builder.roster(two_of_three()).policies(policies).tool(set));
+    let sets = || assert!(matches!(submit(&scene.run, "set", json!({})), Submitted::Committed { .. }));
+    sets();
+    scene.approves(scene.asks(1));
+    sets();
+    let carried = scene.carries_on();
+    let [Submitted::Suspended { reason, entry, .. }] = carried.as_slice() else { panic!("{carried:?}") };
+    assert_eq!((reason.as_str(), scene.calls.get()), ("the account is frozen", 0));
+    scene.approves(*entry);
+    assert!(is_committed(&scene.carries_on()));
+    verified(&scene.runtime, &scene.run.id());
+}
+
+#[test]
+fn nobody_votes_from_outside_while_a_call_is_under_way() {
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let receiver = Mutex::new(receiver);
+    let slow = TestTool::host("slow").calling(move |_| {
+        receiver.lock().unwrap().recv().unwrap();
+        Ok(ToolOutput::new("done"))
+    });
+    let scene = Scene::under(critical(), writ(), |builder| builder.roster(two_of_three()).tool(slow));
+    let request = scene.asks(1);
+    let (run, id) = (scene.run.clone(), scene.run.id());
+    let calling = std::thread::spawn(move || submit(&run, "slow", json!({})));
+    while !scene.fixture.kinds(&id).contains(&Kind::Dispatch) {
+        std::thread::yield_now();
+    }
+    let outside = block_on(scene.runtime.vote(&id, Answer::deny(request))).unwrap_err();
+    assert!(matches!(outside, VoteError::Start(StartError::UnderWay { .. })), "{outside}");
+    sender.send(()).unwrap();
+    assert!(matches!(calling.join().unwrap(), Submitted::Committed { .. }));
+    scene.votes(ALICE, Answer::deny(request)).unwrap();
+    verified(&scene.runtime, &id);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::{
 /// A request for approval, and who may answer it.
 ///
 /// A vote binds the proposal, the decision that was shown with all it read, the policy set that asked, and the roster that names the
-/// approver: where one of these is another, it does not count. One denial vetoes.
+/// approver: where one of these is another, it does not count. One denial vetoes. A key that was called compromised counts for
+/// nothing.
 ///
 /// Who may approve on a channel says the roster in force. Where none is, every root with the role [`Role::Approver`] may, on any
 /// channel, and one approval is enough.
@@ -128,6 +129,16 @@ impl<'a> Ballot<'a> {
         request: &'a PendingApproval,
         authority: &'a AuthorityState,
     ) -> Result<Self, BallotError> {
+        Self::on(pending, request, request.proposal.decision.hash()?, authority)
+    }
+
+    /// As [`new`](Self::new), with the hash of the request's decision at hand.
+    pub(super) fn on(
+        pending: EntryId,
+        request: &'a PendingApproval,
+        decision: DecisionHash,
+        authority: &'a AuthorityState,
+    ) -> Result<Self, BallotError> {
         let proposal = &*request.proposal;
         let (Status::Suspended { channel, .. }, Some(resolved)) = (&proposal.decision.status, proposal.resolved) else {
             return Err(BallotError::NotSuspended);
@@ -142,7 +153,7 @@ impl<'a> Ballot<'a> {
             expires_at_ms: request.expires_at_ms,
             proposal,
             id: resolved.id,
-            decision: proposal.decision.hash()?,
+            decision,
             channel,
             authority,
             roster,
@@ -279,6 +290,9 @@ impl<'a> Ballot<'a> {
     }
 
     fn may_approve(&self, key: &PublicKey) -> bool {
+        if self.authority.compromised.iter().any(|known| known.key == *key) {
+            return false;
+        }
         match self.roster {
             Some((_, quorum)) => quorum.approvers.iter().any(|named| named.key == *key),
             None => self.authority.trust.has(key, Role::Approver),
@@ -287,11 +301,12 @@ impl<'a> Ballot<'a> {
 
     /// Whose approvals count; without a roster the keys are not named.
     pub fn approvers(&self) -> Vec<NamedKey> {
-        match self.roster {
+        let root = |key: &PublicKey| NamedKey::new(key.id().short(), *key);
+        let mut approvers: Vec<_> = match self.roster {
             Some((_, quorum)) => quorum.approvers.clone(),
-            None => {
-                self.authority.trust.keys(Role::Approver).map(|key| NamedKey::new(key.id().short(), *key)).collect()
-            }
-        }
+            None => self.authority.trust.keys(Role::Approver).map(root).collect(),
+        };
+        approvers.retain(|named| self.may_approve(&named.key));
+        approvers
     }
 }

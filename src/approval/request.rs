@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ballot, BallotError};
 use crate::{
-    canon::EntryId,
+    canon::{DecisionHash, EntryId},
     ledger::{
         AuthorityState,
         record::{Outcome, PendingApproval, Vote},
@@ -20,6 +20,8 @@ pub struct Request {
     pub args_seq: u64,
     /// The requests for the same proposal that were approved before it, each on another channel.
     pub before: Vec<Self>,
+    /// The hash of its decision, which votes bind to.
+    pub(super) decision: Option<DecisionHash>,
     /// The entry.
     pub entry: EntryId,
     /// What it says.
@@ -54,7 +56,15 @@ impl Request {
     /// # Errors
     /// When nobody can answer it.
     pub fn ballot<'a>(&'a self, authority: &'a AuthorityState) -> Result<Ballot<'a>, BallotError> {
-        Ballot::new(self.entry, &self.pending, authority)
+        match self.decision {
+            Some(decision) => Ballot::on(self.entry, &self.pending, decision, authority),
+            None => Ballot::new(self.entry, &self.pending, authority),
+        }
+    }
+
+    /// Whether it is what its entry makes it, and the signature of every vote verifies that has one.
+    pub(super) fn holds(&self) -> bool {
+        self.decision == self.pending.proposal.decision.hash().ok() && self.cast().all(Vote::is_signed)
     }
 
     /// Whether nobody may answer it any more.

@@ -37,6 +37,13 @@ pub struct Denial {
     pub tool: ToolName,
 }
 
+impl Denial {
+    /// Whether these are its votes, and the proposal calls its tool.
+    fn is_of(&self, proposal: &Proposal, evidence: &ApprovalEvidence) -> bool {
+        self.tool == proposal.intent.target && self.evidence == *evidence
+    }
+}
+
 /// What does not fit the requests that wait.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -83,6 +90,12 @@ impl Requests {
         &self.denied
     }
 
+    /// Whether every request is what its entry makes it, and the signature of every vote verifies that has one. What was read
+    /// back from elsewhere than entries has to be asked.
+    pub fn hold(&self) -> bool {
+        self.waiting.iter().flat_map(|request| request.before.iter().chain([request])).all(Request::holds)
+    }
+
     /// The request of an entry.
     ///
     /// # Errors
@@ -105,7 +118,9 @@ impl Requests {
         pending: PendingApproval,
         earlier: Option<Request>,
     ) {
-        let mut request = Request { approved: false, args_seq, before: vec![], entry, pending, seq, votes: vec![] };
+        let decision = pending.proposal.decision.hash().ok();
+        let mut request =
+            Request { approved: false, args_seq, before: vec![], decision, entry, pending, seq, votes: vec![] };
         if let Some(mut earlier) = earlier {
             request.args_seq = earlier.args_seq;
             let before = std::mem::take(&mut earlier.before).into_iter().chain([earlier]);
@@ -178,8 +193,8 @@ impl Requests {
         }
     }
 
-    /// Whether a decision is given the votes that are on record: those on the request that its intent waits on, or those that
-    /// denied a call of the same tool.
+    /// Whether a decision is given the votes that are on record: those on the request that its intent waits on, and those that
+    /// denied a call of the same tool, where there are any.
     ///
     /// # Errors
     /// When it is given others, or was made before its request was approved.
@@ -188,17 +203,16 @@ impl Requests {
         if self.waiting.is_empty() && given.is_empty() {
             return Ok(());
         }
-        let holds = match self.of(&proposal.intent) {
+        let own = match self.of(&proposal.intent) {
             Some(request) if !request.approved => return Err(RequestFault::Unanswered(request.entry)),
-            Some(request) => *given == request.evidence(authority, proposal.decision.now_ms),
-            None => {
-                let denies = |denial: &Denial| {
-                    denial.tool == proposal.intent.target && *given == std::slice::from_ref(&denial.evidence)
-                };
-                given.is_empty() || self.denied.iter().any(denies)
-            }
+            Some(request) => request.evidence(authority, proposal.decision.now_ms),
+            None => vec![],
         };
-        if holds { Ok(()) } else { Err(RequestFault::Votes) }
+        match given.strip_prefix(own.as_slice()) {
+            Some([]) => Ok(()),
+            Some([denied]) if self.denied.iter().any(|denial| denial.is_of(proposal, denied)) => Ok(()),
+            _ => Err(RequestFault::Votes),
+        }
     }
 
     /// The proposal of an intent was decided. Returns the request that it waited on.

@@ -2,7 +2,7 @@ use futures::executor::block_on;
 use serde_json::Value;
 
 use super::{
-    failure::Done,
+    failure::{Done, Failure},
     home::Home,
     locate::{self, Place},
     out::Out,
@@ -29,9 +29,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Done {
     let ledger = args.place.open_existing()?;
-    let reviews = block_on(async {
-        let mut reviews = match &args.run {
-            Some(run) => review::of_run(&ledger, &locate::find(&ledger, run).await?, now_ms()).await?,
+    let (reviews, faulty) = block_on(async {
+        let (mut reviews, faulty) = match &args.run {
+            Some(run) => (review::of_run(&ledger, &locate::find(&ledger, run).await?, now_ms()).await?, 0),
             None => review::of_all(&ledger, now_ms()).await?,
         };
         if let Ok(home) = Home::locate() {
@@ -39,14 +39,13 @@ pub(super) fn run(args: &Args) -> Done {
                 review.look_in(&args.place, &home).await;
             }
         }
-        Done::Ok(reviews)
+        Done::Ok((reviews, faulty))
     })?;
     let mut out = Out::new();
     if args.json {
         out.json(&reviews.iter().map(Review::json).collect::<Value>());
-        return out.finish();
     }
-    for review in &reviews {
+    for review in reviews.iter().filter(|_| !args.json) {
         review.show(&mut out);
         let (run, seq, place) = (review.run.short(), review.request.seq, args.place.arguments());
         match review.request.approved {
@@ -56,8 +55,9 @@ pub(super) fn run(args: &Args) -> Done {
         out.line(format_args!("  thymos approve {run} {seq} --deny{place}"));
         out.line("");
     }
-    if reviews.is_empty() {
+    if reviews.is_empty() && faulty == 0 && !args.json {
         out.line("nothing waits for approval");
     }
-    out.finish()
+    out.finish()?;
+    if faulty == 0 { Ok(()) } else { Err(Failure::told()) }
 }

@@ -5,7 +5,7 @@ use futures::executor::block_on;
 use super::{
     failure::{Done, Failure},
     home::{Home, ROOT},
-    locate::{self, Place},
+    locate::{self, LEAST_DIGITS, Place},
     out::Out,
     review, steward,
     style::{GOOD, WARN, paint},
@@ -23,12 +23,12 @@ use crate::{
 /// were shown. One denial is enough: the same call is then refused for the rest of the run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  thymos approve last 7 --note \"invoice checked\"
+  thymos approve 4f21 7 --note \"invoice checked\"
   thymos approve 4f21 7 --deny --key alice")]
 pub(super) struct Args {
-    /// Run: an id, the unique start of one, or `last`
+    /// Run: an id, the unique start of one, or, where the request is named by an id, `last`
     run: String,
-    /// Request: its number in `thymos approvals`, or the unique start of the id of its entry or proposal
+    /// Request: its number in `thymos approvals`, or the unique start of the id of its entry or proposal, of 8 digits or more
     proposal: String,
     /// Deny it
     #[arg(long)]
@@ -47,6 +47,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    // Every run has a request of that number, and another run may be the last by now.
+    if args.run == "last" && args.proposal.trim_start_matches('#').len() < LEAST_DIGITS {
+        let message = format!(
+            "`last` may be another run than the one that you looked at, and request `{}` another",
+            args.proposal
+        );
+        return Err(Failure::usage(message).hint("name the run as `thymos approvals` does, or the request by its id"));
+    }
     let home = Home::locate()?;
     let signer = home.secret(&args.key)?;
     let ledger = args.place.open_existing()?;

@@ -52,7 +52,7 @@ pub(super) async fn about(
         out.line("");
         review.show(out);
         let request = review.request.entry;
-        let answer = match question() {
+        let answer = match question(review.request.seq) {
             Said::Yes => Answer::approve(request),
             Said::No => Answer::deny(request),
             Said::Later => continue,
@@ -72,20 +72,21 @@ pub(super) async fn about(
     Ok(decided)
 }
 
-/// Asks until the answer is one. Whoever does not answer has not approved.
-fn question() -> Said {
+/// Asks until the answer is one. Whoever does not answer has not approved; what was typed before the question was there names no
+/// request, and a line that does not end is none.
+fn question(seq: u64) -> Said {
     loop {
-        anstream::eprint!("{} [y]es · [n]o, deny it · [Enter] later: ", paint(WARN, "approve?"));
+        let choices = format!("type {seq} to approve it, n to deny it, nothing to leave it:");
+        anstream::eprint!("{} {choices} ", paint(WARN, format!("request #{seq}?")));
         drop(io::stderr().flush());
         let mut line = String::new();
-        match io::stdin().lock().read_line(&mut line) {
-            Ok(0) | Err(_) => return Said::Later,
-            Ok(_) => {}
+        if io::stdin().lock().read_line(&mut line).is_err() || !line.ends_with('\n') {
+            return Said::Later;
         }
         match line.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => return Said::Yes,
             "n" | "no" => return Said::No,
-            "" | "later" => return Said::Later,
+            "" => return Said::Later,
+            typed if typed == seq.to_string() => return Said::Yes,
             _ => {}
         }
     }

@@ -67,13 +67,16 @@ impl Place {
         self.ledger.clone().unwrap_or_else(|| self.workspace.join(FOLDER).join(LEDGER))
     }
 
-    /// What the next commands need to find the same ledger.
+    /// What the next commands need to find the same ledger, and to work in the same place.
     pub(super) fn arguments(&self) -> String {
-        let (default, path) = (Self::default().ledger(), self.ledger());
-        if path == default || path == Path::new(".thymos/ledger.redb") {
-            return String::new();
+        let mut arguments = String::new();
+        if self.workspace != Path::new(".") {
+            arguments += &format!(" --workspace {}", quoted(self.workspace.display()));
         }
-        format!(" --ledger {}", quoted(path.display()))
+        if let Some(ledger) = &self.ledger {
+            arguments += &format!(" --ledger {}", quoted(ledger.display()));
+        }
+        arguments
     }
 
     /// Opens the ledger of a workspace, and makes it where there is none.
@@ -198,7 +201,7 @@ pub(super) async fn find(store: &dyn LedgerStore, name: &str) -> Done<Trajectory
 }
 
 /// The fewest digits of an id that name it: a mistaken number must not name another entry whose id happens to start with it.
-const LEAST_DIGITS: usize = 8;
+pub(super) const LEAST_DIGITS: usize = 8;
 
 /// Which one a user names: by its seq, or by the unique start of one of its ids. `place` gives both.
 pub(super) fn among<T>(items: &[T], name: &str, place: impl Fn(&T) -> (u64, Vec<String>)) -> Option<usize> {

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use similar::TextDiff;
+use unicode_width::UnicodeWidthChar;
 
 use super::{
     budget,
@@ -14,7 +15,7 @@ use super::{
     style::{BAD, BOLD, DIM, GOOD, WARN, paint, plain, prose},
     time::rfc3339,
     tools,
-    trail::{Action, Reader, What},
+    trail::{Action, Line, Reader, What},
 };
 use crate::{
     approval::{self, Request},
@@ -23,9 +24,13 @@ use crate::{
     intent::masked,
     ledger::{AuthorityState, Entry, LedgerStore},
     policy::Quorum,
+    redact::Redactor,
     replay::{self, Contracts, Pins, Replayer, authority_of},
-    tool::{Preview, ToolContract},
+    tool::{Content, Preview, ToolContract},
 };
+
+/// Columns before the value of a detail.
+const INDENT: usize = 15;
 
 /// The longest that a comparison of two texts may take; a coarser one is shown then.
 const COMPARING: Duration = Duration::from_secs(2);
@@ -38,40 +43,56 @@ pub(super) struct Review {
     /// Who may answer, and how many have to; none where nobody can.
     quorum: Option<Quorum>,
     approved: Vec<KeyId>,
-    change: Option<Preview>,
+    /// What it would change; `Err` says why that cannot be told.
+    change: Result<Preview, &'static str>,
 }
 
 /// The requests of a run that wait. The run is replayed: what is shown is what the replay vouches for.
 pub(super) async fn of_run(store: &dyn LedgerStore, run: &TrajectoryId, at_ms: u64) -> Done<Vec<Review>> {
     let (mut reader, mut actions) = (Reader::new(), HashMap::<EntryId, Action>::new());
-    let visit = |entry: &Entry, replayer: &Replayer<'_>| {
-        if let Ok(line) = reader.read(entry, replayer)
-            && let What::Action(action) = line.what
-            && action.waits()
-        {
-            actions.insert(line.id, action);
-        }
+    let mut unreadable = None;
+    let visit = |entry: &Entry, replayer: &Replayer<'_>| match reader.read(entry, replayer) {
+        Ok(Line { id, what: What::Action(action), .. }) if action.waits() => drop(actions.insert(id, action)),
+        Ok(_) => {}
+        Err(error) => unreadable = Some(error),
     };
     let (_, folded) = replay::run(store, run, Pins::default(), visit).await?;
+    if let Some(error) = unreadable {
+        return Err(Failure::failed(error));
+    }
     let log = authority_of(store, None, Contracts::Of(&[])).await?;
     let waiting = folded.requests.waiting().iter();
     let review = |request: &Request| {
         let action = actions.remove(&request.entry)?;
         let (quorum, approved) = standing(request, log.state(), at_ms);
-        Some(Review { run: *run, request: request.clone(), action, quorum, approved, change: None })
+        Some(Review {
+            run: *run,
+            request: request.clone(),
+            action,
+            quorum,
+            approved,
+            change: Err("the tools of the run's workspace are not at hand"),
+        })
     };
     Ok(waiting.filter_map(review).collect())
 }
 
-/// The requests that wait in all runs.
-pub(super) async fn of_all(store: &dyn LedgerStore, at_ms: u64) -> Done<Vec<Review>> {
+/// The requests that wait in all runs, and how many of the runs do not verify, which is told.
+pub(super) async fn of_all(store: &dyn LedgerStore, at_ms: u64) -> Done<(Vec<Review>, usize)> {
     let mut runs: Vec<_> = approval::waiting(store).await?.into_iter().map(|(run, _)| run).collect();
     runs.dedup();
-    let mut reviews = Vec::new();
+    let (mut reviews, mut faulty) = (Vec::new(), 0);
     for run in runs {
-        reviews.extend(of_run(store, &run, at_ms).await?);
+        match of_run(store, &run, at_ms).await {
+            Ok(found) => reviews.extend(found),
+            Err(failure) => {
+                faulty += 1;
+                anstream::eprintln!("{} run {}, in which something waits:", paint(BAD, "error:"), run.short());
+                failure.report();
+            }
+        }
     }
-    Ok(reviews)
+    Ok((reviews, faulty))
 }
 
 /// The request that a user names: by its number, or the start of the id of its entry or proposal.
@@ -113,7 +134,8 @@ impl Review {
         let tool = tools.iter().find(|tool| tool.contract().name == *name);
         let (Some(tool), Some(args)) = (tool, &self.action.args) else { return };
         let masked = masked(args).ok().flatten();
-        self.change = tool.preview(masked.as_ref().unwrap_or(args), &Host::default().spawn).await;
+        let preview = tool.preview(masked.as_ref().unwrap_or(args), &Host::default().spawn).await;
+        self.change = preview.ok_or("the tool does not say");
     }
 
     /// As [`look`](Self::look), with the tools of a workspace that may not be there.
@@ -130,16 +152,26 @@ impl Review {
     /// Whether the state that the call is about is not as it was when it was asked for.
     fn has_moved_on(&self) -> bool {
         let then = self.request.pending.proposal.decision.quote.as_ref().and_then(|quote| quote.probe);
-        let now = self.change.as_ref().and_then(|change| change.version);
+        let now = self.change.as_ref().ok().and_then(|change| change.version);
         now.is_some() && then.is_some() && now != then
     }
 
-    fn diff(&self) -> Option<String> {
-        let Preview { subject, before, after, .. } = self.change.as_ref()?;
-        let (old, new) = (before.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
-        let name = |text: &Option<String>| if text.is_some() { subject.clone() } else { "/dev/null".into() };
-        let diff = TextDiff::configure().timeout(COMPARING).diff_lines(old, new);
-        Some(diff.unified_diff().header(&name(before), &name(after)).to_string())
+    /// What would change, line by line, without what is a secret.
+    fn diff(&self) -> String {
+        let Preview { subject, before, after, .. } = match &self.change {
+            Ok(change) => change,
+            Err(why) => return format!("what it would change cannot be shown: {why}"),
+        };
+        let subject = plain(subject);
+        let (Some(old), Some(new)) = (text(before), text(after)) else {
+            return format!("{subject}: {}, then {}", size(before), size(after));
+        };
+        let name = |content: &Content| if *content == Content::Absent { "/dev/null" } else { &subject };
+        if old == new {
+            return format!("{subject}: as it is already");
+        }
+        let diff = TextDiff::configure().timeout(COMPARING).diff_lines(&old, &new);
+        diff.unified_diff().header(name(before), name(after)).to_string()
     }
 
     /// Shows it, as wide as it is: nothing of what is to be approved is left out.
@@ -171,13 +203,15 @@ impl Review {
             let told = "what it is about has changed since it was asked for: it will not be carried out";
             out.detail("note", paint(BAD, told));
         }
-        for line in self.diff().unwrap_or_default().lines() {
+        for line in self.diff().lines() {
             let style = match line.as_bytes().first() {
                 Some(b'+') => GOOD,
                 Some(b'-') => BAD,
                 _ => DIM,
             };
-            out.line(format_args!("     {}", paint(style, prose(line))));
+            for piece in pieces(&prose(line), out.width().saturating_sub(5)) {
+                out.line(format_args!("     {}", paint(style, piece)));
+            }
         }
     }
 
@@ -216,9 +250,43 @@ impl Review {
     }
 }
 
-/// A name, and what it stands for, line by line.
+/// A name, and what it stands for: line by line, and nothing of a long line begins where names do.
 fn detail(out: &mut Out, name: &str, text: &str) {
-    for (index, line) in text.lines().enumerate() {
-        out.detail(if index == 0 { name } else { "" }, prose(line));
+    let room = out.width().saturating_sub(INDENT);
+    let pieces = text.lines().flat_map(|line| pieces(&prose(line), room));
+    for (index, piece) in pieces.enumerate() {
+        out.detail(if index == 0 { name } else { "" }, piece);
+    }
+}
+
+/// A line in pieces that are at most so wide.
+fn pieces(line: &str, room: usize) -> Vec<String> {
+    let (mut pieces, mut wide) = (vec![String::new()], 0);
+    for char in line.chars() {
+        let width = char.width().unwrap_or(0);
+        if wide + width > room.max(1) {
+            pieces.push(String::new());
+            wide = 0;
+        }
+        wide += width;
+        pieces.last_mut().into_iter().for_each(|piece| piece.push(char));
+    }
+    pieces
+}
+
+/// The text of what can be compared, without what is a secret.
+fn text(content: &Content) -> Option<String> {
+    match content {
+        Content::Absent => Some(String::new()),
+        Content::Text(text) => Some(Redactor::default().text(text).0.into_owned()),
+        _ => None,
+    }
+}
+
+fn size(content: &Content) -> String {
+    match content {
+        Content::Absent => "nothing".into(),
+        Content::Text(text) => format!("{} bytes of text", text.len()),
+        Content::Opaque { bytes } => format!("{bytes} bytes that are no text"),
     }
 }

@@ -93,7 +93,9 @@ fn compromised(args: &Args, home: &Home, trust: &[Trusted], from: Position, mut 
     }
     if !trust.iter().any(|trusted| trusted.name == name && !trusted.roles.is_empty()) {
         let message = format!("the key `{name}` has no role, so nothing is signed by it that others rest on");
-        return Err(Failure::usage(message).hint("revoke the writs of which it is the subject: `thymos writ revoke`"));
+        let hint = "revoke the writs of which it is the subject: `thymos writ revoke`; where a roster names it, put another one in \
+                    force: `thymos roster set`";
+        return Err(Failure::usage(message).hint(hint));
     }
     let root_before = home.secret(ROOT)?;
     let rotated = match &earlier {

@@ -1,4 +1,7 @@
-use super::failure::{Done, Failure};
+use super::{
+    failure::{Done, Failure},
+    locate::quoted,
+};
 use crate::host::EnvSecrets;
 
 /// Which secrets tools may be given.
@@ -10,6 +13,11 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
+    /// What hands out the same variables again.
+    pub(super) fn arguments(&self) -> String {
+        self.secret_env.iter().map(|name| format!(" --secret-env {}", quoted(name))).collect()
+    }
+
     /// The store of the variables that were named.
     pub(super) fn store(&self) -> Done<EnvSecrets> {
         match self.secret_env.iter().find(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {

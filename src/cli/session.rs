@@ -162,7 +162,7 @@ impl Session {
             let what = format!("{} · {}", self.cognition.name(), super::trail::authority(chain.signed()));
             out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&what))));
         }
-        let again = format!("thymos resume {}{}{}", run.id().short(), how.place.arguments(), policy_arguments(how));
+        let again = format!("thymos resume {}{}{}", run.id().short(), how.place.arguments(), same_again(how));
         let (mut before, mut refusals) = (None, Vec::new());
         let summary = loop {
             self.interrupt.watch(Some(run));
@@ -295,11 +295,11 @@ fn waits(waiting: &[Request], run: &Run, place: &Place, again: &str) {
     eprintln!("  {again}");
 }
 
-/// What puts the same policies in force again.
-fn policy_arguments(how: &How) -> String {
+/// What puts the same policies in force again, and hands out the same secrets.
+fn same_again(how: &How) -> String {
     let files = how.policy.iter().map(|path| format!(" --policy {}", quoted(path.display())));
     let unsigned = if how.allow_unsigned_policy { " --allow-unsigned-policy" } else { "" };
-    files.chain([unsigned.to_owned()]).collect()
+    files.chain([unsigned.to_owned(), how.secrets.arguments()]).collect()
 }
 
 fn summary_json(

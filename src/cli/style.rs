@@ -21,7 +21,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Foreign text for one line: control characters, and those that turn the direction of text, are escaped.
+/// Foreign text for one line: control characters, those that nobody sees, and those that turn the direction of text, are escaped.
 pub(super) fn plain(text: &str) -> String {
     escape(text, |_| false)
 }
@@ -47,7 +47,8 @@ fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
 
 fn is_control(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        || matches!(char, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
+        || matches!(char, '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// JSON on one line. What a terminal would obey is escaped the way JSON does.

@@ -13,7 +13,7 @@ use crate::{
     crypto::PublicKey,
     ledger::{
         Compromised, Entry, EntryError, Kind, LedgerStore, Position,
-        record::{ClockReset, KeyRotation, PolicySetRecord, Revocation, RosterRecord},
+        record::{ClockReset, KeyRotation, PolicySetRecord, Revocation, RosterRecord, Vote},
     },
     policy::PolicySetDefinition,
 };
@@ -73,7 +73,7 @@ async fn first_at(
 /// What the entries of one run rest on, as far as compromised keys are concerned.
 #[derive(Debug, Default)]
 pub(super) struct Vouching {
-    /// The first and the last entry that a compromised key signed.
+    /// The first and the last entry that a compromised key signed, or voted in.
     signed: HashMap<KeyId, (u64, u64)>,
     /// The epochs that the run's entries name, by seq.
     epochs: BTreeSet<u64>,
@@ -88,9 +88,16 @@ impl Vouching {
             return;
         }
         self.epochs.insert(epoch_seq);
-        let (signer, seq) = (entry.header.signer, entry.header.seq);
-        if compromised.iter().any(|known| known.key.id() == signer) {
-            self.signed.entry(signer).or_insert((seq, seq)).1 = seq;
+        let seq = entry.header.seq;
+        let voter = match entry.header.known_kind() {
+            Some(Kind::Vote) => entry.body::<Vote>().ok().and_then(|vote| vote.statement.approver),
+            _ => None,
+        };
+        let signers = [Some(entry.header.signer), voter.map(|named| named.key.id())];
+        for signer in signers.into_iter().flatten() {
+            if compromised.iter().any(|known| known.key.id() == signer) {
+                self.signed.entry(signer).or_insert((seq, seq)).1 = seq;
+            }
         }
     }
 

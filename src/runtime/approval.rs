@@ -144,22 +144,26 @@ pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> 
     for _ in 0..ATTEMPTS {
         let at_ms = core.now(&authority).judged_ms;
         let evidence = journal.requests.check_vote(&vote, &authority, at_ms)?;
-        let draft = Draft::seal(Kind::Vote, &vote, note.clone().into_iter().collect()).map_err(RunError::from)?;
         let mut request = journal.requests.get(&vote.pending)?.clone();
-        let (run, mut end) = (journal.trajectory, None);
-        // Which votes decide can be said only with the id of this one's entry.
-        let then = |entry| {
-            request.votes.push(Cast { entry, vote: vote.clone() });
+        let draft = Draft::seal(Kind::Vote, &vote, note.clone().into_iter().collect()).map_err(RunError::from)?;
+        let (run, mut first, mut entry, mut end) = (journal.trajectory, Some(draft), None, None);
+        let next = |before: Option<EntryId>| {
+            let Some(before) = before else { return Ok(first.take().map(|draft| (draft, vec![]))) };
+            if entry.replace(before).is_some() {
+                return Ok(None);
+            }
+            // Which votes decide can be said only with the id of this one's entry.
+            request.votes.push(Cast { entry: before, vote: vote.clone() });
             let Some(Verdict { outcome, votes, .. }) = request.verdict(&authority, at_ms) else { return Ok(None) };
             let over = (outcome == Outcome::Denied).then(|| no_longer(&run, request.seq));
-            let ended = ApprovalOutcome { outcome, pending: request.entry, released: Amounts::ZERO, votes };
+            let ended = ApprovalOutcome { votes, ..ended(&request, outcome) };
             let draft = Draft::seal(Kind::ApprovalOutcome, &ended, vec![])?;
             end = Some(ended);
             Ok(Some((draft, over.into_iter().collect())))
         };
-        match journal.append_two(core, (&authority, at_ms), draft, vec![expect_epoch(&authority)], then).await {
-            Ok(entry) => {
-                let outcome = end.as_ref().map(|end| end.outcome);
+        match journal.append_together(core, (&authority, at_ms), vec![expect_epoch(&authority)], next).await {
+            Ok(head) => {
+                let (entry, outcome) = (entry.unwrap_or(head), end.as_ref().map(|end| end.outcome));
                 if outcome == Some(Outcome::Denied) {
                     forget(core, journal, &vote.pending);
                 }
@@ -180,42 +184,58 @@ pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> 
 
 /// Records of every request that waits for votes and has lapsed that nobody answered in time.
 pub(super) async fn lapse(core: &Core, journal: &mut Journal) -> Result<(), RunError> {
-    let at_ms = core.now(&core.authority.state()).judged_ms;
-    let lapsed = |request: &&Request| !request.approved && request.has_lapsed(at_ms);
-    let lapsed: Vec<_> = journal.requests.waiting().iter().filter(lapsed).map(place).collect();
-    for request in lapsed {
-        end(core, journal, request, Outcome::Expired).await?;
+    let mut attempts = ATTEMPTS;
+    while attempts > 0 {
+        let authority = core.authority.state();
+        let at_ms = core.now(&authority).judged_ms;
+        let lapsed = |request: &&Request| !request.approved && request.has_lapsed(at_ms);
+        let Some(request) = journal.requests.waiting().iter().find(lapsed) else { return Ok(()) };
+        let (end, seq) = (ended(request, Outcome::Expired), request.seq);
+        let draft = Draft::seal(Kind::ApprovalOutcome, &end, vec![])?;
+        // Judged by the clock of this epoch: a reset of it begins another one.
+        let registers = vec![expect_epoch(&authority), no_longer(&journal.trajectory, seq)];
+        match journal.append(core, &authority, draft, registers).await {
+            Ok(_) => {
+                forget(core, journal, &end.pending);
+                journal.requests.ended(&end, &authority, at_ms);
+            }
+            Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {
+                core.authority.after(core, &authority).await?;
+                attempts -= 1;
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+    Err(RunError::Stale)
 }
 
-/// Records of every request that waits that the run ended first.
-pub(super) async fn withdraw(core: &Core, journal: &mut Journal) -> Result<(), RunError> {
-    let waiting: Vec<_> = journal.requests.waiting().iter().map(place).collect();
-    for request in waiting {
-        end(core, journal, request, Outcome::Withdrawn).await?;
+/// Records the end of a run in which something waits, and that it is withdrawn: all or nothing.
+pub(super) async fn withdraw(core: &Core, journal: &mut Journal, end: Draft) -> Result<EntryId, RunError> {
+    let run = journal.trajectory;
+    for _ in 0..ATTEMPTS {
+        let authority = core.authority.state();
+        let at_ms = core.now(&authority).judged_ms;
+        let waiting = journal.requests.waiting().to_vec();
+        let mut drafts = Vec::with_capacity(waiting.len() + 1);
+        for request in &waiting {
+            let end = Draft::seal(Kind::ApprovalOutcome, &ended(request, Outcome::Withdrawn), vec![])?;
+            drafts.push((end, vec![no_longer(&run, request.seq)]));
+        }
+        let mut drafts = drafts.into_iter().chain([(end.clone(), vec![])]);
+        let registers = vec![expect_epoch(&authority)];
+        match journal.append_together(core, (&authority, at_ms), registers, |_| Ok(drafts.next())).await {
+            Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {
+                core.authority.after(core, &authority).await?;
+            }
+            ended => return ended,
+        }
     }
-    Ok(())
+    Err(RunError::Stale)
 }
 
-fn place(request: &Request) -> (EntryId, u64) {
-    (request.entry, request.seq)
-}
-
-/// Records that a request came to nothing.
-async fn end(
-    core: &Core,
-    journal: &mut Journal,
-    (pending, seq): (EntryId, u64),
-    outcome: Outcome,
-) -> Result<(), RunError> {
-    let end = ApprovalOutcome { outcome, pending, released: Amounts::ZERO, votes: vec![] };
-    let draft = Draft::seal(Kind::ApprovalOutcome, &end, vec![])?;
-    let authority = core.authority.state();
-    journal.append(core, &authority, draft, vec![no_longer(&journal.trajectory, seq)]).await?;
-    forget(core, journal, &pending);
-    journal.requests.ended(&end, &authority, 0);
-    Ok(())
+/// The record of a request that came to this, without votes.
+fn ended(request: &Request, outcome: Outcome) -> ApprovalOutcome {
+    ApprovalOutcome { outcome, pending: request.entry, released: Amounts::ZERO, votes: vec![] }
 }
 
 /// Forgets the secrets of the intent that a request is about.

@@ -373,8 +373,8 @@ async fn record_changes(
     if core.runs && state.policy_set != Some(core.policies.hash()) {
         drafts.push(rotate::policy_set(&core.policies)?);
     }
-    let in_force = state.roster.as_ref().map(|record| &record.roster);
-    if let Some(roster) = roster.filter(|roster| in_force != Some(roster.roster())) {
+    let in_force = state.roster.as_ref().map(|record| (&record.roster, record.signed_by));
+    if let Some(roster) = roster.filter(|roster| in_force != Some((roster.roster(), roster.issuer()))) {
         drafts.push(rotate::roster(roster)?);
     }
     let mut keys = Vec::new();

@@ -88,8 +88,8 @@ pub(super) fn status(core: &Core) -> ClockStatus {
 /// The latest time on record in a store since the last reset of its clock, in milliseconds since 1970; 0 in an empty one.
 ///
 /// It reads the end of the store only. Times do not strictly ascend with positions: an entry may be stored after one that
-/// was written later on another run. But a run's entries are stored one by one, and what is written after another entry was
-/// stored has a time at or after all that stand before that one. So where a run has two entries in what was read, nothing
+/// was written later on another run. But most of a run's entries are stored one by one, and what is written after another entry was
+/// stored has a time at or after all that stand before that one. So where a run has two such entries in what was read, nothing
 /// further back is later.
 ///
 /// # Errors
@@ -141,6 +141,8 @@ async fn length(store: &dyn LedgerStore) -> Result<Position, StoreError> {
 fn stored_alone(entry: &Entry) -> bool {
     match entry.header.known_kind() {
         Some(kind) if kind.is_authority() => matches!(kind, Kind::RunOpened | Kind::StartRefused | Kind::Revocation),
+        // Beside the vote that decides it, or the end of the run.
+        Some(Kind::Vote | Kind::ApprovalOutcome | Kind::Terminated) => false,
         _ => true,
     }
 }

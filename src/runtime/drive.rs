@@ -348,7 +348,6 @@ pub(super) async fn terminate(
 ) -> Result<EntryId, RunError> {
     journal.check_open()?;
     turn::abandon(inner, journal).await?;
-    approval::withdraw(&inner.core, journal).await?;
     let mut blobs = Vec::new();
     let mut commitment = None;
     if let Some(answer) = &answer {
@@ -362,7 +361,10 @@ pub(super) async fn terminate(
     let detail = detail.map(|detail| detail.chars().take(256).collect());
     let record = Terminated { answer: commitment, detail, reason, spent: journal.used.spent };
     let draft = Draft::seal(Kind::Terminated, &record, blobs)?;
-    let entry = journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?;
+    let entry = match journal.requests.waiting() {
+        [] => journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?,
+        _ => approval::withdraw(&inner.core, journal, draft).await?,
+    };
     journal.ended = true;
     inner.core.plaintexts.forget_run(journal.trajectory);
     inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::Ended { reason, answer });

@@ -84,12 +84,6 @@ pub enum RunError {
         /// The rule.
         rule: String,
     },
-    /// The arguments of a call that was approved are erased, so it cannot be carried out.
-    #[error("the arguments of request {} are erased: it can be denied, and not carried out", request.short())]
-    Erased {
-        /// The request.
-        request: EntryId,
-    },
     /// Another drive of this run is under way.
     #[error("another drive of this run is under way")]
     Driven,

@@ -183,37 +183,39 @@ impl Journal {
         }
     }
 
-    /// Signs and appends an entry at a time in an epoch, and with it what `then` makes of its id: both or neither.
-    pub(crate) async fn append_two(
+    /// Signs and appends entries at a time in an epoch, all or none. `next` gives each with what it does to registers; it is told
+    /// the id of the one before. Returns the id of the last.
+    pub(crate) async fn append_together(
         &mut self,
         core: &Core,
         (epoch, time_ms): (&InForce, u64),
-        draft: Draft,
         mut registers: Vec<RegisterOp>,
-        then: impl FnOnce(EntryId) -> Result<Option<(Draft, Vec<RegisterOp>)>, RunError>,
+        mut next: impl FnMut(Option<EntryId>) -> Result<Option<(Draft, Vec<RegisterOp>)>, RunError>,
     ) -> Result<EntryId, RunError> {
-        let (store, signer, place) = (core.store_id, epoch.signing()?, self.place(epoch, time_ms));
-        let next = Place { seq: place.seq.saturating_add(1), ..place };
-        let placed = Placed::of(store, signer, place, draft);
-        let id = placed.id;
-        let second = match then(id)? {
-            Some((draft, also)) => {
-                registers.extend(also);
-                Some(Placed::of(store, signer, Place { parent: id, ..next }, draft))
-            }
-            None => None,
-        };
-        let (mut entries, mut head) = (vec![placed.signed().await?], id);
-        if let Some(second) = second {
-            head = second.id;
-            entries.push(second.signed().await?);
+        if self.stale {
+            return Err(RunError::Stale);
         }
-        let appended = entries.len() as u64;
+        let (store, signer, mut place) = (core.store_id, epoch.signing()?, self.place(epoch, time_ms));
+        let (mut placed, mut last, mut told) = (Vec::new(), None, None);
+        while let Some((draft, also)) = next(last)? {
+            registers.extend(also);
+            told = Some((draft.kind, draft.record.clone()));
+            let entry = Placed::of(store, signer, place, draft);
+            (last, place.parent) = (Some(entry.id), entry.id);
+            place.seq = place.seq.saturating_add(1);
+            placed.push(entry);
+        }
+        let mut entries = Vec::with_capacity(placed.len());
+        for entry in placed {
+            entries.push(entry.signed().await?);
+        }
         match core.store.append(Batch { entries, registers }).await {
             Ok(_) => {
-                self.head = head;
-                self.next_seq += appended;
-                Ok(id)
+                (self.head, self.next_seq) = (place.parent, place.seq);
+                if let Some((kind, record)) = told {
+                    self.stored(core, kind, &record);
+                }
+                Ok(self.head)
             }
             Err(error) => Err(self.not_stored(error)),
         }

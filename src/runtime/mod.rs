@@ -151,9 +151,13 @@ impl Runtime {
     /// the run goes on: see [`Run::carry_on`].
     ///
     /// # Errors
-    /// When the request does not wait, the vote does not count, the run does not verify, or the ledger or the key fails.
+    /// When the request does not wait, the vote does not count, a call of the run is under way in this process, the run does not
+    /// verify, or the ledger or the key fails.
     pub async fn vote(&self, run: &TrajectoryId, answer: Answer<'_>) -> Result<Voted, VoteError> {
         let (mut journal, _) = resume::take_up(&self.0, run, true).await?;
+        if let Some(doubt) = journal.doubts.iter().find(|doubt| self.0.calls.is_under_way(&doubt.dispatch)) {
+            return Err(StartError::UnderWay { run: *run, dispatch: doubt.dispatch }.into());
+        }
         let statement = approval::statement(&self.0, &journal, &answer)?;
         let signed = approval::sign(&self.0, &answer, statement).await?;
         approval::cast(&self.0, &mut journal, signed).await

@@ -55,16 +55,15 @@ pub(super) async fn entry(
     found.filter(|entry| entry.id() == id && entry.check().is_ok()).ok_or_else(|| damaged(seq))
 }
 
-/// The intent that a request for approval is about, with its arguments.
+/// The intent that a request for approval is about, with its arguments; none where they are erased.
 pub(super) async fn intent(
     store: &dyn LedgerStore,
     journal: &Journal,
     request: &Request,
-) -> Result<SealedIntent, RunError> {
+) -> Result<Option<SealedIntent>, RunError> {
     let record = request.pending.proposal.intent.clone();
     let args = blob(store, &journal.trajectory, request.args_seq, &record.args).await?;
-    let args = args.ok_or(RunError::Erased { request: request.entry })?;
-    Ok(SealedIntent::with_args(record, args)?)
+    Ok(args.map(|args| SealedIntent::with_args(record, args)).transpose()?)
 }
 
 /// The votes that denied a call like this one before. Where its arguments are erased, every call of the tool is like it.
@@ -72,7 +71,7 @@ pub(super) async fn denied(
     core: &Core,
     journal: &mut Journal,
     intent: &SealedIntent,
-) -> Result<Vec<ApprovalEvidence>, RunError> {
+) -> Result<Option<ApprovalEvidence>, RunError> {
     for denial in journal.requests.denied().iter().skip(journal.denied_args.len()) {
         let args = blob(&*core.store, &journal.trajectory, denial.args_seq, &denial.args).await?;
         // What cannot be read any more is like everything.
@@ -82,7 +81,7 @@ pub(super) async fn denied(
         denial.tool == intent.record().target && args.as_ref().is_none_or(|args| args == intent.args())
     };
     let found = journal.requests.denied().iter().zip(&journal.denied_args).find(like);
-    Ok(found.map(|(denial, _)| denial.evidence.clone()).into_iter().collect())
+    Ok(found.map(|(denial, _)| denial.evidence.clone()))
 }
 
 /// A value beside the entry at `seq`; none when it is erased.

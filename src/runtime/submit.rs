@@ -180,7 +180,9 @@ pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec
     let approved: Vec<_> = journal.requests.waiting().iter().filter(|request| request.approved).cloned().collect();
     let mut carried = Vec::with_capacity(approved.len());
     for request in approved {
-        let intent = past::intent(&*inner.core.store, journal, &request).await?.recorded();
+        // Without its arguments nothing can be done but to deny it.
+        let Some(intent) = past::intent(&*inner.core.store, journal, &request).await? else { continue };
+        let intent = intent.recorded();
         let asked = Asked { intent: &intent, request: Some(&request), may_come_again: true };
         carried.push((request.entry, Box::pin(decide(inner, journal, asked)).await?));
     }
@@ -189,7 +191,12 @@ pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec
 
 async fn decide(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
     let submitted = decide_now(inner, journal, asked).await;
-    if !matches!(submitted, Ok(Submitted::Suspended { .. })) {
+    // What waits, or could not be decided and waits still, keeps its secrets.
+    let waits = match &submitted {
+        Ok(submitted) => matches!(submitted, Submitted::Suspended { .. }),
+        Err(_) => journal.requests.of(asked.intent.record()).is_some(),
+    };
+    if !waits {
         inner.core.plaintexts.forget(asked.intent.id());
     }
     submitted
@@ -254,11 +261,10 @@ async fn judge(
     reconciled: Option<u64>,
 ) -> Result<Judged, RunError> {
     let now = core.now(authority);
-    let approvals = match request {
-        Some(request) => request.evidence(authority, now.judged_ms),
-        None if journal.requests.denied().is_empty() => vec![],
-        None => Box::pin(past::denied(core, journal, intent)).await?,
-    };
+    let mut approvals = request.map_or(vec![], |request| request.evidence(authority, now.judged_ms));
+    if !journal.requests.denied().is_empty() {
+        approvals.extend(Box::pin(past::denied(core, journal, intent)).await?);
+    }
     let balances = core.accounts.balances(&journal.chain);
     let inputs = Inputs {
         approvals: &approvals,

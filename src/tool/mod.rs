@@ -13,7 +13,7 @@ pub use blocking::blocking;
 pub use call::{Call, ReadResource, Reads, ToolError, ToolOutput};
 pub use cancel::CancelToken;
 pub use function::{FnTool, FnToolBuilder, tool};
-pub use preview::Preview;
+pub use preview::{Content, Preview};
 pub use probe::Probe;
 pub use registry::{RegisterError, ToolRegistry};
 
@@ -36,11 +36,11 @@ use crate::{
 /// Only [`contract`](Self::contract) and [`call`](Self::call) have to be written. [`tool`] makes a tool from a function.
 ///
 /// # Contract
-/// - Everything but `call`, `probe` and `reconcile` is a pure function of its arguments, and has no effect.
-/// - `probe` and `reconcile` read, and change nothing.
+/// - Everything but `call`, `probe`, `preview` and `reconcile` is a pure function of its arguments, and has no effect.
+/// - `probe`, `preview` and `reconcile` read, and change nothing.
 /// - `call` is reached only with a staged proposal: the arguments have passed the schema, the scopes and the policies.
-/// - `call` never blocks its thread; blocking work goes through [`blocking`] (a [`FnTool`] does that); so with `probe`
-///   and `reconcile`.
+/// - `call` never blocks its thread; blocking work goes through [`blocking`] (a [`FnTool`] does that); so with `probe`,
+///   `preview` and `reconcile`.
 /// - [`ToolError::NotDone`] promises that nothing happened. Any other error of a tool with a host effect leaves the
 ///   effect *in doubt*.
 /// - A panic is caught. It counts as an error that promises nothing.

@@ -60,6 +60,11 @@ impl Office {
         self.host.thymos(&["resume", "last", "--script", &self.after, "--policy", &self.policy])
     }
 
+    /// The id of the last run.
+    fn last(&self) -> String {
+        self.host.json(&["runs", "--json"]).pointer("/0/run").unwrap().as_str().unwrap().to_owned()
+    }
+
     fn notes(&self) -> String {
         fs::read_to_string(self.host.workspace().join("notes.md")).unwrap()
     }
@@ -114,7 +119,7 @@ fn what_waits_is_shown_approved_and_done() {
     );
     assert_eq!(office.notes(), "one\ntwo\nthree\n");
     assert!(host.good(&["approvals", "last"]).contains("thymos resume"));
-    host.thymos(&["approve", "last", "3"]).is_failure("has its approvals already");
+    host.thymos(&["approve", &office.last(), "3"]).is_failure("has its approvals already");
     let ran = office.resume();
     assert!(ran.code == Some(0) && ran.out.contains("→ commit") && ran.out.contains("so be it"), "{ran:#?}");
     assert_eq!(office.notes(), "one\n2\nthree\n");
@@ -147,15 +152,15 @@ fn a_roster_says_who_and_how_many() {
     assert!(shown.contains("2 of 3") && shown.contains("carol"), "{shown}");
 
     // The root is on no roster.
-    let ran = host.thymos(&["approve", "last", &request]);
+    let ran = host.thymos(&["approve", &office.last(), &request]);
     ran.is_failure("may not approve on channel `ops`");
     assert!(ran.err.contains("thymos approvals") && ran.out.contains("0 of 2"), "{ran:#?}");
-    let voted = host.good(&["approve", "last", &request, "--key", "alice"]);
+    let voted = host.good(&["approve", &office.last(), &request, "--key", "alice"]);
     assert!(voted.contains("has 1 of 2 approvals"), "{voted}");
-    host.thymos(&["approve", "last", &request, "--key", "alice"]).is_failure("has approved already");
+    host.thymos(&["approve", &office.last(), &request, "--key", "alice"]).is_failure("has approved already");
     assert_eq!(office.resume().code, Some(4));
     assert!(host.good(&["approvals"]).contains("1 of 2 (alice)"));
-    assert!(host.good(&["approve", "last", &request, "--key", "carol"]).contains("is approved"));
+    assert!(host.good(&["approve", &office.last(), &request, "--key", "carol"]).contains("is approved"));
     assert_eq!(office.resume().code, Some(0));
     assert_eq!(office.notes(), "one\n2\nthree\n");
     office.verified();
@@ -165,9 +170,9 @@ fn a_roster_says_who_and_how_many() {
 fn a_denial_is_remembered() {
     let office = Office::new();
     let request = office.waits();
-    let voted = office.host.good(&["approve", "last", &request, "--deny", "--note", "not today"]);
+    let voted = office.host.good(&["approve", &office.last(), &request, "--deny", "--note", "not today"]);
     assert!(voted.contains("is denied"), "{voted}");
-    office.host.thymos(&["approve", "last", &request]).is_usage("names no one request");
+    office.host.thymos(&["approve", &office.last(), &request]).is_usage("names no one request");
     // The same call once more, in another process.
     let ran = office.host.thymos(&["resume", "last", "--script", &office.script, "--policy", &office.policy]);
     assert!(ran.out.contains("at approvals: denied_before") && ran.code == Some(0), "{ran:#?}");
@@ -182,7 +187,7 @@ fn a_file_that_has_changed_since_is_left_alone() {
     fs::write(office.host.workspace().join("notes.md"), "somebody else's\n").unwrap();
     let shown = office.host.good(&["approvals"]);
     assert!(shown.contains("has changed since it was asked for"), "{shown}");
-    office.host.good(&["approve", "last", &request]);
+    office.host.good(&["approve", &office.last(), &request]);
     let ran = office.resume();
     assert!(ran.out.contains("at reads: probe_changed"), "{ran:#?}");
     assert_eq!(office.notes(), "somebody else's\n");
@@ -194,16 +199,17 @@ fn wrong_names_are_told() {
     let office = Office::new();
     office.waits();
     let host = &office.host;
-    let ran = host.thymos(&["approve", "last", "99"]);
+    let ran = host.thymos(&["approve", &office.last(), "99"]);
     ran.is_usage("`99` names no one request of this run that waits for approval");
     assert!(ran.err.contains("waiting: #3 fs_write"), "{ran:#?}");
     host.thymos(&["approve", "4f4f4f4f", "3"]).is_usage("no run `4f4f4f4f`");
-    host.thymos(&["approve", "last", "3", "--key", "nobody"]).is_usage("no key `nobody`");
-    host.thymos(&["approve", "last", "3", "--valid-for", "soon"]).is_usage("not a span of time");
+    host.thymos(&["approve", &office.last(), "3", "--key", "nobody"]).is_usage("no key `nobody`");
+    host.thymos(&["approve", &office.last(), "3", "--valid-for", "soon"]).is_usage("not a span of time");
     host.thymos(&["approvals", "4f4f4f4f"]).is_usage("no run `4f4f4f4f`");
     host.thymos(&["roster", "set", "none.json"]).is_usage("roster `none.json`");
+    host.thymos(&["approve", "last", "3"]).is_usage("`last` may be another run");
     // The agent's key approves nothing.
-    host.thymos(&["approve", "last", "3", "--key", "agent"]).is_failure("may not approve on channel `ops`");
+    host.thymos(&["approve", &office.last(), "3", "--key", "agent"]).is_failure("may not approve on channel `ops`");
 }
 
 /// Runs the command at a terminal, where somebody types this.
@@ -224,13 +230,13 @@ fn at_a_terminal(office: &Office, arguments: &[&str], typed: &str) -> String {
 #[test]
 fn whoever_sits_at_the_terminal_is_asked() {
     for (typed, end, content) in [
-        ("what?\nyes\n", "request #3 is approved", "one\n2\nthree\n"),
+        ("y\n3\n", "request #3 is approved", "one\n2\nthree\n"),
         ("n\n", "request #3 is denied", "one\ntwo\nthree\n"),
         ("\n", "waits for approval", "one\ntwo\nthree\n"),
     ] {
         let office = Office::new();
         let said = at_a_terminal(&office, &office.run()[..10], typed);
-        assert!(said.contains("+2") && said.contains("approve?") && said.contains(end), "{said}");
+        assert!(said.contains("+2") && said.contains("to approve it") && said.contains(end), "{said}");
         assert_eq!(office.notes(), content);
         let audit = office.host.good(&["audit", "last"]);
         assert_eq!(audit.contains("the operator who was present"), typed != "\n", "{audit}");
@@ -238,7 +244,7 @@ fn whoever_sits_at_the_terminal_is_asked() {
     }
     // With the key of an approver.
     let office = Office::new();
-    let said = at_a_terminal(&office, &[&office.run()[..10], &["--approver", "root"]].concat(), "y\n");
+    let said = at_a_terminal(&office, &[&office.run()[..10], &["--approver", "root"]].concat(), "3\n");
     assert!(said.contains("is approved"), "{said}");
     assert!(!office.host.good(&["audit", "last"]).contains("the operator who was present"));
 }

@@ -128,13 +128,14 @@ fn a_run_is_taken_up_under_the_policies_that_it_was_under() {
     assert!(under(&resume, &["--policy", &first]).out.contains(waits));
 
     // From a change on, the run is under the new one: what was approved under the old one is sent back.
-    host.good(&["approve", "last", "3"]);
+    let run = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap().to_owned();
+    host.good(&["approve", &run, "3"]);
     let ran = under(&resume, &["--policy", &second, "--change-policy"]);
     assert!(ran.out.contains("at policy: policy_changed") && ran.out.contains("ask again"), "{ran:#?}");
     under(&resume, &["--policy", &first]).is_usage("is under policy set ");
     assert!(under(&resume, &["--policy", &second]).err.contains("ask again"));
     let waiting = host.json(&["approvals", "last", "--json"]);
-    host.good(&["approve", "last", &waiting[0]["seq"].to_string()]);
+    host.good(&["approve", &run, &waiting[0]["seq"].to_string()]);
     let ran = under(&resume, &["--change-policy"]);
     assert!(ran.code == Some(0) && ran.out.contains("→ commit") && ran.out.contains("completed · 2"), "{ran:#?}");
     under(&resume, &["--policy", &first]).is_failure("has ended");

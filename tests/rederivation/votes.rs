@@ -131,11 +131,14 @@ fn a_call_that_nobody_approved() {
     }
     forged.copy.close_gaps();
     assert!(matches!(fault(&mut forged, 2), RequestFault::Unanswered(_)));
-    // With a vote that does not decide.
+    // What is withdrawn is followed by the end of the run.
     let mut forged = approved();
     let end = |end: &mut Value| end["outcome"] = json!("withdrawn");
-    forged.record(3, |record| drop(record.as_object_mut().unwrap().remove("votes"))).record(3, end);
-    assert_eq!(fault(&mut forged, 4), RequestFault::Votes);
+    forged.record(3, |record| drop(record.as_object_mut().unwrap().remove("votes"))).record(3, end).seal();
+    let found = replayed(&forged.copy, &forged.run, false);
+    assert!(
+        matches!(found, Err(ReplayError::Fault(fault)) if fault.seq == 4 && matches!(fault.reason, FaultKind::Misplaced))
+    );
 }
 
 #[test]

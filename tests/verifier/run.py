@@ -22,7 +22,7 @@ class Run:
         self.turn, self.ended = None, False
         self.held = {}
         self.unanswered, self.resumed = [], None
-        self.requests = Requests()
+        self.requests, self.voted = Requests(), {}
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuer = 0, None
@@ -67,6 +67,8 @@ class Run:
             raise Refused("place", "an entry of this kind does not belong here")
         if self.ended and kind not in AFTER_END:
             raise Refused("place", "after the end of the run")
+        if self.requests.withdrawn and kind not in (11, 21):
+            raise Refused("place", "after a request was withdrawn")
         if kind == 1:
             if "branch" in body["start"].get("from", {}):
                 raise Refused("place", "a branch begins with an entry of its own kind")
@@ -120,6 +122,8 @@ class Run:
             self.requests.asked(entry, self.proposal(body["proposal"], "suspended"))
         elif kind == 10:
             self.requests.vote(entry, self.authority.epochs[self.at_epoch])
+            if "approver" in body["statement"]:
+                self.voted[entry.seq] = key_id(body["statement"]["approver"]["key"])
         elif kind == 11:
             self.requests.end(entry, self.authority.epochs[self.at_epoch])
         elif kind == 15:
@@ -265,7 +269,8 @@ class Run:
         for compromised, found in zip(known, invalid):
             key, since = compromised["key"], f"key {compromised['key']}, invalid from position {compromised['position']}"
             first = found.get("run", self.next_seq)
-            if key_id(key) in self.signed[first:]:
+            voted = [seq for seq, voter in self.voted.items() if voter == key_id(key) and seq >= first]
+            if key_id(key) in self.signed[first:] or voted:
                 self.incomplete.append(f"entries from {first} on are signed by {since}")
             if first == 0 and self.issuer == key:
                 self.incomplete.append(f"started under a writ issued by {since}")

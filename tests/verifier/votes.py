@@ -21,12 +21,13 @@ class Request:
         """The hash of the roster in force, how many have to approve, and the keys that may."""
         if "resolved" not in self.proposal:
             raise Refused("request", "of a proposal that is not resolved")
+        stolen = {known["key"] for known in epoch.compromised}
         if epoch.roster is None:
-            return None, 1, {key for key, role in epoch.roles if role == "approver"}
+            return None, 1, {key for key, role in epoch.roles if role == "approver"} - stolen
         quorum = epoch.roster["roster"]["channels"].get(self.channel)
         if quorum is None:
             raise Refused("request", f"nobody is named for {self.channel}")
-        return epoch.roster["hash"], quorum["required"], {named["key"] for named in quorum["approvers"]}
+        return epoch.roster["hash"], quorum["required"], {named["key"] for named in quorum["approvers"]} - stolen
 
     def voter(self, vote, epoch, time):
         """Who casts a vote, which has to count: the id of a key, or zero for whoever shows none."""
@@ -81,7 +82,7 @@ class Requests:
     """The requests of a run that wait, by entry, and what was denied, as (tool, evidence)."""
 
     def __init__(self):
-        self.waiting, self.denied = {}, []
+        self.waiting, self.denied, self.withdrawn = {}, [], False
 
     def get(self, pending):
         if pending not in self.waiting:
@@ -110,6 +111,9 @@ class Requests:
             follows = not again and request.verdict(epoch, time) == (outcome, votes)
         else:
             follows = not votes and (outcome == "withdrawn" or not request.approved and request.expires <= time)
+        if self.withdrawn and outcome != "withdrawn":
+            raise Refused("place", "after a request was withdrawn")
+        self.withdrawn = outcome == "withdrawn"
         if not follows or "released" in body:
             raise Refused("outcome", "not what the votes and the time come to")
         if outcome == "denied":
@@ -121,19 +125,20 @@ class Requests:
     def decided(self, proposal, epoch):
         """Checks the votes that a decision rests on. Returns the request that its intent waited on."""
         intent, decision = proposal["intent"], proposal["decision"]
-        given = decision.get("approvals", [])
+        given, own, found = decision.get("approvals", []), [], None
         for request in self.waiting.values():
             if request.proposal["intent"] == intent:
                 if not request.approved:
                     raise Refused("request", "decided again before it was approved")
                 # On a channel that the roster does not have any more, nothing counts.
                 counted = [unless_refused(each.evidence, epoch, decision["now_ms"]) for each in (*request.before, request)]
-                if given != [evidence for evidence in counted if evidence]:
-                    raise Refused("approvals", "not what the votes come to")
-                return self.waiting.pop(request.id)
-        if given and given not in [[evidence] for tool, evidence in self.denied if tool == intent["target"]]:
+                found, own = request, [evidence for evidence in counted if evidence]
+        if given[:len(own)] != own:
+            raise Refused("approvals", "not what the votes come to")
+        rest = given[len(own):]
+        if rest and rest not in [[evidence] for tool, evidence in self.denied if tool == intent["target"]]:
             raise Refused("approvals", "of votes that are not on record")
-        return None
+        return found and self.waiting.pop(found.id)
 
     def finish(self):
         for pending in self.waiting:

@@ -76,7 +76,7 @@ fn judge(
     asked.extend(policy::check(inputs, contract, trace)?);
     asked.extend(gates::risk(inputs, contract));
     asked.extend(gates::compensation(inputs, contract, quote));
-    approvals::check(inputs, asked)
+    approvals::check(inputs, quote, trace, asked)
 }
 
 /// An approval that a stage asks for.

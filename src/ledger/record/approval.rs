@@ -7,7 +7,7 @@ use crate::{
         CanonError, Commitment, DecisionHash, EntryId, Nonce, PolicySetHash, ProposalId, RosterHash, StatementHash,
         domain,
     },
-    crypto::{NamedKey, Signature},
+    crypto::{NamedKey, Purpose, Signature},
     proposal::Proposal,
     writ::Amounts,
 };
@@ -37,6 +37,19 @@ pub struct Vote {
     pub signature: Option<Signature>,
     /// What was signed.
     pub statement: VoteStatement,
+}
+
+impl Vote {
+    /// Whether its signature verifies under the key that it names; a vote that names none has none.
+    pub fn is_signed(&self) -> bool {
+        match (&self.statement.approver, &self.signature) {
+            (Some(named), Some(signature)) => {
+                let verified = |hash: StatementHash| named.key.verify(Purpose::Vote, hash.as_bytes(), signature);
+                self.statement.hash().is_ok_and(|hash| verified(hash).is_ok())
+            }
+            (approver, signature) => approver.is_none() && signature.is_none(),
+        }
+    }
 }
 
 /// What an approver signs. It binds the proposal, the decision with its reads, the policy set and the roster.

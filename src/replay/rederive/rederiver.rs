@@ -172,20 +172,23 @@ impl Rederiver {
         }
     }
 
-    /// A call is told the votes that denied one like it before, and no other is. Where the arguments that were denied are
-    /// erased, every call of the tool is like it.
-    fn check_denied(&self, proposal: &Proposal, intent: &SealedIntent, scene: &Scene<'_>) -> Result<(), Differing> {
-        let like = |denied: &&Denied| {
-            let same = |args: &Blob| args.value().is_ok_and(|args| args == *intent.args());
-            denied.tool == proposal.intent.target && denied.args.as_ref().is_none_or(same)
-        };
-        let (was, is) = (self.denied.iter().any(|denied| like(&denied)), !proposal.decision.approvals.is_empty());
-        let told = |denied| if denied { "a call like it was denied" } else { "no call like it was denied" };
-        if scene.request.is_some() || was == is {
-            Ok(())
-        } else {
-            Err(Differing::new(Part::Approvals, told(is), told(was)))
+    /// A call is told the votes that denied one like it before, and no other is. Whether one is like a call whose arguments are
+    /// erased cannot be told.
+    fn check_denied(&self, proposal: &Proposal, intent: &SealedIntent, scene: &Scene<'_>) -> Result<(), Not> {
+        let of_tool = || self.denied.iter().filter(|denied| denied.tool == proposal.intent.target);
+        let same = |args: &Blob| args.value().is_ok_and(|args| args == *intent.args());
+        let was = of_tool().any(|denied| denied.args.as_ref().is_some_and(same));
+        let decision = &proposal.decision;
+        let own = scene.request.map_or(0, |request| request.evidence(scene.authority, decision.now_ms).len());
+        let is = decision.approvals.len() > own;
+        if was == is {
+            return Ok(());
         }
+        if of_tool().any(|denied| denied.args.is_none()) {
+            return Err(Gap::Erased.into());
+        }
+        let told = |denied| if denied { "a call like it was denied" } else { "no call like it was denied" };
+        Err(Differing::new(Part::Approvals, told(is), told(was)).into())
     }
 }
 

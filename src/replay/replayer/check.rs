@@ -95,6 +95,10 @@ impl Replayer<'_> {
     pub(super) fn end_request(&mut self, ended: &ApprovalOutcome, time_ms: u64) -> Result<(), FaultKind> {
         let authority = self.cursor.state();
         self.requests.check_end(ended, authority, time_ms)?;
+        if self.withdrawn && ended.outcome != Outcome::Withdrawn {
+            return Err(FaultKind::Misplaced);
+        }
+        self.withdrawn = ended.outcome == Outcome::Withdrawn;
         if let (Some(rederiver), Ok(request)) = (&mut self.rederiver, self.requests.get(&ended.pending))
             && ended.outcome != Outcome::Approved
         {

@@ -65,6 +65,8 @@ pub struct Replayer<'a> {
     dispatched: HashSet<ProposalId>,
     turn: Option<(EntryId, Amounts)>,
     requests: Requests,
+    /// Whether a request was withdrawn: the run ends.
+    withdrawn: bool,
     /// Intents of the last turn without an outcome, and where their values stand.
     unanswered: Vec<IntentRecord>,
     turn_seq: u64,
@@ -126,6 +128,7 @@ impl<'a> Replayer<'a> {
             dispatched: HashSet::new(),
             turn: None,
             requests: Requests::default(),
+            withdrawn: false,
             unanswered: Vec::new(),
             turn_seq: 0,
             resumed: None,
@@ -278,6 +281,9 @@ impl<'a> Replayer<'a> {
         if self.ended.is_some() && !matches!(kind, Kind::Erasure | Kind::Checkpoint | Kind::InDoubtResolution) {
             return Err(FaultKind::AfterEnd);
         }
+        if self.withdrawn && !matches!(kind, Kind::ApprovalOutcome | Kind::Terminated) {
+            return Err(FaultKind::Misplaced);
+        }
         if kind == Kind::TurnStart && self.turn.is_some() {
             return Err(FaultKind::Misplaced);
         }
@@ -392,7 +398,7 @@ impl<'a> Replayer<'a> {
                 if end.spent != self.spent {
                     return Err(FaultKind::Spent);
                 }
-                self.ended = Some(end.reason);
+                (self.ended, self.withdrawn) = (Some(end.reason), false);
             }
             Record::Aside => {}
             Record::Foreign => return Err(FaultKind::Misplaced),

@@ -37,6 +37,9 @@ impl Replayer<'_> {
             None => return Err(FaultKind::Misplaced),
         };
         self.stands(last)?;
+        if !snapshot.requests.hold() {
+            return Err(FaultKind::Misplaced);
+        }
         if (last.header.seq, last.id()) != (snapshot.seq, snapshot.entry) {
             return Err(FaultKind::Seq { expected: snapshot.seq });
         }

@@ -18,7 +18,7 @@ use crate::{
     contract::{ArgumentFault, Contract, Effect, Risk},
     host::{Spawn, SystemEntropy},
     tool::{
-        Call, Preview, Probe, ToolContract, ToolError, ToolOutput, blocking,
+        Call, Content, Preview, Probe, ToolContract, ToolError, ToolOutput, blocking,
         builtin::{stock, stock_name},
         function::arguments,
     },
@@ -96,13 +96,15 @@ impl ToolContract for FsWrite {
         let root = Arc::clone(&self.root);
         let shown = blocking(spawn, move || {
             let current = target.current(&root)?;
-            let before = current.content().map(|content| undo_text(content).map(str::to_owned));
-            // What is no text, or too large for one, is not shown.
-            let before = before.map_or(Some(None), |text| text.map(Some));
-            let (subject, version) = (target.path.to_string(), Some(current.version()));
-            Ok(before.map(|before| Preview { subject, before, after: target.args.content, version }))
+            let before = match (current.content(), current.content().and_then(undo_text)) {
+                (None, _) => Content::Absent,
+                (_, Some(text)) => Content::Text(text.to_owned()),
+                (Some(content), None) => Content::Opaque { bytes: content.len() as u64 },
+            };
+            let after = target.args.content.clone().map_or(Content::Absent, Content::Text);
+            Ok(Preview { subject: target.path.to_string(), before, after, version: Some(current.version()) })
         });
-        shown.await.ok().flatten()
+        shown.await.ok()
     }
 
     async fn call(&self, call: Call) -> Result<ToolOutput, ToolError> {
