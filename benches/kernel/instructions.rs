@@ -26,7 +26,7 @@ use crate::{
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// How often a thing is done before it is counted, so that what is prepared on first use is there.
-const WARM: usize = 50;
+const WARM: usize = 60;
 
 fn deciding(rules: usize) -> Result<(Deciding, SealedIntent, Asked), Failed> {
     let (deciding, entropy) = (block_on(Deciding::under(rules))?, SeededEntropy::new(7));

@@ -142,19 +142,22 @@ pub(super) async fn submit(
     may_come_again: bool,
 ) -> Result<Submitted, RunError> {
     journal.check_open()?;
-    let asked = Asked { intent: &intent, request: None, may_come_again };
-    if may_come_again {
-        if let Some(request) = Box::pin(waiting(inner, journal, &intent)).await? {
-            if !request.approved {
-                return Ok(suspended(&request));
-            }
-            return decide(inner, journal, Asked { request: Some(&request), ..asked }).await;
-        }
-        if let Some(earlier) = Box::pin(outcome::earlier(inner, journal, &intent)).await? {
-            return Ok(earlier);
+    if may_come_again && let Some(earlier) = Box::pin(earlier(inner, journal, &intent)).await? {
+        return Ok(earlier);
+    }
+    decide(inner, journal, Asked { intent: &intent, request: None, may_come_again }).await
+}
+
+/// What became of a sealed intent that was submitted before: what waits goes on waiting, or is carried out when it is approved.
+async fn earlier(inner: &Inner, journal: &mut Journal, intent: &SealedIntent) -> Result<Option<Submitted>, RunError> {
+    match waiting(inner, journal, intent).await? {
+        None => outcome::earlier(inner, journal, intent).await,
+        Some(request) if !request.approved => Ok(Some(suspended(&request))),
+        Some(request) => {
+            let asked = Asked { intent, request: Some(&request), may_come_again: true };
+            decide(inner, journal, asked).await.map(Some)
         }
     }
-    decide(inner, journal, asked).await
 }
 
 /// The request for approval that an intent waits on, which has not lapsed.
@@ -190,19 +193,6 @@ pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec
 }
 
 async fn decide(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
-    let submitted = decide_now(inner, journal, asked).await;
-    // What waits, or could not be decided and waits still, keeps its secrets.
-    let waits = match &submitted {
-        Ok(submitted) => matches!(submitted, Submitted::Suspended { .. }),
-        Err(_) => journal.requests.of(asked.intent.record()).is_some(),
-    };
-    if !waits {
-        inner.core.plaintexts.forget(asked.intent.id());
-    }
-    submitted
-}
-
-async fn decide_now(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
     let (intent, record) = (asked.intent, asked.intent.record());
     inner.watchers.tell(None, || EventKind::Proposed {
         intent: intent.id(),
@@ -212,16 +202,34 @@ async fn decide_now(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> R
     });
     let mut reconciled = None;
     for _ in 0..ATTEMPTS {
-        match attempt(inner, journal, asked, reconciled).await? {
-            Ok(submitted) => return Ok(submitted),
-            Err(Again::Changed) => {}
-            Err(Again::InDoubt(seq)) => {
-                reconciled = Some(seq);
-                Box::pin(doubt::reconcile(&inner.core, journal, seq)).await?;
+        let error = match attempt(inner, journal, asked, reconciled).await {
+            Ok(Ok(submitted)) => {
+                if !matches!(submitted, Submitted::Suspended { .. }) {
+                    inner.core.plaintexts.forget(intent.id());
+                }
+                return Ok(submitted);
             }
-        }
+            Ok(Err(Again::Changed)) => continue,
+            Ok(Err(Again::InDoubt(seq))) => {
+                reconciled = Some(seq);
+                match Box::pin(doubt::reconcile(&inner.core, journal, seq)).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        return Err(undecided(inner, journal, asked, error));
     }
-    Err(RunError::Stale)
+    Err(undecided(inner, journal, asked, RunError::Stale))
+}
+
+/// It could not be decided. What waits still keeps its secrets.
+fn undecided(inner: &Inner, journal: &Journal, asked: Asked<'_>, error: RunError) -> RunError {
+    if journal.requests.of(asked.intent.record()).is_none() {
+        inner.core.plaintexts.forget(asked.intent.id());
+    }
+    error
 }
 
 async fn attempt(
