@@ -6,7 +6,7 @@ use super::{
     log::Log,
 };
 use crate::{
-    canon::{Bytes, ContractHash, TrajectoryId, WritId},
+    canon::{Bytes, ContractHash, ProposalId, TrajectoryId, WritId},
     ledger::{
         LedgerStore, Position, Register, RegisterKey, StoreError,
         register::{Account, Epoch, ProposalState, claim_bytes, claim_of, seq_bytes, seq_of},
@@ -242,6 +242,10 @@ fn words(key: &RegisterKey, value: &[u8]) -> String {
             Epoch::from_bytes(value).map(|Epoch { entry, seq }| format!("`entry {} at seq {seq}`", entry.short()))
         }
         Some(Register::Opened | Register::Contract) => seq_of(value).map(|seq| format!("`seq {seq}`")),
+        Some(Register::Request) => match value.try_into() {
+            Ok(proposal) => Ok(format!("`proposal {}`", ProposalId(proposal))),
+            Err(_) => Err(StoreError::Damaged(String::new())),
+        },
         _ => Err(StoreError::Damaged(String::new())),
     };
     told.unwrap_or_else(|_| format!("`{} bytes that are no value of it`", value.len()))
