@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::{
-    faulty::{Fault, FaultyLedger, Left, Op},
+    faulty::{Fault, FaultyLedger, faults},
     *,
 };
 use futures::{FutureExt, executor::block_on};
@@ -161,19 +161,7 @@ fn no_fault_loses_a_vote_or_makes_a_call_without_its_approvals_or_twice() {
     let trace = sound.trace();
     let mut cases = 0;
     for (at, op) in trace.iter().enumerate() {
-        let faults: &[Fault] = match op {
-            Op::Pause => &[Fault::Crash(Left::Nothing)],
-            Op::Read | Op::Append(0) => &[Fault::Crash(Left::Nothing), Fault::Error(Left::Nothing)],
-            Op::Append(_) => &[
-                Fault::Crash(Left::Nothing),
-                Fault::Crash(Left::All),
-                Fault::Error(Left::Nothing),
-                Fault::Error(Left::All),
-                Fault::Full,
-                Fault::Panic(Left::All),
-            ],
-        };
-        for fault in faults {
+        for fault in faults(*op) {
             let mut machine = Machine::new();
             let ledger = Arc::new(FaultyLedger::new(&machine.fixture.ledger, at as u64, *fault));
             until_fault(&mut machine, &ledger);

@@ -43,6 +43,8 @@ pub(super) struct Review {
     /// Who may answer, and how many have to; none where nobody can.
     quorum: Option<Quorum>,
     approved: Vec<KeyId>,
+    /// Whether the operator who was present approved, without a key.
+    present: bool,
     /// What it would change; `Err` says why that cannot be told.
     change: Result<Preview, &'static str>,
 }
@@ -64,13 +66,14 @@ pub(super) async fn of_run(store: &dyn LedgerStore, run: &TrajectoryId, at_ms: u
     let waiting = folded.requests.waiting().iter();
     let review = |request: &Request| {
         let action = actions.remove(&request.entry)?;
-        let (quorum, approved) = standing(request, log.state(), at_ms);
+        let (quorum, approved, present) = standing(request, log.state(), at_ms);
         Some(Review {
             run: *run,
             request: request.clone(),
             action,
             quorum,
             approved,
+            present,
             change: Err("the tools of the run's workspace are not at hand"),
         })
     };
@@ -114,9 +117,9 @@ pub(super) fn find(reviews: Vec<Review>, name: &str) -> Done<Review> {
 }
 
 /// Who may answer a request and how many have to, and who approved so far.
-fn standing(request: &Request, authority: &AuthorityState, at_ms: u64) -> (Option<Quorum>, Vec<KeyId>) {
-    let Ok(ballot) = request.ballot(authority) else { return (None, vec![]) };
-    let approved = ballot.count(request.cast(), at_ms).approved;
+fn standing(request: &Request, authority: &AuthorityState, at_ms: u64) -> (Option<Quorum>, Vec<KeyId>, bool) {
+    let Ok(ballot) = request.ballot(authority) else { return (None, vec![], false) };
+    let evidence = ballot.count(request.cast(), at_ms);
     let mut approvers = ballot.approvers();
     // Roots of trust have their names in the home, not in the ledger.
     let known = Home::locate().ok().filter(Home::exists).and_then(|home| home.trust().ok()).unwrap_or_default();
@@ -124,7 +127,7 @@ fn standing(request: &Request, authority: &AuthorityState, at_ms: u64) -> (Optio
         named.name =
             known.iter().find(|root| root.key == named.key).map_or(named.key.id().short(), |root| root.name.clone());
     }
-    (Some(Quorum { approvers, required: ballot.required() }), approved)
+    (Some(Quorum { approvers, required: ballot.required() }), evidence.approved, evidence.operator_present)
 }
 
 impl Review {
@@ -224,11 +227,13 @@ impl Review {
             named.map_or_else(|| key.short(), |named| plain(&named.name))
         };
         let approved = if self.request.approved { ", approved: `thymos resume` carries it out" } else { "" };
-        let by: Vec<_> = self.approved.iter().map(name).collect();
+        let present = self.present.then(|| "the operator who was present".to_owned());
+        let by: Vec<_> = self.approved.iter().map(name).chain(present).collect();
+        let votes = by.len();
         let by = if by.is_empty() { String::new() } else { format!(" ({})", by.join(", ")) };
         let may: Vec<_> = quorum.approvers.iter().map(|named| plain(&named.name)).collect();
         let may = if may.is_empty() { "the operator who is present".into() } else { may.join(", ") };
-        format!("{} of {}{by}{approved} · may approve: {may}", self.approved.len(), quorum.required)
+        format!("{votes} of {}{by}{approved} · may approve: {may}", quorum.required)
     }
 
     /// It as JSON.
@@ -243,7 +248,7 @@ impl Review {
             "rationale": action.rationale, "author": action.author, "rules": action.rules,
             "cost": quote.map(|quote| quote.cost), "compensable": quote.map(|quote| quote.compensable),
             "required": quorum.as_ref().map(|quorum| quorum.required),
-            "may_approve": quorum.as_ref().map(|quorum| &quorum.approvers), "approved_by": approved,
+            "may_approve": quorum.as_ref().map(|quorum| &quorum.approvers), "approved_by": approved, "operator_present": self.present,
             "approved": request.approved, "expires_at_ms": request.pending.expires_at_ms,
             "change": self.diff(), "changed_since": self.has_moved_on(),
         })

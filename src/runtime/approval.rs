@@ -146,7 +146,8 @@ pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> 
         let evidence = journal.requests.check_vote(&vote, &authority, at_ms)?;
         let mut request = journal.requests.get(&vote.pending)?.clone();
         let draft = Draft::seal(Kind::Vote, &vote, note.clone().into_iter().collect()).map_err(RunError::from)?;
-        let (run, mut first, mut entry, mut end) = (journal.trajectory, Some(draft), None, None);
+        let (mut first, mut entry, mut end) = (Some(draft), None, None);
+        let over = journal.answered(Some(request.seq));
         let next = |before: Option<EntryId>| {
             let Some(before) = before else { return Ok(first.take().map(|draft| (draft, vec![]))) };
             if entry.replace(before).is_some() {
@@ -155,10 +156,10 @@ pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> 
             // Which votes decide can be said only with the id of this one's entry.
             request.votes.push(Cast { entry: before, vote: vote.clone() });
             let Some(Verdict { outcome, votes, .. }) = request.verdict(&authority, at_ms) else { return Ok(None) };
-            let over = (outcome == Outcome::Denied).then(|| no_longer(&run, request.seq));
             let ended = ApprovalOutcome { votes, ..ended(&request, outcome) };
             let draft = Draft::seal(Kind::ApprovalOutcome, &ended, vec![])?;
             end = Some(ended);
+            let over = over.clone().filter(|_| outcome == Outcome::Denied);
             Ok(Some((draft, over.into_iter().collect())))
         };
         match journal.append_together(core, (&authority, at_ms), vec![expect_epoch(&authority)], next).await {
@@ -193,7 +194,7 @@ pub(super) async fn lapse(core: &Core, journal: &mut Journal) -> Result<(), RunE
         let (end, seq) = (ended(request, Outcome::Expired), request.seq);
         let draft = Draft::seal(Kind::ApprovalOutcome, &end, vec![])?;
         // Judged by the clock of this epoch: a reset of it begins another one.
-        let registers = vec![expect_epoch(&authority), no_longer(&journal.trajectory, seq)];
+        let registers = [expect_epoch(&authority)].into_iter().chain(journal.answered(Some(seq))).collect();
         match journal.append(core, &authority, draft, registers).await {
             Ok(_) => {
                 forget(core, journal, &end.pending);
@@ -211,7 +212,6 @@ pub(super) async fn lapse(core: &Core, journal: &mut Journal) -> Result<(), RunE
 
 /// Records the end of a run in which something waits, and that it is withdrawn: all or nothing.
 pub(super) async fn withdraw(core: &Core, journal: &mut Journal, end: Draft) -> Result<EntryId, RunError> {
-    let run = journal.trajectory;
     for _ in 0..ATTEMPTS {
         let authority = core.authority.state();
         let at_ms = core.now(&authority).judged_ms;
@@ -219,7 +219,7 @@ pub(super) async fn withdraw(core: &Core, journal: &mut Journal, end: Draft) -> 
         let mut drafts = Vec::with_capacity(waiting.len() + 1);
         for request in &waiting {
             let end = Draft::seal(Kind::ApprovalOutcome, &ended(request, Outcome::Withdrawn), vec![])?;
-            drafts.push((end, vec![no_longer(&run, request.seq)]));
+            drafts.push((end, journal.answered(Some(request.seq)).into_iter().collect()));
         }
         let mut drafts = drafts.into_iter().chain([(end.clone(), vec![])]);
         let registers = vec![expect_epoch(&authority)];
@@ -250,9 +250,4 @@ fn forget(core: &Core, journal: &Journal, pending: &EntryId) {
 /// The register that says that a request waits.
 pub(super) fn waits(run: &TrajectoryId, seq: u64, proposal: &ProposalId) -> RegisterOp {
     RegisterOp::Set { key: RegisterKey::request(run, seq), value: Some(proposal.as_bytes().as_slice().into()) }
-}
-
-/// A request does not wait any more.
-pub(super) fn no_longer(run: &TrajectoryId, seq: u64) -> RegisterOp {
-    RegisterOp::Set { key: RegisterKey::request(run, seq), value: None }
 }

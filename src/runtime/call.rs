@@ -1,6 +1,6 @@
 //! What a call leaves in the registers: that its proposal was carried out, and who has its business key.
 
-use super::{approval::no_longer, journal::Journal};
+use super::journal::Journal;
 use crate::{
     canon::{BusinessKeyHash, ProposalId},
     ledger::{
@@ -29,7 +29,7 @@ impl Called {
         let seq = journal.next_seq;
         let mut ops = first(RegisterKey::outcome(&self.proposal), ProposalState::Dispatched { seq }.to_bytes());
         ops.extend(self.claim(journal, ClaimState::InDoubt));
-        ops.extend(self.answered(journal));
+        ops.extend(journal.answered(self.request));
         ops
     }
 
@@ -61,13 +61,8 @@ impl Called {
         if committed {
             ops.extend(self.claim(journal, ClaimState::Done));
         }
-        ops.extend(self.answered(journal));
+        ops.extend(journal.answered(self.request));
         ops
-    }
-
-    /// Its request waits no more.
-    fn answered(&self, journal: &Journal) -> Option<RegisterOp> {
-        self.request.map(|request| no_longer(&journal.trajectory, request))
     }
 
     fn claim(&self, journal: &Journal, state: ClaimState) -> Vec<RegisterOp> {

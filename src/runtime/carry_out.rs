@@ -11,7 +11,7 @@ use super::{
     journal::Journal,
     outcome,
     run::Inner,
-    submit::{Again, Asked, Attempt, Submitted},
+    submit::{Again, Attempt, Submission, Submitted},
     unrecorded::Unrecorded,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 struct Carried<'a> {
     inner: &'a Inner,
     authority: &'a InForce,
-    asked: Asked<'a>,
+    asked: Submission<'a>,
     called: Called,
     /// Reserved on every account of the chain.
     held: Amounts,
@@ -38,14 +38,14 @@ pub(super) async fn carry_out(
     inner: &Inner,
     journal: &mut Journal,
     authority: &InForce,
-    asked: Asked<'_>,
+    asked: Submission<'_>,
     execution: Box<Execution>,
 ) -> Result<Attempt, RunError> {
     let staged = execution.staged();
     let called = Called {
         proposal: staged.id(),
         key: staged.quote().key,
-        request: asked.request.map(|request| request.seq),
+        request: asked.waited_at(),
         may_come_again: asked.may_come_again,
     };
     let mut carried = Carried { inner, authority, asked, called, held: execution.cost(), dispatched: None };

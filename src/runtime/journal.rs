@@ -227,6 +227,11 @@ impl Journal {
         error.into()
     }
 
+    /// The register of the request at this seq, which does not wait any more.
+    pub(crate) fn answered(&self, request: Option<u64>) -> Option<RegisterOp> {
+        request.map(|seq| RegisterOp::Set { key: RegisterKey::request(&self.trajectory, seq), value: None })
+    }
+
     /// Takes the accounts over from whatever handle had the run before.
     pub(crate) fn open_accounts(&mut self, core: &Core) {
         self.tenure = core.accounts.open(self.trajectory, &self.chain, self.on_record());

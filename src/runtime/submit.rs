@@ -4,18 +4,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
-    approval::{self, no_longer},
-    authority::expect_epoch,
-    carry_out::carry_out,
-    core::Core,
-    doubt,
-    error::RunError,
-    events::EventKind,
-    in_force::InForce,
-    journal::Journal,
-    outcome, past,
-    run::Inner,
-    secrets,
+    approval, authority::expect_epoch, carry_out::carry_out, core::Core, doubt, error::RunError, events::EventKind,
+    in_force::InForce, journal::Journal, outcome, past, run::Inner, secrets,
 };
 use crate::{
     approval::Request,
@@ -24,7 +14,7 @@ use crate::{
     execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
-        Draft, Kind, RegisterKey, RegisterOp, StoreError,
+        Draft, Kind, RegisterKey, StoreError,
         record::{FailureCause, PendingApproval, Rejection, WhatHappened},
     },
     proposal::{Claim, ClaimState, Code, Proposal, Quote, Refusal, Stage, Status},
@@ -114,7 +104,7 @@ pub(super) type Attempt = Result<Submitted, Again>;
 
 /// An intent that is to be decided.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Submission<'a> {
     pub(super) intent: &'a SealedIntent,
     /// The request for approval that it waited on, where it is decided once more.
     pub(super) request: Option<&'a Request>,
@@ -122,15 +112,15 @@ pub(super) struct Asked<'a> {
     pub(super) may_come_again: bool,
 }
 
-impl Asked<'_> {
+impl Submission<'_> {
     /// It was decided, and does not wait any more. Returns the request that it waited on.
     pub(super) fn decided(&self, journal: &mut Journal) -> Option<Request> {
         self.request.and_then(|_| journal.requests.decided(self.intent.record()))
     }
 
-    /// The register of the request that it waited on, and does not wait on any more.
-    fn answered(&self, journal: &Journal) -> Option<RegisterOp> {
-        self.request.map(|request| no_longer(&journal.trajectory, request.seq))
+    /// The seq of that request.
+    pub(super) fn waited_at(&self) -> Option<u64> {
+        self.request.map(|request| request.seq)
     }
 }
 
@@ -145,7 +135,7 @@ pub(super) async fn submit(
     if may_come_again && let Some(earlier) = Box::pin(earlier(inner, journal, &intent)).await? {
         return Ok(earlier);
     }
-    decide(inner, journal, Asked { intent: &intent, request: None, may_come_again }).await
+    decide(inner, journal, Submission { intent: &intent, request: None, may_come_again }).await
 }
 
 /// What became of a sealed intent that was submitted before: what waits goes on waiting, or is carried out when it is approved.
@@ -154,7 +144,7 @@ async fn earlier(inner: &Inner, journal: &mut Journal, intent: &SealedIntent) ->
         None => outcome::earlier(inner, journal, intent).await,
         Some(request) if !request.approved => Ok(Some(suspended(&request))),
         Some(request) => {
-            let asked = Asked { intent, request: Some(&request), may_come_again: true };
+            let asked = Submission { intent, request: Some(&request), may_come_again: true };
             decide(inner, journal, asked).await.map(Some)
         }
     }
@@ -186,13 +176,13 @@ pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec
         // Without its arguments nothing can be done but to deny it.
         let Some(intent) = past::intent(&*inner.core.store, journal, &request).await? else { continue };
         let intent = intent.recorded();
-        let asked = Asked { intent: &intent, request: Some(&request), may_come_again: true };
+        let asked = Submission { intent: &intent, request: Some(&request), may_come_again: true };
         carried.push((request.entry, Box::pin(decide(inner, journal, asked)).await?));
     }
     Ok(carried)
 }
 
-async fn decide(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Result<Submitted, RunError> {
+async fn decide(inner: &Inner, journal: &mut Journal, asked: Submission<'_>) -> Result<Submitted, RunError> {
     let (intent, record) = (asked.intent, asked.intent.record());
     inner.watchers.tell(None, || EventKind::Proposed {
         intent: intent.id(),
@@ -225,7 +215,7 @@ async fn decide(inner: &Inner, journal: &mut Journal, asked: Asked<'_>) -> Resul
 }
 
 /// It could not be decided. What waits still keeps its secrets.
-fn undecided(inner: &Inner, journal: &Journal, asked: Asked<'_>, error: RunError) -> RunError {
+fn undecided(inner: &Inner, journal: &Journal, asked: Submission<'_>, error: RunError) -> RunError {
     if journal.requests.of(asked.intent.record()).is_none() {
         inner.core.plaintexts.forget(asked.intent.id());
     }
@@ -235,7 +225,7 @@ fn undecided(inner: &Inner, journal: &Journal, asked: Asked<'_>, error: RunError
 async fn attempt(
     inner: &Inner,
     journal: &mut Journal,
-    asked: Asked<'_>,
+    asked: Submission<'_>,
     reconciled: Option<u64>,
 ) -> Result<Attempt, RunError> {
     let authority = inner.core.authority.state();
@@ -265,7 +255,7 @@ async fn judge(
     core: &Core,
     journal: &mut Journal,
     authority: &InForce,
-    Asked { intent, request, .. }: Asked<'_>,
+    Submission { intent, request, .. }: Submission<'_>,
     reconciled: Option<u64>,
 ) -> Result<Judged, RunError> {
     let now = core.now(authority);
@@ -350,7 +340,7 @@ fn reject<'a>(
     inner: &'a Inner,
     journal: &'a mut Journal,
     authority: &'a InForce,
-    asked: Asked<'a>,
+    asked: Submission<'a>,
     proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
@@ -361,7 +351,7 @@ fn reject<'a>(
         };
         let blobs = intent.blobs().cloned().collect();
         let draft = Draft::seal_named(Kind::Rejection, &Rejection::Refused(proposal), blobs)?;
-        let registers = [expect_epoch(authority)].into_iter().chain(asked.answered(journal)).collect();
+        let registers = [expect_epoch(authority)].into_iter().chain(journal.answered(asked.waited_at())).collect();
         let entry = match journal.append(&inner.core, authority, draft, registers).await {
             Ok(entry) => entry,
             Err(error) => return again(&inner.core, authority, error).await,
@@ -380,7 +370,7 @@ fn suspend<'a>(
     inner: &'a Inner,
     journal: &'a mut Journal,
     authority: &'a InForce,
-    asked: Asked<'a>,
+    asked: Submission<'a>,
     proposal: Arc<Proposal>,
 ) -> BoxFuture<'a, Result<Attempt, RunError>> {
     Box::pin(async move {
@@ -394,7 +384,8 @@ fn suspend<'a>(
         let blobs: Vec<_> = intent.blobs().cloned().collect();
         let args_seq = if blobs.is_empty() { journal.snapshots.turn_seq } else { journal.next_seq };
         let draft = Draft::seal_named(Kind::PendingApproval, &record, blobs)?;
-        let mut registers: Vec<_> = [expect_epoch(authority)].into_iter().chain(asked.answered(journal)).collect();
+        let mut registers: Vec<_> =
+            [expect_epoch(authority)].into_iter().chain(journal.answered(asked.waited_at())).collect();
         let (id, seq) = (record.proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id), journal.next_seq);
         registers.push(approval::waits(&journal.trajectory, seq, &id));
         let entry = match journal.append(&inner.core, authority, draft, registers).await {

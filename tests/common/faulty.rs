@@ -211,3 +211,20 @@ impl LedgerStore for FaultyLedger {
         self.inner.registers(prefix, after, limit).await
     }
 }
+
+/// The ways in which an operation can fail.
+pub fn faults(op: Op) -> &'static [Fault] {
+    match op {
+        Op::Pause => &[Fault::Crash(Left::Nothing)],
+        Op::Read | Op::Append(0) => &[Fault::Crash(Left::Nothing), Fault::Error(Left::Nothing)],
+        Op::Append(_) => &[
+            Fault::Crash(Left::Nothing),
+            Fault::Crash(Left::All),
+            Fault::Error(Left::Nothing),
+            Fault::Error(Left::All),
+            Fault::Full,
+            Fault::Panic(Left::Nothing),
+            Fault::Panic(Left::All),
+        ],
+    }
+}

@@ -29,25 +29,8 @@ mod planner;
 mod script;
 mod undisturbed;
 
-use common::faulty::{Fault, Left, Op};
+use common::faulty::faults;
 use script::Step;
-
-/// The ways in which an operation can fail.
-fn faults(op: Op) -> &'static [Fault] {
-    match op {
-        Op::Pause => &[Fault::Crash(Left::Nothing)],
-        Op::Read | Op::Append(0) => &[Fault::Crash(Left::Nothing), Fault::Error(Left::Nothing)],
-        Op::Append(_) => &[
-            Fault::Crash(Left::Nothing),
-            Fault::Crash(Left::All),
-            Fault::Error(Left::Nothing),
-            Fault::Error(Left::All),
-            Fault::Full,
-            Fault::Panic(Left::Nothing),
-            Fault::Panic(Left::All),
-        ],
-    }
-}
 
 fn sweep(script: &'static [Step]) {
     let normal = undisturbed::Undisturbed::new(script);
