@@ -136,7 +136,8 @@ proptest! {
             tamper(&mut entries, at, tampering);
         }
         let alone = LONG.found(&entries, 1, false);
-        prop_assert_eq!(alone.is_ok(), entries == LONG.entries);
+        // A run that only ends sooner is a run: a head that somebody kept says how long it should be.
+        prop_assert_eq!(alone.is_ok(), LONG.entries.starts_with(&entries));
         for (workers, batch) in [(1, true), (2, false), (2, true), (5, false), (5, true)] {
             prop_assert_eq!(&LONG.found(&entries, workers, batch), &alone, "{} threads, batch: {}", workers, batch);
         }
