@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     canon::{Blob, CanonError, Commitment, IntentId, NamedBlob, Nonce, Salt, domain, settle, words},
-    contract::{NameError, ToolName},
+    contract::{DELEGATE, NameError, ToolName},
     host::{Entropy, EntropyError},
 };
 
@@ -56,6 +56,11 @@ impl Intent {
     /// A request to call a tool that changes nothing.
     pub fn query(target: impl Into<String>, args: Value) -> Self {
         Self { kind: IntentKind::Query, ..Self::act(target, args) }
+    }
+
+    /// A request to hand part of the task to a child run: see [`ChildRequest`](crate::writ::ChildRequest) for the arguments.
+    pub fn delegate(args: Value) -> Self {
+        Self { kind: IntentKind::Delegate, ..Self::act(DELEGATE, args) }
     }
 
     /// Names the author.
@@ -247,6 +252,16 @@ impl SealedIntent {
     /// The arguments, as they are read back from what was sealed.
     pub fn args(&self) -> &Value {
         &self.sealed.args
+    }
+
+    /// A text of the arguments as a value of its own, under a salt that follows from theirs.
+    ///
+    /// # Errors
+    /// When it is larger than a value may be.
+    pub fn task(&self, task: &str) -> Result<Blob, CanonError> {
+        let salt = domain::TASK_SALT.hash(&[&self.sealed.args_blob.salt.0]);
+        let [salt @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = salt;
+        Blob::seal(&Value::from(task), Salt(salt))
     }
 
     /// The arguments as schemas and a tool's hooks see them: `[secret:name]` in place of every handle to a secret.

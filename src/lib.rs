@@ -9,6 +9,7 @@ pub mod commit;
 pub mod compile;
 pub mod contract;
 pub mod crypto;
+pub mod delegation;
 pub mod execute;
 pub mod host;
 pub mod intent;

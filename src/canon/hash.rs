@@ -133,6 +133,8 @@ pub mod domain {
         EXPORT = "openthymos 2026 v1 export";
         /// The secret of one run's subject key, derived from the runtime's secret.
         RUN_SECRET = "openthymos 2026 v1 run secret";
+        /// The salt of arguments, giving the salt of the task that a delegation takes from them.
+        TASK_SALT = "openthymos 2026 v1 task salt";
         /// A business key under which a tool's effect may happen once.
         BUSINESS_KEY = "openthymos 2026 v1 business key";
     }

@@ -15,28 +15,39 @@ use unicode_width::UnicodeWidthStr;
 /// Columns where nobody looks at a terminal.
 const PIPED: usize = 120;
 const NARROWEST: usize = 40;
+const INDENT: &str = "  ";
 
 /// Standard output. A reader that has gone away ends the output, not the command.
 pub(super) struct Out {
     stream: AutoStream<Stdout>,
     width: usize,
+    /// How far lines are moved in.
+    depth: usize,
     error: Option<io::Error>,
 }
 
 impl Out {
     pub(super) fn new() -> Self {
         let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        Self { stream: AutoStream::auto(io::stdout()), width: terminal.unwrap_or(PIPED).max(NARROWEST), error: None }
+        Self { stream: AutoStream::auto(io::stdout()), width: terminal.unwrap_or(PIPED).max(NARROWEST), depth: 0, error: None }
     }
 
     /// How many columns a line has.
     pub(super) fn width(&self) -> usize {
-        self.width
+        self.width.saturating_sub(INDENT.len() * self.depth).max(NARROWEST)
+    }
+
+    /// Writes lines so far moved in.
+    pub(super) fn indented(&mut self, depth: usize, write: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.depth, depth);
+        write(self);
+        self.depth = before;
     }
 
     pub(super) fn line(&mut self, text: impl Display) {
         if self.error.is_none() {
-            self.error = writeln!(self.stream, "{text}").err();
+            let indent = INDENT.repeat(self.depth);
+            self.error = writeln!(self.stream, "{indent}{text}").err();
         }
     }
 

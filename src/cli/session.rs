@@ -205,6 +205,7 @@ fn together(before: Option<Summary>, last: Summary) -> Summary {
         committed: before.committed + last.committed,
         rejected: before.rejected + last.rejected,
         failed: before.failed + last.failed,
+        delegated: before.delegated + last.delegated,
         ..last
     }
 }
@@ -217,7 +218,7 @@ async fn drive(
     json: bool,
     refusals: &mut Vec<Refusal>,
 ) -> Done<Summary> {
-    let (mut events, mut stream) = (run.events(), Stream::new(json));
+    let (mut events, mut stream) = (run.events(), Stream::new(json, run.id()));
     let mut drive = Box::pin(run.drive(cognition, Limits::default()));
     let summary = loop {
         match select(events.next(), &mut drive).await {
@@ -247,7 +248,7 @@ fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place
     let (style, ended) = match summary.why {
         WhyStopped::Ended(EndReason::Completed) => (GOOD, "completed".to_owned()),
         WhyStopped::Ended(reason) => (BAD, reason.to_string()),
-        WhyStopped::Suspended => (WARN, "waits for approval".to_owned()),
+        WhyStopped::Suspended => (WARN, if summary.detail.is_some() { "waits" } else { "waits for approval" }.to_owned()),
     };
     let detail = summary.detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
     let Summary { committed, rejected, failed, suspended, .. } = summary;
@@ -322,7 +323,7 @@ fn summary_json(
     json!({
         "event": "summary", "run": summary.run, "ended": why, "detail": summary.detail, "answer": summary.answer,
         "steps": summary.steps, "committed": summary.committed, "rejected": summary.rejected,
-        "failed": summary.failed, "suspended": summary.suspended, "in_doubt": doubts, "waiting": waiting, "spent": summary.spent,
+        "failed": summary.failed, "suspended": summary.suspended, "delegated": summary.delegated, "in_doubt": doubts, "waiting": waiting, "spent": summary.spent,
         "budget": budget, "head": summary.head, "head_seq": summary.head_seq,
         "ledger": ledger.display().to_string(),
     })

@@ -1,5 +1,7 @@
 //! A run as it happens: a line for what is asked, and a line for what became of it.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -8,8 +10,9 @@ use super::{
     style::{BAD, BOLD, DIM, GOOD, WARN, brief, fit, paint, plain, prose},
 };
 use crate::{
+    canon::TrajectoryId,
     proposal::Refusal,
-    runtime::{Event, EventKind},
+    runtime::{ChildResult, Event, EventKind},
 };
 
 /// How wide the words are that lines begin with.
@@ -18,14 +21,23 @@ const WORD: usize = 10;
 /// Shows events on standard output.
 pub(super) struct Stream {
     json: bool,
+    run: TrajectoryId,
+    /// The runs below it, by how far below they are, as far as they are shown.
+    below: HashMap<TrajectoryId, (usize, Lines)>,
+    lines: Lines,
+}
+
+/// What was shown of one run.
+#[derive(Default)]
+struct Lines {
     dispatched: Option<u64>,
     /// How many requests the turn made, and how many of them are not shown yet.
     unseen: (usize, usize),
 }
 
 impl Stream {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json, dispatched: None, unseen: (0, 0) }
+    pub(super) fn new(json: bool, run: TrajectoryId) -> Self {
+        Self { json, run, below: HashMap::new(), lines: Lines::default() }
     }
 
     /// Shows an event.
@@ -35,11 +47,19 @@ impl Stream {
                 out.json(&value);
             }
         } else {
-            self.text(out, event);
+            let depth = self.below.get(&event.run).map_or(0, |(depth, _)| *depth);
+            if let EventKind::Delegated { child, .. } = &event.kind {
+                self.below.insert(*child, (depth + 1, Lines::default()));
+            }
+            let own = &mut self.lines;
+            let lines = if event.run == self.run { own } else { &mut self.below.entry(event.run).or_default().1 };
+            out.indented(depth, |out| lines.show(out, event));
         }
     }
+}
 
-    fn text(&mut self, out: &mut Out, event: &Event) {
+impl Lines {
+    fn show(&mut self, out: &mut Out, event: &Event) {
         let seq = event.entry.map_or(0, |(seq, _)| seq);
         let room = out.width().saturating_sub(WORD + 2);
         match &event.kind {
@@ -79,6 +99,14 @@ impl Stream {
             EventKind::Failed { cause, message, effect, .. } => {
                 let told = format!("{} → failure #{seq}: {cause}, {} · effect: {effect}", self.way(), plain(message));
                 say(out, paint(BAD, "staged"), "staged", &told);
+            }
+            EventKind::Delegated { child, .. } => {
+                say(out, paint(GOOD, "staged"), "staged", &format!("→ delegation #{seq}  child run {}", child.short()));
+            }
+            EventKind::Returned(ChildResult { run, reason, answer, .. }) => {
+                let told = format!("#{seq} child run {}: {reason}", run.short());
+                let answer = answer.as_deref().map(|text| format!(" · {}", plain(text))).unwrap_or_default();
+                say(out, paint(DIM, "returned"), "returned", &fit(&format!("{told}{answer}"), room));
             }
             EventKind::NotAttempted { .. } => {
                 self.saw_one();
@@ -160,10 +188,17 @@ fn value(event: &Event) -> Option<Value> {
         EventKind::Failed { intent, cause, message, effect } => {
             json!({"event": "failed", "intent": intent, "cause": cause, "message": message, "effect": effect})
         }
+        EventKind::Delegated { intent, child } => json!({"event": "delegated", "intent": intent, "child": child}),
+        EventKind::Returned(ChildResult { run, answer, reason, spent, .. }) => {
+            json!({"event": "returned", "child": run, "answer": answer, "ended": reason, "spent": spent})
+        }
         EventKind::NotAttempted { intent } => json!({"event": "not_attempted", "intent": intent}),
         EventKind::Ended { reason, answer } => json!({"event": "ended", "reason": reason, "answer": answer}),
         EventKind::Piece(_) => return None,
     };
+    if let Some(members) = value.as_object_mut() {
+        members.insert("run".into(), event.run.to_string().into());
+    }
     if let (Some((seq, entry)), Some(members)) = (event.entry, value.as_object_mut()) {
         members.insert("seq".into(), seq.into());
         members.insert("entry".into(), entry.to_string().into());

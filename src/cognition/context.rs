@@ -70,6 +70,11 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// A child run works on it, and has not ended yet.
+    Delegated {
+        /// The child's id.
+        run: String,
+    },
     /// Nobody answered the request for approval in time: nothing came of it.
     Unanswered {
         /// Who was asked.

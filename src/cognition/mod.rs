@@ -44,6 +44,12 @@ pub trait Cognition: Send {
         crate::writ::Amounts::ZERO
     }
 
+    /// Who works as a child of the run, on a task that was handed down; it sees nothing else of the run. By default nobody does: a
+    /// drive stops then, and the host drives the child.
+    fn delegate(&mut self, _task: &str) -> Option<Box<dyn Cognition>> {
+        None
+    }
+
     /// The next turn.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ fn word_for(outcome: &Outcome) -> &'static str {
         Outcome::Failed { effect, .. } if effect == "unknown" => "in doubt",
         Outcome::Failed { .. } => "failed",
         Outcome::Suspended { .. } => "waiting for approval",
+        Outcome::Delegated { .. } => "delegated",
         Outcome::Unanswered { .. } => "unanswered",
         Outcome::NotAttempted => "not attempted",
     }
@@ -41,6 +42,7 @@ pub(super) fn trouble(outcome: &Outcome) -> Option<String> {
         Outcome::Committed { .. } => None,
         Outcome::Refused(refusal) => Some(format!("was refused at {refusal}")),
         Outcome::Suspended { reason } => Some(format!("waits for approval: {reason}")),
+        Outcome::Delegated { run } => Some(format!("is worked on by child run {run}")),
         Outcome::Failed { cause, message, effect } => {
             Some(format!("failed with {cause} (effect: {effect}): {message}"))
         }

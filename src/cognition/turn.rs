@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::{intent::IntentKind, proposal::RoutingEvidence, writ::Amounts};
+use crate::{contract::DELEGATE, intent::IntentKind, proposal::RoutingEvidence, writ::Amounts};
 
 /// What cognition proposes in one step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +34,11 @@ impl Request {
     /// A request to call a tool.
     pub fn call(tool: impl Into<String>, args: Value) -> Self {
         Self { kind: IntentKind::Act, tool: tool.into(), args, rationale: String::new() }
+    }
+
+    /// A request to hand part of the task to a child run.
+    pub fn delegate(args: Value) -> Self {
+        Self { kind: IntentKind::Delegate, ..Self::call(DELEGATE, args) }
     }
 
     /// Says why.

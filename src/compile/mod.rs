@@ -6,10 +6,12 @@
 //! A compile has two halves. [`admit`] passes the stages that need nothing but the intent and its authority. Only an
 //! [`Admitted`] intent is worth asking its tool for a quote; [`Admitted::decide`] passes the rest. [`compile`] does both.
 
+mod child;
 mod inputs;
 mod stage;
 mod staged;
 
+pub use child::Child;
 pub use inputs::{Asked, Inputs, Standing};
 pub use staged::Staged;
 
@@ -51,7 +53,8 @@ impl Compiled {
 pub struct Admitted<'a> {
     inputs: &'a Inputs<'a>,
     contract: SealedContract,
-    resolved: Resolved,
+    /// What it resolved to; a delegation does so when it is decided.
+    resolved: Option<Resolved>,
 }
 
 /// Compiles an intent: all stages, with what was found out about it, if its tool was asked.
@@ -63,7 +66,7 @@ pub fn compile(inputs: &Inputs<'_>, asked: Option<Asked>) -> Result<Compiled, Ca
     // and decision another run may have spent what was left.
     let cost = if asked.is_some() { Amounts::ZERO } else { Amounts::ONE_CALL };
     match (admit_at(inputs, &cost)?, asked) {
-        (Ok(admitted), Some(asked)) => Ok(admitted.decide(asked, inputs.balances)),
+        (Ok(admitted), Some(asked)) => admitted.decide(asked, inputs.balances),
         (Ok(admitted), None) => Ok(Compiled::Rejected(admitted.refuse(stage::quote_unavailable()))),
         (Err(rejected), _) => Ok(Compiled::Rejected(rejected)),
     }
@@ -88,17 +91,17 @@ pub fn admit<'a>(inputs: &'a Inputs<'a>) -> Result<Result<Admitted<'a>, Arc<Prop
 fn admit_at<'a>(inputs: &'a Inputs<'a>, cost: &Amounts) -> Result<Result<Admitted<'a>, Arc<Proposal>>, CanonError> {
     let contract = inputs.contracts.get(inputs.intent.record().target.as_str()).cloned();
     let resolved = match &contract {
-        Some(contract) => {
+        Some(contract) if !contract.is_delegate() => {
             let (intent, writ) = (inputs.intent.id(), inputs.standing.chain.id());
             Some(Resolved::new(inputs.trajectory, intent, writ, contract.hash(), Plan::Call)?)
         }
-        None => None,
+        _ => None,
     };
     let reject = |refusal| propose(inputs, resolved, inputs.balances, None, Status::Rejected(refusal), None);
-    Ok(match (stage::admission(inputs, contract.as_ref(), cost), contract, resolved) {
-        (Ok(()), Some(contract), Some(resolved)) => Ok(Admitted { inputs, contract, resolved }),
-        (Ok(()), _, _) => Err(reject(stage::unknown_tool(inputs))),
-        (Err(refusal), _, _) => Err(reject(refusal)),
+    Ok(match (stage::admission(inputs, contract.as_ref(), cost), contract) {
+        (Ok(()), Some(contract)) => Ok(Admitted { inputs, contract, resolved }),
+        (Ok(()), None) => Err(reject(stage::unknown_tool(inputs))),
+        (Err(refusal), _) => Err(reject(refusal)),
     })
 }
 
@@ -109,27 +112,42 @@ impl Admitted<'_> {
     }
 
     /// Passes the rest of the stages, with what was found out and what every writ of the chain has left.
-    pub fn decide(self, asked: Asked, balances: &[Amounts]) -> Compiled {
-        let judged = stage::judgement(self.inputs, &self.contract, &asked, balances);
+    ///
+    /// # Errors
+    /// When something that was to be recorded cannot be sealed.
+    pub fn decide(self, asked: Asked, balances: &[Amounts]) -> Result<Compiled, CanonError> {
+        let child = stage::child(self.inputs, &self.contract, &asked.quote);
+        let resolved = match &child {
+            Ok(Some(child)) => Some(self.delegates(child)?),
+            _ => self.resolved,
+        };
+        let judged = stage::judgement(self.inputs, &self.contract, &asked, &child, balances);
         let status = match judged.outcome {
             Ok(status) => status,
             Err(refusal) => Status::Rejected(refusal),
         };
         let trace = Some(judged.trace);
-        let proposal = propose(self.inputs, Some(self.resolved), balances, Some(asked), status, trace);
-        match &proposal.decision.status {
-            Status::Staged => {
-                Compiled::Staged(Staged::new(proposal, self.resolved.id, self.inputs.intent, self.contract))
+        let proposal = propose(self.inputs, resolved, balances, Some(asked), status, trace);
+        Ok(match (&proposal.decision.status, resolved, child) {
+            (Status::Staged, Some(resolved), Ok(child)) => {
+                Compiled::Staged(Staged::new(proposal, resolved.id, self.inputs.intent, self.contract, child))
             }
-            Status::Suspended { .. } => Compiled::Suspended(proposal),
-            Status::Rejected(_) => Compiled::Rejected(proposal),
-        }
+            (Status::Suspended { .. }, ..) => Compiled::Suspended(proposal),
+            _ => Compiled::Rejected(proposal),
+        })
+    }
+
+    /// What a delegation resolves to.
+    fn delegates(&self, child: &Child) -> Result<Resolved, CanonError> {
+        let (intent, writ) = (self.inputs.intent.id(), self.inputs.standing.chain.id());
+        let plan = Plan::Delegate { task: child.task.commitment(), writ: child.writ_id };
+        Resolved::new(self.inputs.trajectory, intent, writ, self.contract.hash(), plan)
     }
 
     /// Refuses it for a reason outside the stages, such as a tool that could not be asked.
     pub fn refuse(self, refusal: Refusal) -> Arc<Proposal> {
         let balances = self.inputs.balances;
-        propose(self.inputs, Some(self.resolved), balances, None, Status::Rejected(refusal), None)
+        propose(self.inputs, self.resolved, balances, None, Status::Rejected(refusal), None)
     }
 }
 

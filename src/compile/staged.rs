@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::{
     canon::ProposalId,
+    compile::Child,
     contract::SealedContract,
     intent::SealedIntent,
     proposal::{Proposal, Quote},
@@ -36,6 +37,7 @@ pub struct Staged {
     id: ProposalId,
     intent: SealedIntent,
     contract: SealedContract,
+    child: Option<Box<Child>>,
 }
 
 impl Staged {
@@ -45,8 +47,9 @@ impl Staged {
         id: ProposalId,
         intent: &SealedIntent,
         contract: SealedContract,
+        child: Option<Box<Child>>,
     ) -> Self {
-        Self { proposal, id, intent: intent.clone(), contract }
+        Self { proposal, id, intent: intent.clone(), contract, child }
     }
 
     /// The proposal.
@@ -83,6 +86,11 @@ impl Staged {
     /// The contract that it was decided under.
     pub fn contract(&self) -> &SealedContract {
         &self.contract
+    }
+
+    /// The child that is to be started, where it is a delegation.
+    pub fn child(&self) -> Option<&Child> {
+        self.child.as_deref()
     }
 
     /// What the tool said before.

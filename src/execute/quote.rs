@@ -74,6 +74,7 @@ pub async fn quote(
         // No balance holds more than the largest amount, and no record can say more.
         let cost = at_least_a_call(tool.cost(args).least(&Amounts::MAX));
         Ok(Quote {
+            child: None,
             arguments: None,
             compensable: contract.compensable && probe.compensable && tool.compensable(args, &reads.1),
             cost: Amounts { wall_clock_ms: deadline_ms.min(time_left_ms).max(1), ..cost },

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bundle, BundleError, Gates, PolicyDescriptor, PolicyEngine, PolicySet, SignedBundle};
+use super::{Bundle, BundleError, Coordination, Gates, PolicyDescriptor, PolicyEngine, PolicySet, SignedBundle};
 use crate::canon::{CanonError, MAX_RECORD_BYTES, PolicySetHash, domain, to_canonical};
 
 /// All that a policy set is made of, as a ledger holds it.
@@ -11,6 +11,9 @@ use crate::canon::{CanonError, MAX_RECORD_BYTES, PolicySetHash, domain, to_canon
 pub struct PolicySetDefinition {
     /// The bundles; their rules, one after the other, are the set's rules.
     pub bundles: Vec<BundleEntry>,
+    /// How many runs may come of one; [`Coordination::default`] when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coordination: Option<Coordination>,
     /// The policies written in Rust.
     pub engines: Vec<PolicyDescriptor>,
     /// What needs approval whatever the rules say.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::{
     contract::SealedContract,
     intent::SealedIntent,
-    proposal::Verdict,
+    proposal::{ChildQuote, Verdict},
     world::World,
     writ::{WritBody, WritChain},
 };
@@ -16,10 +16,21 @@ pub struct PolicyInput<'a> {
     pub intent: &'a SealedIntent,
     /// The whole writ chain.
     pub chain: &'a WritChain,
+    /// The child run that is asked for, where it is a delegation.
+    pub child: Option<ChildRun<'a>>,
     /// The contract of the tool.
     pub contract: &'a SealedContract,
     /// The world that the proposal is compiled against.
     pub world: &'a World,
+}
+
+/// A child run that is asked for.
+#[derive(Clone, Copy)]
+pub struct ChildRun<'a> {
+    /// What there is around it.
+    pub quote: &'a ChildQuote,
+    /// What it would be granted.
+    pub writ: &'a WritBody,
 }
 
 impl<'a> PolicyInput<'a> {

@@ -46,7 +46,7 @@ impl PolicySet {
         let mut trace = PolicyTrace::default();
         let mut strongest: Option<&Verdict> = None;
         for (index, compiled) in (0u32..).zip(&set.rules) {
-            if compiled.reads_arguments && !fields.considers(&compiled.condition) {
+            if compiled.is_selective && !fields.considers(&compiled.condition) {
                 continue;
             }
             let truth = compiled.condition.evaluate(&fields);

@@ -1,6 +1,6 @@
 //! The names that a rule may read, resolved once when a set is built.
 
-use crate::{predicate::FieldPath, world::ResourceId};
+use crate::{predicate::FieldPath, world::ResourceId, writ::Dimension};
 
 /// A field's name and what it resolved to. Fields are the same when they read the same thing, however it is written.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ impl PartialEq for Field {
 pub(super) enum Source {
     /// The arguments, or what lies below them.
     Args(Vec<String>),
+    /// Of the child run that is asked for.
+    Child(ChildField),
     /// A text that the intent, the writ or the contract holds.
     Text(Text),
     /// The version of a resource.
@@ -30,6 +32,33 @@ pub(super) enum Source {
     Value(ResourceId, Vec<String>),
     /// A name that means nothing, and why. It is always absent.
     Nothing(String),
+}
+
+/// A field of a child run that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChildField {
+    Budget(Dimension),
+    Children,
+    Depth,
+    Descendants,
+    EffectCeiling,
+    Generation,
+    Tools,
+}
+
+impl ChildField {
+    fn find(steps: &[&str]) -> Option<Self> {
+        Some(match steps {
+            ["budget", name] => Self::Budget(Dimension::ALL.into_iter().find(|dimension| dimension.as_str() == *name)?),
+            ["children"] => Self::Children,
+            ["depth"] => Self::Depth,
+            ["descendants"] => Self::Descendants,
+            ["effect_ceiling"] => Self::EffectCeiling,
+            ["generation"] => Self::Generation,
+            ["tools"] => Self::Tools,
+            _ => return None,
+        })
+    }
 }
 
 macro_rules! texts {
@@ -91,13 +120,20 @@ impl Source {
                     )),
                 }
             }
+            ["child", below @ ..] => match ChildField::find(below) {
+                Some(field) => Self::Child(field),
+                None => Self::Nothing(format!(
+                    "unknown field `{path}`: expected one of `child.budget.<dimension>`, `child.children`, `child.depth`, \
+                     `child.descendants`, `child.effect_ceiling`, `child.generation`, `child.tools`"
+                )),
+            },
             ["world", ..] => Self::Nothing(format!("`{path}`: expected `world.<kind>.<id>`")),
             [root, name] if let Some(text) = Text::find(root, name) => Self::Text(text),
             [root, ..] => {
                 let siblings: Vec<_> = NAMES.iter().filter(|(known, _)| known == root).collect();
                 if siblings.is_empty() {
                     return Self::Nothing(format!(
-                        "unknown field `{path}`: a field starts with `args`, `intent`, `writ`, `tool` or `world`"
+                        "unknown field `{path}`: a field starts with `args`, `child`, `intent`, `writ`, `tool` or `world`"
                     ));
                 }
                 let names: Vec<_> = siblings.iter().map(|(root, name)| format!("`{root}.{name}`")).collect();

@@ -3,9 +3,9 @@ use std::{borrow::Cow, cell::OnceCell};
 use serde_json::Value;
 
 use super::{
-    PolicyInput,
+    ChildRun, PolicyInput,
     arguments::Declared,
-    field::{Field, Source, Text},
+    field::{ChildField, Field, Source, Text},
 };
 use crate::predicate::{Fields, Predicate, descend};
 
@@ -30,8 +30,25 @@ impl<'a> InputFields<'a> {
         Self { input, texts: [const { OnceCell::new() }; Text::COUNT], present }
     }
 
-    fn has(&self, argument: usize) -> bool {
-        self.present.get(argument).copied().unwrap_or(false)
+    fn has(&self, field: &Field) -> bool {
+        match (field.argument, &field.source) {
+            (Some(argument), _) => self.present.get(argument).copied().unwrap_or(false),
+            (None, Source::Child(_)) => self.input.child.is_some(),
+            _ => true,
+        }
+    }
+
+    fn child(&self, field: ChildField) -> Option<Value> {
+        let ChildRun { quote, writ } = self.input.child?;
+        Some(match field {
+            ChildField::Budget(dimension) => writ.budget.get(dimension).into(),
+            ChildField::Children => quote.children.into(),
+            ChildField::Depth => writ.delegation.depth.into(),
+            ChildField::Descendants => quote.descendants.into(),
+            ChildField::EffectCeiling => writ.effect_ceiling.as_str().into(),
+            ChildField::Generation => quote.generation.into(),
+            ChildField::Tools => writ.scopes.iter().map(|scope| scope.tool.as_str()).collect(),
+        })
     }
 
     fn text(&self, text: Text) -> Option<&Value> {
@@ -63,6 +80,7 @@ impl Fields<Field> for InputFields<'_> {
     fn field(&self, field: &Field) -> Option<Cow<'_, Value>> {
         match &field.source {
             Source::Args(steps) => descend(steps, self.input.args()).map(Cow::Borrowed),
+            Source::Child(field) => self.child(*field).map(Cow::Owned),
             Source::Text(text) => self.text(*text).map(Cow::Borrowed),
             Source::Version(id) => Some(Cow::Owned(self.input.world.get(id)?.version.into())),
             Source::Value(id, steps) => descend(steps, self.input.world.get(id)?.value.as_deref()?).map(Cow::Borrowed),
@@ -71,18 +89,18 @@ impl Fields<Field> for InputFields<'_> {
     }
 
     fn considers(&self, alternative: &Predicate<Field>) -> bool {
-        applies(alternative, &|argument| self.has(argument))
+        applies(alternative, &|field| self.has(field))
     }
 }
 
-/// Whether a condition is about calls that have the arguments which `has` names.
+/// Whether a condition is about calls that have the fields which `has` names.
 ///
-/// A comparison of an argument needs that argument, `all` and `not` what their members need, and `any` what one does.
-pub(super) fn applies(condition: &Predicate<Field>, has: &dyn Fn(usize) -> bool) -> bool {
+/// A comparison of an argument needs that argument, one of a child a delegation, `all` and `not` what their members need, and `any` what one does.
+pub(super) fn applies(condition: &Predicate<Field>, has: &dyn Fn(&Field) -> bool) -> bool {
     match condition {
         Predicate::All(members) => members.iter().all(|member| applies(member, has)),
         Predicate::Any(members) => members.is_empty() || members.iter().any(|member| applies(member, has)),
         Predicate::Not(member) => applies(member, has),
-        Predicate::Leaf(leaf) => leaf.field.argument.is_none_or(has),
+        Predicate::Leaf(leaf) => has(&leaf.field),
     }
 }

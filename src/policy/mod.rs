@@ -10,6 +10,7 @@
 mod arguments;
 mod bundle;
 mod check;
+mod coordination;
 mod definition;
 mod engine;
 mod evaluate;
@@ -23,8 +24,9 @@ pub mod stock;
 
 pub use bundle::{BundleError, SignedBundle, UnsignedBundle, VerifiedBundle};
 pub use check::RuleFault;
+pub use coordination::Coordination;
 pub use definition::{BundleEntry, DefinitionError, PolicySetDefinition};
-pub use engine::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput};
+pub use engine::{ChildRun, PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput};
 pub use evaluate::Evaluation;
 pub use gates::Gates;
 pub use roster::{MAX_APPROVERS, MAX_CHANNELS, Quorum, Roster, RosterError, SignedRoster, VerifiedRoster};

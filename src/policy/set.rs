@@ -1,7 +1,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    Bundle, BundleEntry, Gates, PolicyEngine, PolicySetDefinition, Rule, UnsignedBundle, VerifiedBundle,
+    Bundle, BundleEntry, Coordination, Gates, PolicyEngine, PolicySetDefinition, Rule, UnsignedBundle, VerifiedBundle,
     field::{Field, Source},
 };
 use crate::{
@@ -31,7 +31,8 @@ pub(super) struct Compiled {
     pub(super) bundle: usize,
     pub(super) rule: usize,
     pub(super) condition: Predicate<Field>,
-    pub(super) reads_arguments: bool,
+    /// Whether it reads what not every call has.
+    pub(super) is_selective: bool,
 }
 
 impl PolicySet {
@@ -55,6 +56,11 @@ impl PolicySet {
         &self.0.definition.gates
     }
 
+    /// How many runs may come of one.
+    pub fn coordination(&self) -> Coordination {
+        self.0.definition.coordination.unwrap_or_default()
+    }
+
     /// The rule that a trace names by index, and its bundle.
     pub fn rule(&self, index: u32) -> Option<(&Bundle, &Rule)> {
         self.0.find(self.0.rules.get(usize::try_from(index).ok()?)?)
@@ -75,7 +81,7 @@ impl PolicySet {
         let mut rules = Vec::new();
         for (bundle, entry) in definition.bundles.iter().enumerate() {
             for (rule, written) in entry.bundle().rules.iter().enumerate() {
-                let mut reads_arguments = false;
+                let mut is_selective = false;
                 let condition = written.when.map(&mut |path| {
                     let source = Source::resolve(path);
                     let argument = source.argument().map(|name| {
@@ -84,13 +90,13 @@ impl PolicySet {
                             arguments.len() - 1
                         })
                     });
-                    reads_arguments |= argument.is_some();
+                    is_selective |= argument.is_some() || matches!(source, Source::Child(_));
                     if let Source::Value(resource, _) = &source {
                         resources.insert(resource.clone());
                     }
                     Field { path: path.clone(), source, argument }
                 });
-                rules.push(Compiled { bundle, rule, condition, reads_arguments });
+                rules.push(Compiled { bundle, rule, condition, is_selective });
             }
         }
         Ok(Self(Arc::new(Inner { definition, hash, engines, rules, arguments, resources })))
@@ -152,6 +158,13 @@ impl PolicySetBuilder {
     #[must_use]
     pub fn gates(mut self, gates: Gates) -> Self {
         self.definition.gates = gates;
+        self
+    }
+
+    /// Sets how many runs may come of one, in place of the default.
+    #[must_use]
+    pub fn coordination(mut self, coordination: Coordination) -> Self {
+        self.definition.coordination = Some(coordination);
         self
     }
 

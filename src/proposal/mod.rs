@@ -8,7 +8,7 @@ mod routing;
 
 pub use claim::{Claim, ClaimState};
 pub use decision::{ApprovalEvidence, AssertedVerdict, Decision, PolicyTrace, Status, Verdict};
-pub use quote::{PreconditionFault, Quote, Read, SecretFault};
+pub use quote::{ChildQuote, PreconditionFault, Quote, Read, SecretFault};
 pub use refusal::{Code, MAX_REFUSAL_BYTES, Refusal, Stage};
 pub use routing::{RouteEstimate, RoutingEvidence};
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     canon::{BusinessKeyHash, Commitment, FileHash},
     contract::ArgumentFault,
+    crypto::NamedKey,
     world::ResourceId,
     writ::Amounts,
 };
@@ -14,6 +15,9 @@ pub struct Quote {
     /// What the tool's own types say against the arguments. Asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<ArgumentFault>,
+    /// What the runtime says of the child that is asked for; of a delegation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<Box<ChildQuote>>,
     /// Whether this call could be undone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub compensable: bool,
@@ -34,6 +38,20 @@ pub struct Quote {
     /// The argument whose secret could not be had when the call was about to be made. Asserted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretFault>,
+}
+
+/// What there is around a child before it is started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildQuote {
+    /// How many children the run has had so far.
+    pub children: u64,
+    /// How many runs there are below the one at the top of the lineage.
+    pub descendants: u64,
+    /// Which generation the child would be; the first is below the run at the top.
+    pub generation: u32,
+    /// The key that the child would act with.
+    pub subject: NamedKey,
 }
 
 /// A resource as it was when a call was decided.

@@ -33,6 +33,8 @@ pub enum Stage {
     Preconditions,
     /// What was read at the first compile is unchanged.
     Reads,
+    /// What is delegated is within what the run may delegate.
+    Delegation,
     /// No policy denies it.
     Policy,
     /// The risk class is below the gate, or it is approved.
@@ -45,7 +47,7 @@ pub enum Stage {
 words!(Stage, "stage", {
     IntentKind = "intent_kind", Chain = "chain", Audience = "audience", Revocation = "revocation", Window = "window",
     Scope = "scope", Registry = "registry", Effect = "effect", Budget = "budget", Schema = "schema",
-    Conditions = "conditions", Preconditions = "preconditions", Reads = "reads", Policy = "policy",
+    Conditions = "conditions", Preconditions = "preconditions", Reads = "reads", Delegation = "delegation", Policy = "policy",
     RiskGate = "risk_gate", CompensationGate = "compensation_gate", Approvals = "approvals",
 });
 
@@ -105,6 +107,14 @@ pub enum Code {
     ReadChanged,
     /// The host state has changed since the first compile.
     ProbeChanged,
+    /// The writ may not be delegated.
+    NotDelegable,
+    /// The child would be granted more than its parent has.
+    ChildExceedsParent,
+    /// There would be too many children, descendants or generations.
+    TooManyRuns,
+    /// The key of the writ's subject, which signs the child's writ, is not at hand.
+    SubjectKeyUnavailable,
     /// A policy denies it.
     PolicyDenied,
     /// A policy failed, which denies.

@@ -3,6 +3,7 @@ use crate::{
     approval::RequestFault,
     canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::SignatureError,
+    delegation::ChildFault,
     ledger::{AuthorityError, EntryError, StoreError},
     world::FoldError,
     writ::{ChainError, Dimension},
@@ -120,6 +121,9 @@ pub enum FaultKind {
     /// A vote, the end of a request for approval, or a decision that does not fit the requests that wait.
     #[error(transparent)]
     Request(#[from] RequestFault),
+    /// It does not fit the children that the run started.
+    #[error(transparent)]
+    Child(#[from] ChildFault),
     /// A decision by a policy set that was not in force.
     #[error("decided by policy set {0}, which was not in force")]
     NotInForce(PolicySetHash),

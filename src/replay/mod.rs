@@ -34,4 +34,4 @@ pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
 pub use snapshot::{KeptResource, SealedSnapshot, Snapshot, since_snapshot};
-pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};
+pub use store::{Kept, Progress, LineageFault, StoreFault, StorePins, StoreReport, WritAccount, store};

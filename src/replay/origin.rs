@@ -10,7 +10,7 @@ use crate::{
     commit::{Commit, Origin},
     contract::Effect,
     ledger::{EntryError, record::InDoubtResolution},
-    proposal::{Decision, Proposal, Status},
+    proposal::{Decision, Plan, Proposal, Resolved, Status},
     replay::AuthorityLog,
     writ::{Amounts, Dimension},
 };
@@ -94,7 +94,8 @@ pub(super) fn check_proposal(
     let identity = identity
         .transpose()
         .map_err(|error| FaultKind::Entry(EntryError::Shape { kind: "proposal".into(), reason: error.to_string() }))?;
-    if identity != Some(resolved.id) || contract.name != proposal.intent.target {
+    let delegates = matches!(resolved.plan, Plan::Delegate { .. });
+    if identity != Some(resolved.id) || contract.name != proposal.intent.target || contract.is_delegate() != delegates {
         return Err(FaultKind::Proposal);
     }
     Ok(())
@@ -128,7 +129,7 @@ pub(super) fn check_balances(
 /// Checks that an outcome carries a staged proposal, and that a host effect was dispatched before.
 pub(super) fn check_origin(origin: &Origin, log: &AuthorityLog) -> Result<(), FaultKind> {
     let Origin::Proposal(proposal) = origin else { return Ok(()) };
-    check_staged(proposal)?;
+    check_called(proposal)?;
     let contract = proposal.resolved.and_then(|resolved| log.contract(&resolved.contract));
     if contract.is_some_and(crate::contract::Contract::has_host_effect) {
         return Err(FaultKind::Undispatched);
@@ -146,7 +147,16 @@ pub(super) fn check_change(commit: &Commit, log: &AuthorityLog) -> Result<(), Fa
     Ok(())
 }
 
-/// Only a staged proposal reaches a tool, and a call costs a call, whatever the tool says.
+/// Only a staged proposal to call a tool reaches one.
+pub(super) fn check_called(proposal: &Proposal) -> Result<(), FaultKind> {
+    check_staged(proposal)?;
+    match proposal.resolved {
+        Some(Resolved { plan: Plan::Call, .. }) => Ok(()),
+        _ => Err(FaultKind::Proposal),
+    }
+}
+
+/// Only what was staged is carried out, and a call costs a call, whatever the tool says.
 pub(super) fn check_staged(proposal: &Proposal) -> Result<(), FaultKind> {
     match (&proposal.decision.status, &proposal.resolved) {
         (Status::Staged, Some(_)) => match &proposal.decision.quote {

@@ -17,6 +17,8 @@ pub(super) enum Record {
     Branch(Box<BranchStart>),
     TurnStart(TurnStart),
     Turn(Box<Turn>),
+    Delegation(Box<Delegated>),
+    DelegationResult(Box<DelegationResult>),
     Dispatch(Box<Dispatch>),
     Commit(Box<Commit>),
     Failure(Box<Failure>),
@@ -55,8 +57,8 @@ impl Record {
             Kind::Erasure => Self::Erasure(entry.body()?),
             Kind::Resumed => Self::Resumed(entry.body()?),
             Kind::Terminated => Self::Terminated(entry.body()?),
-            Kind::Delegation => entry.body::<Delegated>().map(drop).map(aside)?,
-            Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
+            Kind::Delegation => Self::Delegation(entry.body()?),
+            Kind::DelegationResult => Self::DelegationResult(entry.body()?),
             Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
             Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
             Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
@@ -74,6 +76,7 @@ impl Record {
             }
         }
         match self {
+            Self::Delegation(delegated) => of(&delegated.origin),
             Self::Dispatch(dispatch) => Some(&dispatch.proposal),
             Self::Commit(commit) => of(&commit.origin),
             Self::Failure(failure) => of(&failure.origin),

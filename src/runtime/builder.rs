@@ -7,6 +7,7 @@ use super::{
     calls::Calls,
     clock::latest_time,
     core::{Core, Place, seal},
+    delegation::Subjects,
     error::RunError,
     in_force::reading,
     rotate::{self, RotateError},
@@ -52,6 +53,7 @@ pub struct Builder {
     authority_only: bool,
     snapshot_every: Option<u64>,
     approvals_within: Option<Duration>,
+    subjects: Option<Subjects>,
 }
 
 /// Why a runtime could not be composed.
@@ -211,6 +213,14 @@ impl Builder {
         self
     }
 
+    /// Lets runs delegate: registers the contract [`delegate`](crate::contract::Contract::delegate), and holds the keys that the writs
+    /// of children are signed with.
+    #[must_use]
+    pub fn delegation(mut self, subjects: Subjects) -> Self {
+        self.subjects = Some(subjects);
+        self
+    }
+
     /// Sets the ports to the machine: clock, timer, threads, entropy.
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {
@@ -248,6 +258,13 @@ impl Builder {
         for tool in self.tools {
             tools.register(tool)?;
         }
+        let subjects = match self.subjects {
+            Some(subjects) => {
+                tools.register_delegation()?;
+                subjects.drawn(&*self.host.entropy).map_err(RunError::from)?
+            }
+            None => Subjects::default(),
+        };
         let issues_policies = |key: &PublicKey| {
             self.trust.iter().any(|(named, roles)| named.key == *key && roles.contains(&Role::PolicyIssuer))
         };
@@ -301,6 +318,7 @@ impl Builder {
             snapshot_every: self.snapshot_every.unwrap_or(SNAPSHOT_EVERY),
             store,
             store_id: log.store(),
+            subjects,
             tools,
         };
         if let Some((by, statement)) = succession {

@@ -4,6 +4,7 @@ use super::{
     accounts::Accounts,
     authority::Authority,
     calls::Calls,
+    delegation::Subjects,
     in_force::{InForce, Now},
     secrets::Plaintexts,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Core {
     /// How many entries of a run may follow its last snapshot; 0 when none are taken or used.
     pub(crate) snapshot_every: u64,
     pub(crate) store: Arc<dyn LedgerStore>,
+    /// The keys that sign the writs of children.
+    pub(crate) subjects: Subjects,
     pub(crate) store_id: StoreId,
     pub(crate) tools: ToolRegistry,
 }

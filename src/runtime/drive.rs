@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::{
     Run, Submitted, Summary, WhyStopped, approval,
+    children::{self, Ending},
+    drive_child::drive_child,
     error::RunError,
     events::EventKind,
     history::{self, History},
@@ -23,7 +25,7 @@ use super::{
     turn::{self, MAX_TEXT, NotAsked, Proposed},
 };
 use crate::{
-    canon::{Blob, EntryId, Salt},
+    canon::{Blob, EntryId, Salt, TrajectoryId},
     cognition::{Cognition, CognitionError, Context, Outcome, PastOutcome, ToolInfo, Turn, TurnPiece},
     intent::SealedIntent,
     ledger::{
@@ -53,7 +55,8 @@ impl Default for Limits {
 /// How a drive comes to its end.
 enum Stop {
     End { reason: EndReason, detail: Option<String>, answer: Option<String> },
-    Suspended,
+    /// Something waits: a request for approval, or a child.
+    Suspended(Option<String>),
 }
 
 #[derive(Default)]
@@ -63,6 +66,7 @@ struct Counts {
     rejected: u64,
     failed: u64,
     suspended: u64,
+    delegated: u64,
 }
 
 impl Counts {
@@ -71,9 +75,10 @@ impl Counts {
         match submitted {
             Submitted::Committed { .. } => self.committed += 1,
             Submitted::Failed { .. } => self.failed += 1,
+            Submitted::Delegated { .. } => self.delegated += 1,
             Submitted::Suspended { .. } => {
                 self.suspended += 1;
-                return Some(Stop::Suspended);
+                return Some(Stop::Suspended(None));
             }
             Submitted::Rejected { refusal, .. } => {
                 self.rejected += 1;
@@ -88,7 +93,11 @@ impl Counts {
 pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Summary, RunError> {
     let _driving = run.inner().driving.try_lock().ok_or(RunError::Driven)?;
     run.with_journal(Journal::check_open).await?;
-    let (counts, stop) = carry_on(run).await?;
+    let (mut counts, mut stop) = carry_on(run).await?;
+    if stop.is_none() {
+        stop = open_children(run, cognition, limits).await?;
+    }
+    counts.suspended = run.requests().await.len() as u64;
     let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id(), run.head().await).await?;
     let mut drive = Drive { run, limits, counts, history: outcomes, task };
     let stop = match stop {
@@ -96,7 +105,7 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
         None => drive.steps(cognition).await?,
     };
     let (why, detail, answer) = match stop {
-        Stop::Suspended => (WhyStopped::Suspended, None, None),
+        Stop::Suspended(detail) => (WhyStopped::Suspended, detail, None),
         Stop::End { reason, detail, answer } => {
             run.end(reason, detail.clone(), answer.clone()).await?;
             (WhyStopped::Ended(reason), detail, answer)
@@ -104,7 +113,7 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
     };
     let (spent, _) = run.spent().await;
     let (head_seq, head) = run.head().await;
-    let Counts { steps, committed, rejected, failed, suspended } = drive.counts;
+    let Counts { steps, committed, rejected, failed, suspended, delegated } = drive.counts;
     Ok(Summary {
         run: run.id(),
         why,
@@ -115,6 +124,7 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
         rejected,
         failed,
         suspended,
+        delegated,
         spent,
         head,
         head_seq,
@@ -130,9 +140,26 @@ async fn carry_on(run: &Run) -> Result<(Counts, Option<Stop>), RunError> {
     for (_, submitted) in run.carry_on().await? {
         stop = stop.or(counts.count(&submitted));
     }
-    counts.suspended = run.requests().await.len() as u64;
-    let waits = counts.suspended > 0;
-    Ok((counts, stop.or(waits.then_some(Stop::Suspended))))
+    let waits = !run.requests().await.is_empty();
+    Ok((counts, stop.or(waits.then_some(Stop::Suspended(None)))))
+}
+
+/// Lets somebody work as each child that has not ended, and says whether one still waits.
+async fn open_children(run: &Run, cognition: &mut dyn Cognition, limits: Limits) -> Result<Option<Stop>, RunError> {
+    let mut stop = None;
+    for child in run.children().await.into_iter().filter(|child| child.returned.is_none()) {
+        if run.inner().cancel.is_cancelled() {
+            return Ok(None);
+        }
+        if drive_child(run, child.run, cognition, limits).await?.is_none() {
+            stop = Some(waits_for(&child.run));
+        }
+    }
+    Ok(stop)
+}
+
+fn waits_for(child: &TrajectoryId) -> Stop {
+    Stop::Suspended(Some(format!("child run {} has not ended", child.short())))
 }
 
 struct Drive<'a> {
@@ -189,11 +216,16 @@ impl Drive<'_> {
         if let Some(dimension) = self.overdrawn(&turn.usage).await {
             return Ok(Some(end(EndReason::BudgetExhausted, Some(dimension))));
         }
-        self.submit_all(step, intents).await
+        self.submit_all(step, intents, cognition).await
     }
 
     /// Submits the intents of a turn in order; after one that stops the turn, the rest is recorded as not attempted.
-    async fn submit_all(&mut self, step: u64, intents: Vec<Proposed>) -> Result<Option<Stop>, RunError> {
+    async fn submit_all(
+        &mut self,
+        step: u64,
+        intents: Vec<Proposed>,
+        cognition: &mut dyn Cognition,
+    ) -> Result<Option<Stop>, RunError> {
         let mut stopped: Option<EntryId> = None;
         let mut stop = None;
         for proposed in intents {
@@ -216,10 +248,17 @@ impl Drive<'_> {
                 None => {
                     let submitted = self.run.submit_once(intent, false).await?;
                     stop = self.counts.count(&submitted);
+                    let mut outcome = Outcome::from(&submitted);
+                    if let Submitted::Delegated { child, .. } = &submitted {
+                        match drive_child(self.run, *child, cognition, self.limits).await? {
+                            Some(result) => outcome = Outcome::Committed { output: result.told() },
+                            None => stop = Some(waits_for(child)),
+                        }
+                    }
                     if stop.is_some() || submitted.stops_the_turn() {
                         stopped = Some(submitted.entry());
                     }
-                    Outcome::from(&submitted)
+                    outcome
                 }
             };
             self.history.push(PastOutcome { step, intent: id, tool, args, outcome });
@@ -348,6 +387,7 @@ pub(super) async fn terminate(
 ) -> Result<EntryId, RunError> {
     journal.check_open()?;
     turn::abandon(inner, journal).await?;
+    children::end_all(inner, journal).await?;
     let mut blobs = Vec::new();
     let mut commitment = None;
     if let Some(answer) = &answer {
@@ -359,13 +399,15 @@ pub(super) async fn terminate(
         blobs.push(blob);
     }
     let detail = detail.map(|detail| detail.chars().take(256).collect());
-    let record = Terminated { answer: commitment, detail, reason, spent: journal.used.spent };
+    let (spent, sealed) = (journal.used.spent, blobs.first().cloned());
+    let record = Terminated { answer: commitment, detail, reason, spent };
     let draft = Draft::seal(Kind::Terminated, &record, blobs)?;
     let entry = match journal.requests.waiting() {
         [] => journal.append(&inner.core, &inner.core.authority.state(), draft, vec![]).await?,
         _ => approval::withdraw(&inner.core, journal, draft).await?,
     };
     journal.ended = true;
+    journal.ending = Some(Box::new(Ending { entry, seq: journal.last_seq(), answer: sealed, reason, spent }));
     inner.core.plaintexts.forget_run(journal.trajectory);
     inner.watchers.tell(Some((journal.last_seq(), entry)), || EventKind::Ended { reason, answer });
     Ok(entry)

@@ -1,6 +1,7 @@
 use crate::{
     canon::{CanonError, EntryId, TrajectoryId},
     crypto::PublicKey,
+    delegation::ChildFault,
     execute::ConcludeError,
     host::{EntropyError, SignError},
     intent::IntentError,
@@ -84,6 +85,26 @@ pub enum RunError {
         /// The rule.
         rule: String,
     },
+    /// The run has no open child of that id.
+    #[error("run {} is no child of this run, or what came of it is on record", .0.short())]
+    NoChild(TrajectoryId),
+    /// The child has not ended.
+    #[error("child {} has not ended", .0.short())]
+    ChildOpen(TrajectoryId),
+    /// A child could not be taken up, ended or read.
+    #[error("child {}: {source}", run.short())]
+    Child {
+        /// The child.
+        run: TrajectoryId,
+        /// Why.
+        source: Box<StartError>,
+    },
+    /// The writ of a child could not be signed as it was decided.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// What was recorded does not fit the children of the run.
+    #[error(transparent)]
+    Children(#[from] ChildFault),
     /// Another drive of this run is under way.
     #[error("another drive of this run is under way")]
     Driven,

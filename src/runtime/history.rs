@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{error::RunError, past, submit::Submitted};
+use super::{children::told, error::RunError, past, submit::Submitted};
 use crate::{
     canon::{Blob, Commitment, EntryId, IntentId, TrajectoryId},
     cognition::{Outcome, PastOutcome},
@@ -12,7 +12,7 @@ use crate::{
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
         record::{
-            self, ApprovalOutcome, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
+            self, ApprovalOutcome, Delegated, DelegationResult, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
             PendingApproval, Rejection, Resumed, RunStart, Turn, TurnStart, WhatHappened,
         },
     },
@@ -49,6 +49,8 @@ struct Reader {
     /// Which outcomes tell of an intent that waits for approval, and on which request.
     waiting: HashMap<IntentId, usize>,
     requests: HashMap<EntryId, Arc<Proposal>>,
+    /// Which outcomes tell of a child that has not ended, and the child.
+    children: HashMap<EntryId, (TrajectoryId, usize)>,
 }
 
 impl Reader {
@@ -133,6 +135,22 @@ impl Reader {
                 }
             }
             Some(Kind::ApprovalOutcome) => self.end_request(entry)?,
+            Some(Kind::Delegation) => {
+                let delegated: Delegated = entry.body()?;
+                if let Some(proposal) = self.proposal(delegated.origin) {
+                    let at = self.add(&proposal, entry, Outcome::Delegated { run: delegated.child.to_string() })?;
+                    self.children.insert(entry.id(), (delegated.child, at));
+                }
+            }
+            Some(Kind::DelegationResult) => {
+                let result: DelegationResult = entry.body()?;
+                if let Some((run, at)) = self.children.remove(&result.delegation)
+                    && let Some(past) = self.outcomes.get_mut(at)
+                {
+                    let answer = result.answer.map(|answer| value(entry, &answer));
+                    past.outcome = Outcome::Committed { output: told(&run, result.reason, answer, result.spent) };
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -226,6 +244,7 @@ impl From<&Submitted> for Outcome {
             Submitted::Committed { output, .. } => Self::Committed { output: output.clone() },
             Submitted::Rejected { refusal, .. } => Self::Refused(refusal.clone()),
             Submitted::Suspended { reason, .. } => Self::Suspended { reason: reason.clone() },
+            Submitted::Delegated { child, .. } => Self::Delegated { run: child.to_string() },
             Submitted::Failed { cause, message, effect, .. } => {
                 Self::Failed { cause: cause.to_string(), message: message.clone(), effect: effect.to_string() }
             }

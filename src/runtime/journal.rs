@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::{
     accounts::{self, Tenure},
     authority::expect_epoch,
+    children::Ending,
     core::{Core, Place, Placed},
+    delegation::Lineage,
     doubt::Doubt,
     error::RunError,
     in_force::InForce,
@@ -14,8 +16,9 @@ use super::{
 };
 use crate::{
     approval::Requests,
-    canon::{EntryId, TrajectoryId},
-    ledger::{Batch, Draft, RegisterKey, RegisterOp, StoreError, register::Account},
+    canon::{Bytes, EntryId, TrajectoryId},
+    delegation::Children,
+    ledger::{Batch, Draft, Kind, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -41,11 +44,16 @@ pub(crate) struct Journal {
     pub(crate) doubts: Vec<Doubt>,
     /// The requests for approval that wait, and what was denied.
     pub(crate) requests: Requests,
+    /// The runs that this one started.
+    pub(crate) children: Children,
+    pub(super) lineage: Lineage,
     /// The arguments of what was denied, in order, as far as they were asked for; none where they are erased.
     pub(crate) denied_args: Vec<Option<Value>>,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
+    /// How it ended, where this handle recorded it.
+    pub(super) ending: Option<Box<Ending>>,
     /// Set when the ledger may hold something that this state does not.
     pub(crate) stale: bool,
     /// What the ledger would not take, though a tool had returned.
@@ -69,9 +77,12 @@ impl Journal {
             steps: 0,
             doubts: Vec::new(),
             requests: Requests::default(),
+            children: Children::default(),
+            lineage: Lineage::top(trajectory),
             denied_args: Vec::new(),
             open_turn: None,
             ended: false,
+            ending: None,
             stale: false,
             unrecorded: None,
             snapshots: Snapshots::default(),
@@ -171,8 +182,16 @@ impl Journal {
         }
     }
 
+    /// An entry of this trajectory was stored in a batch with others, and accounts beside it.
+    pub(super) fn took(&mut self, core: &Core, id: EntryId, (kind, record): (Kind, &Bytes)) {
+        self.head = id;
+        self.next_seq += 1;
+        self.recorded = self.used;
+        self.stored(core, kind, record);
+    }
+
     /// Where the next entry goes.
-    fn place(&self, epoch: &InForce, time_ms: u64) -> Place {
+    pub(super) fn place(&self, epoch: &InForce, time_ms: u64) -> Place {
         Place {
             trajectory: self.trajectory,
             seq: self.next_seq,
@@ -222,7 +241,7 @@ impl Journal {
     }
 
     /// What an entry that was not stored leaves: a changed register leaves the trajectory as it was; anything else may not have.
-    fn not_stored(&mut self, error: StoreError) -> RunError {
+    pub(super) fn not_stored(&mut self, error: StoreError) -> RunError {
         self.stale |= !matches!(error, StoreError::RegisterChanged { .. });
         error.into()
     }

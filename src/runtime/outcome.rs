@@ -25,6 +25,9 @@ pub(super) async fn earlier(
     intent: &SealedIntent,
 ) -> Result<Option<Submitted>, RunError> {
     let core = &inner.core;
+    if let Some(child) = journal.children.of(&intent.id()) {
+        return Ok(Some(Submitted::Delegated { entry: child.delegation, seq: child.seq, child: child.run }));
+    }
     let (trajectory, writ) = (journal.trajectory, journal.chain.id());
     let mut found = None;
     // The tool may have had another contract then: the proposal is that of any contract that was ever recorded.

@@ -6,6 +6,7 @@ use super::{
     Run,
     accounts::Tenure,
     core::Core,
+    delegation::Lineage,
     doubt::{self, Doubt},
     error::{RunError, StartError},
     journal::Journal,
@@ -31,6 +32,15 @@ pub(super) async fn resume(
     run: &TrajectoryId,
     unrecorded: Option<Unrecorded>,
 ) -> Result<Run, StartError> {
+    Ok(Run::new(Arc::clone(core), journal(core, run, unrecorded).await?))
+}
+
+/// As [`resume`]: the journal of the run that was taken up.
+pub(super) async fn journal(
+    core: &Core,
+    run: &TrajectoryId,
+    unrecorded: Option<Unrecorded>,
+) -> Result<Journal, StartError> {
     if !core.runs {
         return Err(StartError::AuthorityOnly);
     }
@@ -57,7 +67,7 @@ pub(super) async fn resume(
     }
     journal.snapshots.answered = true;
     doubt::reconcile_all(core, &mut journal).await?;
-    Ok(Run::new(Arc::clone(core), journal))
+    Ok(journal)
 }
 
 /// Replays a run up to its end, with what is in doubt, from its last snapshot on. Nothing is recorded. With `wholly`, all that
@@ -82,6 +92,8 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         steps: folded.steps,
         ended: folded.ended.is_some(),
         requests: folded.requests.clone(),
+        children: folded.children.clone(),
+        lineage: Lineage::of(&*core.store, &folded.start.start, *run).await?,
         snapshots: Snapshots {
             last: report.since.unwrap_or(0),
             turn_seq: folded.turn_seq,

@@ -8,7 +8,8 @@ use futures::{
 };
 
 use super::{
-    Answer, Limits, Summary, VoteError, Voted, approval,
+    Answer, ChildResult, Limits, StartError, Summary, VoteError, Voted, approval,
+    children::{self, Handles},
     core::Core,
     drive,
     error::RunError,
@@ -22,6 +23,7 @@ use crate::{
     approval::Request,
     canon::{EntryId, TrajectoryId},
     cognition::Cognition,
+    delegation::Child,
     intent::{Intent, SealedIntent},
     ledger::record::EndReason,
     tool::CancelToken,
@@ -48,6 +50,7 @@ pub(super) struct Inner {
     pub(super) journal: Mutex<Journal>,
     pub(super) cancel: CancelToken,
     pub(super) watchers: Watchers,
+    pub(super) children: Handles,
     /// Held by the drive of the run.
     pub(super) driving: Mutex<()>,
 }
@@ -61,12 +64,24 @@ impl Drop for Inner {
 
 impl Run {
     pub(super) fn new(core: Arc<Core>, journal: Journal) -> Self {
+        let watchers = Watchers::new(journal.trajectory, None);
+        Self::with(core, journal, CancelToken::default(), watchers)
+    }
+
+    /// A run that another one started, and that is cancelled with it.
+    pub(super) fn below(parent: &Inner, journal: Journal) -> Self {
+        let watchers = Watchers::new(journal.trajectory, Some(parent.watchers.clone()));
+        Self::with(Arc::clone(&parent.core), journal, parent.cancel.child(), watchers)
+    }
+
+    fn with(core: Arc<Core>, journal: Journal, cancel: CancelToken, watchers: Watchers) -> Self {
         let inner = Inner {
             core,
             trajectory: journal.trajectory,
             journal: Mutex::new(journal),
-            cancel: CancelToken::default(),
-            watchers: Watchers::default(),
+            cancel,
+            watchers,
+            children: Handles::default(),
             driving: Mutex::new(()),
         };
         Self { inner: Arc::new(inner), under_way: Arc::default() }
@@ -144,6 +159,35 @@ impl Run {
         .await?
     }
 
+    /// The runs that this one started, in order.
+    pub async fn children(&self) -> Vec<Child> {
+        self.with_journal(|journal| journal.children.all().to_vec()).await
+    }
+
+    /// The handle of a child. One that this process does not have yet is taken up: see [`Runtime::resume`](super::Runtime::resume).
+    ///
+    /// # Errors
+    /// When there is no such child, it has ended, or it cannot be taken up.
+    pub async fn child(&self, run: &TrajectoryId) -> Result<Run, StartError> {
+        if !self.with_journal(|journal| journal.children.open().any(|child| child.run == *run)).await {
+            return Err(RunError::NoChild(*run).into());
+        }
+        children::handle(&self.inner, run).await
+    }
+
+    /// Records what came of a child that has ended. [`drive`](Self::drive) does this for the children that it drives.
+    ///
+    /// # Errors
+    /// When there is no such child, it has not ended, or the ledger fails.
+    pub async fn conclude(&self, run: &TrajectoryId) -> Result<ChildResult, RunError> {
+        let run = *run;
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            children::conclude(&inner, &mut journal, &run).await
+        })
+        .await?
+    }
+
     /// The writ chain that the run stands under.
     pub async fn writ(&self) -> WritChain {
         self.with_journal(|journal| journal.chain.clone()).await
@@ -166,7 +210,7 @@ impl Run {
         drive::drive(self, cognition, limits).await
     }
 
-    /// Ends the run. Nothing can be added afterwards.
+    /// Ends the run, and first every child that has not ended. Nothing can be added afterwards.
     ///
     /// # Errors
     /// When it has ended already, or the ledger fails.
@@ -192,7 +236,7 @@ impl Run {
         self.inner.cancel.cancel();
     }
 
-    /// A stream of what happens in the run from now on. Unread events are kept: read it or drop it.
+    /// A stream of what happens in the run, and in those below it that this process has, from now on. Unread events are kept: read it or drop it.
     pub fn events(&self) -> impl Stream<Item = Event> + Send + use<> {
         self.inner.watchers.watch()
     }

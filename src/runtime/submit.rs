@@ -4,13 +4,13 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
-    approval, authority::expect_epoch, carry_out::carry_out, core::Core, doubt, error::RunError, events::EventKind,
+    approval, authority::expect_epoch, carry_out::carry_out, core::Core, delegation, doubt, error::RunError, events::EventKind,
     in_force::InForce, journal::Journal, outcome, past, run::Inner, secrets,
 };
 use crate::{
     approval::Request,
-    canon::{EntryId, IntentId, MAX_INTEGER, ProposalId},
-    compile::{self, Admitted, Compiled, Inputs, Standing, admit, compile},
+    canon::{EntryId, IntentId, MAX_INTEGER, ProposalId, TrajectoryId},
+    compile::{self, Admitted, Compiled, Inputs, Staged, Standing, admit, compile},
     execute::{self, Execution},
     intent::SealedIntent,
     ledger::{
@@ -56,6 +56,15 @@ pub enum Submitted {
         /// Why.
         reason: String,
     },
+    /// It started a child run.
+    Delegated {
+        /// The delegation.
+        entry: EntryId,
+        /// Its seq.
+        seq: u64,
+        /// The child.
+        child: TrajectoryId,
+    },
     /// It was staged, and failed.
     Failed {
         /// The failure.
@@ -83,6 +92,7 @@ impl Submitted {
             Self::Committed { entry, .. }
             | Self::Rejected { entry, .. }
             | Self::Suspended { entry, .. }
+            | Self::Delegated { entry, .. }
             | Self::Failed { entry, .. } => *entry,
         }
     }
@@ -234,6 +244,7 @@ async fn attempt(
     let judged = Box::pin(judge(&inner.core, journal, &authority, asked, reconciled)).await?;
     match judged {
         Judged::CarryOut(execution) => Box::pin(carry_out(inner, journal, &authority, asked, execution)).await,
+        Judged::Delegate(staged) => delegation::start(inner, journal, &authority, asked, staged).await,
         Judged::Suspended(proposal) => suspend(inner, journal, &authority, asked, proposal).await,
         Judged::Rejected(proposal) => reject(inner, journal, &authority, asked, proposal).await,
         Judged::InDoubt(seq) => Ok(Err(Again::InDoubt(seq))),
@@ -244,6 +255,8 @@ async fn attempt(
 enum Judged {
     /// Its cost is reserved.
     CarryOut(Box<Execution>),
+    /// A child is to be started; its cost is reserved.
+    Delegate(Box<Staged>),
     Suspended(Arc<Proposal>),
     Rejected(Arc<Proposal>),
     /// The effect that this run dispatched at this seq stands in the way.
@@ -302,7 +315,10 @@ async fn judge(
     let Ok(quote) = quoted.await else {
         return Ok(unavailable(admitted));
     };
-    let quote = execute::fit_to_record(&core.redactor, quote);
+    let mut quote = execute::fit_to_record(&core.redactor, quote);
+    if contract.is_delegate() {
+        quote.child = Box::pin(delegation::quote(core, journal, intent.id())).await?;
+    }
     let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| reconciled != Some(claim.seq)) {
@@ -310,7 +326,10 @@ async fn judge(
     }
     let cost = quote.cost;
     let (left, reserved) = journal.reserve(core, &cost);
-    let compiled = match admitted.decide(compile::Asked { claim, quote }, &left) {
+    let compiled = match admitted.decide(compile::Asked { claim, quote }, &left)? {
+        Compiled::Staged(staged) if reserved && staged.child().is_some() => {
+            return Ok(Judged::Delegate(Box::new(staged)));
+        }
         Compiled::Staged(staged) if reserved => match Box::pin(secrets::fill(core, &staged)).await {
             Ok(filled) => return Ok(Judged::CarryOut(Box::new(Execution::new(staged, tool, &journal.world, filled)))),
             // What cannot be had is decided upon once more, and refused.

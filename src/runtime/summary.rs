@@ -25,6 +25,8 @@ pub struct Summary {
     pub failed: u64,
     /// How many wait for approval.
     pub suspended: u64,
+    /// How many children were started.
+    pub delegated: u64,
     /// What the run spent in all.
     pub spent: Amounts,
     /// The last entry.
@@ -39,6 +41,6 @@ pub struct Summary {
 pub enum WhyStopped {
     /// The run ended.
     Ended(EndReason),
-    /// A proposal waits for approval. The run goes on with `resume`.
+    /// A proposal waits for approval, or a child for whoever works as it. The run goes on with `resume`.
     Suspended,
 }

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, NamedBlob, Salt, check_depth},
     cognition::{CognitionError, Request, Turn},
-    intent::{Intent, IntentError, SealedIntent},
+    contract::DELEGATE,
+    intent::{Intent, IntentError, IntentKind, SealedIntent},
     ledger::{
         Draft, Kind, RegisterKey, StoreError,
         record::{self, EndReason, MalformedRequest, TurnError, TurnStart},
@@ -107,7 +108,8 @@ fn seal_request(inner: &Inner, request: &Request) -> Result<(SealedIntent, Findi
     check_depth(&request.args)?;
     let intent = Intent {
         author: "cognition".into(),
-        kind: request.kind,
+        // Models call tools: to call this one is to delegate.
+        kind: if request.tool == DELEGATE { IntentKind::Delegate } else { request.kind },
         target: request.tool.clone(),
         args: request.args.clone(),
         rationale: request.rationale.clone(),

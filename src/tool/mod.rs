@@ -4,6 +4,7 @@ mod blocking;
 pub mod builtin;
 mod call;
 mod cancel;
+mod delegate;
 mod function;
 mod preview;
 mod probe;

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::ToolContract;
-use crate::contract::{ContractSet, DuplicateTool, SchemaError, SealedContract, ToolName};
+use super::{ToolContract, delegate::Delegate};
+use crate::contract::{ContractSet, DELEGATE, DuplicateTool, SchemaError, SealedContract, ToolName};
 
 /// Why a tool cannot be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum RegisterError {
         /// The tool.
         name: ToolName,
     },
+    /// The name is that of the contract which the kernel itself carries out.
+    #[error("no tool can be named `{DELEGATE}`: it is the contract that hands work to a child run")]
+    Reserved,
     /// Its schema cannot be used.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -37,6 +40,22 @@ impl ToolRegistry {
     /// When its name is taken, or its schema cannot be used.
     pub fn register(&mut self, tool: Arc<dyn ToolContract>) -> Result<(), RegisterError> {
         let contract = SealedContract::new(tool.contract())?;
+        if contract.is_delegate() {
+            return Err(RegisterError::Reserved);
+        }
+        self.add(contract, tool)
+    }
+
+    /// Registers the contract of delegations.
+    ///
+    /// # Errors
+    /// When it is registered already.
+    pub fn register_delegation(&mut self) -> Result<(), RegisterError> {
+        let contract = SealedContract::new(Delegate.contract())?;
+        self.add(contract, Arc::new(Delegate))
+    }
+
+    fn add(&mut self, contract: SealedContract, tool: Arc<dyn ToolContract>) -> Result<(), RegisterError> {
         let name = contract.name.clone();
         if cfg!(not(feature = "schema")) && !tool.checks_arguments() {
             return Err(RegisterError::Unchecked { name });

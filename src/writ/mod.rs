@@ -8,6 +8,7 @@
 mod amounts;
 mod body;
 mod chain;
+mod child;
 mod limits;
 mod mint;
 mod pattern;
@@ -19,6 +20,7 @@ mod subset;
 pub use amounts::{Amounts, Dimension};
 pub use body::{Audience, Delegation, SignedWrit, WRIT_FORMAT, Window, WritBody};
 pub use chain::{ChainError, UnverifiedChain, WritChain};
+pub use child::{ChildBudget, ChildRequest};
 pub use limits::{MAX_CHAIN_LINKS, MAX_NAME_BYTES, MAX_PINS, MAX_SCOPES, MAX_STORES};
 pub use mint::{IssueError, WritBuilder};
 pub use pattern::{PatternError, ToolPattern};

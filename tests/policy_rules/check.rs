@@ -233,7 +233,7 @@ proptest! {
         let set = deny(when);
         let intent = Intent::act("t", args).seal(&SeededEntropy::new(1)).unwrap();
         let (chain, world) = (chain(), World::default());
-        let input = PolicyInput { intent: &intent, chain: &chain, contract: &tool, world: &world };
+        let input = PolicyInput { intent: &intent, chain: &chain, child: None, contract: &tool, world: &world };
         if !set.evaluate(&input).trace.fired.is_empty() {
             prop_assert_eq!(set.check(&tools), Ok(()));
         }

@@ -193,7 +193,7 @@ proptest! {
         let intent = openthymos::intent::Intent::act("t", json!(given))
             .seal(&openthymos::host::SeededEntropy::new(1)).unwrap();
         let (chain, world) = (crate::fixture::chain(), openthymos::world::World::default());
-        let input = openthymos::policy::PolicyInput { intent: &intent, chain: &chain, contract: &tool, world: &world };
+        let input = openthymos::policy::PolicyInput { intent: &intent, chain: &chain, child: None, contract: &tool, world: &world };
         let trace = deny(model.json()).evaluate(&input).trace;
         let found = match (trace.fired.is_empty(), trace.unknown.is_empty()) {
             (false, true) => 2,

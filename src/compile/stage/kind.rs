@@ -12,7 +12,9 @@ pub(super) fn check(inputs: &Inputs<'_>, contract: Option<&SealedContract>) -> R
         (IntentKind::Query, Some(contract)) if contract.effect > Effect::Read => {
             refuse(Code::QueryWithEffect).map_err(|refusal| refusal.allowed(Effect::Read))
         }
-        (IntentKind::Act | IntentKind::Query, _) => Ok(()),
-        (IntentKind::Delegate | IntentKind::MemoryPromote, _) => refuse(Code::UnsupportedKind),
+        // What is delegated is asked for as such, whatever the contract's effect.
+        (IntentKind::Delegate, Some(contract)) if contract.is_delegate() => Ok(()),
+        (IntentKind::Act | IntentKind::Query, contract) if !contract.is_some_and(|contract| contract.is_delegate()) => Ok(()),
+        _ => refuse(Code::UnsupportedKind),
     }
 }

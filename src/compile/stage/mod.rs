@@ -6,6 +6,7 @@ mod audience;
 mod budget;
 mod chain;
 mod claim;
+mod delegation;
 mod effect;
 mod gates;
 mod kind;
@@ -17,11 +18,12 @@ mod revocation;
 mod scope;
 mod window;
 
+pub(super) use delegation::child;
 pub(super) use preconditions::quote_unavailable;
 pub(super) use registry::unknown_tool;
 
 use crate::{
-    compile::{Asked, Inputs, Standing},
+    compile::{Asked, Child, Inputs, Standing},
     contract::SealedContract,
     proposal::{PolicyTrace, Refusal, Status},
     writ::Amounts,
@@ -54,9 +56,15 @@ pub(super) struct Judged {
 }
 
 /// The stages after admission. The budget is judged again, now with the quoted cost.
-pub(super) fn judgement(inputs: &Inputs<'_>, contract: &SealedContract, asked: &Asked, balances: &[Amounts]) -> Judged {
+pub(super) fn judgement(
+    inputs: &Inputs<'_>,
+    contract: &SealedContract,
+    asked: &Asked,
+    child: &Result<Option<Box<Child>>, Refusal>,
+    balances: &[Amounts],
+) -> Judged {
     let mut trace = PolicyTrace::default();
-    let outcome = judge(inputs, contract, asked, balances, &mut trace);
+    let outcome = judge(inputs, contract, asked, child, balances, &mut trace);
     Judged { outcome, trace }
 }
 
@@ -64,6 +72,7 @@ fn judge(
     inputs: &Inputs<'_>,
     contract: &SealedContract,
     Asked { claim, quote }: &Asked,
+    child: &Result<Option<Box<Child>>, Refusal>,
     balances: &[Amounts],
     trace: &mut PolicyTrace,
 ) -> Result<Status, Refusal> {
@@ -72,8 +81,10 @@ fn judge(
     claim::check(claim.as_ref())?;
     preconditions::check(quote)?;
     reads::check(inputs, quote)?;
+    let child = child.as_ref().map_err(Refusal::clone)?.as_deref();
+    delegation::check(inputs, quote, child)?;
     let mut asked = Vec::new();
-    asked.extend(policy::check(inputs, contract, trace)?);
+    asked.extend(policy::check(inputs, contract, (quote, child), trace)?);
     asked.extend(gates::risk(inputs, contract));
     asked.extend(gates::compensation(inputs, contract, quote));
     approvals::check(inputs, quote, trace, asked)

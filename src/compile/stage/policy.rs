@@ -1,17 +1,20 @@
 use super::Request;
 use crate::{
-    compile::Inputs,
+    compile::{Child, Inputs},
     contract::SealedContract,
-    policy::PolicyInput,
-    proposal::{Code, PolicyTrace, Refusal, Stage, Verdict},
+    policy::{ChildRun, PolicyInput},
+    proposal::{Code, PolicyTrace, Quote, Refusal, Stage, Verdict},
 };
 
 pub(super) fn check(
     inputs: &Inputs<'_>,
     contract: &SealedContract,
+    (quote, child): (&Quote, Option<&Child>),
     trace: &mut PolicyTrace,
 ) -> Result<Option<Request>, Refusal> {
-    let input = PolicyInput { intent: inputs.intent, chain: inputs.standing.chain, contract, world: inputs.world };
+    let child = quote.child.as_deref().zip(child).map(|(quote, child)| ChildRun { quote, writ: &child.writ });
+    let chain = inputs.standing.chain;
+    let input = PolicyInput { intent: inputs.intent, chain, child, contract, world: inputs.world };
     let evaluation = match inputs.recorded {
         Some(recorded) => inputs.policies.evaluate_recorded(&input, &recorded.trace),
         None => inputs.policies.evaluate(&input),

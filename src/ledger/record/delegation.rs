@@ -26,12 +26,12 @@ pub struct DelegationResult {
     pub answer: Option<Commitment>,
     /// The entry that started the child.
     pub delegation: EntryId,
-    /// The child's last entry.
+    /// The entry that ended the child.
     pub head: EntryId,
     /// Why the child ended.
     pub reason: EndReason,
-    /// The seq of the child's last entry.
+    /// The seq of the entry that ended the child.
     pub seq: u64,
-    /// What the child spent.
+    /// What the child spent itself.
     pub spent: Amounts,
 }

@@ -55,6 +55,17 @@ pub struct BranchPoint {
 }
 
 impl StartStatement {
+    /// The start of the child that an intent asks for. Its nonce is the intent's, so that one intent starts one child.
+    pub fn of_child(
+        store: StoreId,
+        parent: TrajectoryId,
+        (intent, nonce): (IntentId, Nonce),
+        task: Commitment,
+        writ: WritId,
+    ) -> Self {
+        Self { from: Some(Link::Delegation { intent, trajectory: parent }), nonce, store, task, writ }
+    }
+
     /// The trajectory that the statement starts.
     ///
     /// # Errors

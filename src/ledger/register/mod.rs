@@ -33,13 +33,15 @@ pub enum Register {
     Contract = b't',
     /// The call that has a business key. Key: the key's hash. Value: a [`Claim`](crate::proposal::Claim).
     BusinessKey = b'k',
+    /// How many runs there are below one at the top of a lineage. Key: its trajectory id. Value: the number, as a seq.
+    Descendants = b'd',
     /// A request for approval that waits. Key: trajectory id ‖ its seq. Value: the id of its proposal.
     Request = b'q',
 }
 
 impl Register {
     /// Every class.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Outcome,
         Self::Account,
         Self::Total,
@@ -48,6 +50,7 @@ impl Register {
         Self::Opened,
         Self::Contract,
         Self::BusinessKey,
+        Self::Descendants,
         Self::Request,
     ];
 
@@ -114,6 +117,11 @@ impl RegisterKey {
     /// Which call has a business key.
     pub fn business_key(key: &BusinessKeyHash) -> Self {
         Self::new(Register::BusinessKey, &[key.as_bytes()])
+    }
+
+    /// How many runs there are below one.
+    pub fn descendants(top: &TrajectoryId) -> Self {
+        Self::new(Register::Descendants, &[top.as_bytes()])
     }
 
     /// That a request for approval waits.

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    contract::{Contract, Effect, Risk, Touches},
+    contract::{Contract, DELEGATE, Effect, Risk, Touches},
     intent::IntentKind,
     policy::{
         arguments::{Declared, resolve},
-        field::{Field, Source, Text},
+        field::{ChildField, Field, Source, Text},
     },
 };
 
@@ -137,16 +137,22 @@ impl<'a> View<'a> {
         Self { schema: Some(&tool.schema), ..Self::arguments(tool, arguments) }
     }
 
-    /// Whether calls may have the argument of that index.
-    pub(super) fn has(&self, argument: usize) -> bool {
-        match (&self.declared, self.arguments.get(argument)) {
-            (Some(declared), Some(name)) => declared.has(name),
+    /// Whether calls may have the field: an argument of the tool, or a child in a delegation.
+    pub(super) fn has(&self, field: &Field) -> bool {
+        match (&field.source, &self.declared, field.argument.and_then(|argument| self.arguments.get(argument))) {
+            (Source::Child(_), ..) => {
+                self.tools.as_deref().is_none_or(|tools| tools.iter().any(|tool| tool.is_delegate()))
+            }
+            (_, Some(declared), Some(name)) => declared.has(name),
             _ => true,
         }
     }
 
-    /// Why calls do not have the argument.
-    pub(super) fn lacks(&self, argument: &str) -> String {
+    /// Why calls do not have the field.
+    pub(super) fn lacks(&self, field: &Field) -> String {
+        let Some(argument) = field.source.argument() else {
+            return format!("`{}` is of delegations only, and no tool here is `{DELEGATE}`", field.path);
+        };
         let tool = self.tools.as_deref().and_then(<[_]>::first).map_or("", |tool| tool.name.as_str());
         let names = self.declared.as_ref().map(Declared::names).unwrap_or_default();
         match names.as_slice() {
@@ -158,6 +164,7 @@ impl<'a> View<'a> {
     pub(super) fn domain(&self, field: &Field) -> Domain {
         match &field.source {
             Source::Args(steps) => self.argument(steps),
+            Source::Child(field) => child(*field),
             Source::Text(text) => self.text(*text),
             Source::Version(_) => Domain::types(Types::NUMBER),
             Source::Value(..) => Domain::types(Types::ALL),
@@ -204,6 +211,14 @@ impl<'a> View<'a> {
             Some(values) => Domain::listed(values.into_iter().filter(|v| Types::of(v).within(types)).collect()),
             None => Domain::types(types),
         }
+    }
+}
+
+fn child(field: ChildField) -> Domain {
+    match field {
+        ChildField::EffectCeiling => Domain::words(Effect::ALL.iter().map(|effect| effect.as_str())),
+        ChildField::Tools => Domain::types(Types::ARRAY),
+        _ => Domain::types(Types::NUMBER),
     }
 }
 

@@ -97,10 +97,8 @@ fn refute_some<'a>(
 
 fn refute_leaf(leaf: &Leaf<Field>, wanted: bool, at: &str, view: &View<'_>) -> Option<Blame> {
     let blame = |key: &str, reason| Some(Blame { pointer: format!("{at}/{key}"), reason });
-    if let Some(argument) = leaf.field.argument
-        && !view.has(argument)
-    {
-        return blame("field", view.lacks(leaf.field.source.argument().unwrap_or_default()));
+    if !view.has(&leaf.field) {
+        return blame("field", view.lacks(&leaf.field));
     }
     let domain = view.domain(&leaf.field);
     if satisfiable(&domain, &[(leaf, wanted)]) {
@@ -140,5 +138,5 @@ fn collect<'a>(condition: &'a Predicate<Field>, wanted: bool, view: &View<'_>, l
 }
 
 fn judges(condition: &Predicate<Field>, view: &View<'_>) -> bool {
-    applies(condition, &|argument| view.has(argument))
+    applies(condition, &|field| view.has(field))
 }

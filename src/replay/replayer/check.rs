@@ -6,15 +6,16 @@ use crate::{
     canon::{CanonError, Commitment, EntryId, KeyId, ProposalId},
     commit::{Commit, Origin},
     crypto::{Purpose, Role},
+    delegation::ChildFault,
     intent::IntentRecord,
     ledger::{
         AuthorityState, Entry, EntryError, Kind,
-        record::{ApprovalOutcome, InDoubtResolution, Operator, Outcome, RunStart},
+        record::{ApprovalOutcome, Delegated, InDoubtResolution, Operator, Outcome, RunStart},
     },
     proposal::Proposal,
     replay::{
         FaultKind,
-        origin::{check_balances, check_change, check_origin, check_proposal},
+        origin::{check_balances, check_change, check_origin, check_proposal, check_staged},
         rederive::Scene,
         whole::Whole,
     },
@@ -177,6 +178,22 @@ impl Replayer<'_> {
             Origin::Dispatch(dispatch) => self.dispatches.concluded(*dispatch, in_doubt),
             Origin::Proposal(proposal) => self.proposal(proposal, identity, entry).map(drop),
         }
+    }
+
+    pub(super) fn delegation(
+        &mut self,
+        delegated: &Delegated,
+        identity: Identity,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), FaultKind> {
+        let Origin::Proposal(proposal) = &delegated.origin else { return Err(ChildFault::Proposal.into()) };
+        check_staged(proposal)?;
+        self.proposal(proposal, identity, entry)?;
+        self.children.delegated((self.log.store(), self.trajectory), (id, entry.header.seq), delegated)?;
+        let quote = proposal.decision.quote.as_ref();
+        self.spent = self.spent.plus(&quote.map_or(Amounts::ZERO, |quote| quote.cost));
+        Ok(())
     }
 
     /// What is held for turns and dispatches without an outcome.

@@ -4,6 +4,7 @@ use super::{Recorded, Replayer, Started};
 use crate::{
     approval::Requests,
     canon::EntryId,
+    delegation::{Children, Returned},
     intent::IntentRecord,
     ledger::{
         Kind,
@@ -34,6 +35,10 @@ pub struct Folded {
     pub unknown_effects: Vec<UnknownEffect>,
     /// The requests for approval that wait, and what was denied.
     pub requests: Requests,
+    /// The runs that it started.
+    pub children: Children,
+    /// How the run ended, as its last entries say; `None` when that was before a snapshot, or it has not.
+    pub returned: Option<Returned>,
     /// Intents of the last turn of which nothing is on record.
     pub unanswered: Vec<IntentRecord>,
     /// Why the run ended; `None` when it has not.
@@ -122,6 +127,8 @@ impl Replayer<'_> {
             spent: self.spent,
             unknown_effects: self.dispatches.unknown(),
             requests: self.requests,
+            children: self.children,
+            returned: self.returned,
             unanswered: self.unanswered,
             ended: self.ended,
             held,

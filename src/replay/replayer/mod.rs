@@ -21,7 +21,7 @@ use super::{
     authority::{AuthorityCursor, AuthorityLog},
     fault::at,
     invalid::Vouching,
-    origin::{Dispatches, UnknownEffect, check_staged},
+    origin::{Dispatches, UnknownEffect, check_called},
     record::Record,
     rederive::Rederiver,
 };
@@ -29,10 +29,11 @@ use crate::{
     approval::Requests,
     canon::{Commitment, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
     crypto::{NamedKey, PublicKey},
+    delegation::{Children, Returned},
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind, StoredBlob,
-        record::{EndReason, Link, Rejection, RunStart, WhatHappened},
+        record::{EndReason, Link, Rejection, RunStart, Terminated, WhatHappened},
     },
     proposal::Status,
     world::World,
@@ -65,6 +66,7 @@ pub struct Replayer<'a> {
     dispatched: HashSet<ProposalId>,
     turn: Option<(EntryId, Amounts)>,
     requests: Requests,
+    children: Children,
     /// Whether a request was withdrawn: the run ends.
     withdrawn: bool,
     /// Intents of the last turn without an outcome, and where their values stand.
@@ -73,6 +75,7 @@ pub struct Replayer<'a> {
     resumed: Option<EntryId>,
     steps: u64,
     ended: Option<EndReason>,
+    returned: Option<Returned>,
     spent: Amounts,
     commits: u64,
     derived: u64,
@@ -128,12 +131,14 @@ impl<'a> Replayer<'a> {
             dispatched: HashSet::new(),
             turn: None,
             requests: Requests::default(),
+            children: Children::default(),
             withdrawn: false,
             unanswered: Vec::new(),
             turn_seq: 0,
             resumed: None,
             steps: 0,
             ended: None,
+            returned: None,
             spent: Amounts::ZERO,
             commits: 0,
             derived: 0,
@@ -313,9 +318,11 @@ impl<'a> Replayer<'a> {
                 self.unanswered.clone_from(&turn.intents);
                 self.turn_seq = seq;
             }
+            Record::Delegation(delegated) => self.delegation(delegated, identity, entry, id)?,
+            Record::DelegationResult(result) => self.children.returned(result).map(drop)?,
             Record::Dispatch(dispatch) => {
                 let request = self.proposal(&dispatch.proposal, identity, entry)?;
-                check_staged(&dispatch.proposal)?;
+                check_called(&dispatch.proposal)?;
                 if dispatch.proposal.decision.quote.as_ref().map(|quote| quote.cost) != Some(dispatch.reserved) {
                     return Err(FaultKind::Proposal);
                 }
@@ -395,10 +402,13 @@ impl<'a> Replayer<'a> {
             }
             Record::Terminated(end) => {
                 self.requests.check_over()?;
+                self.children.check_over()?;
                 if end.spent != self.spent {
                     return Err(FaultKind::Spent);
                 }
                 (self.ended, self.withdrawn) = (Some(end.reason), false);
+                let Terminated { answer, reason, spent, .. } = **end;
+                self.returned = Some(Returned { answer, head: id, reason, seq, spent });
             }
             Record::Aside => {}
             Record::Foreign => return Err(FaultKind::Misplaced),

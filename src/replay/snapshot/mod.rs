@@ -17,6 +17,7 @@ use crate::{
     approval::Requests,
     canon::{Bytes, CanonError, Commitment, EntryId, StatementHash, StoreId, TrajectoryId, domain, to_canonical},
     crypto::{PublicKey, Purpose, Signature},
+    delegation::Children,
     intent::IntentRecord,
     ledger::record::EndReason,
     world::{ResourceId, World},
@@ -33,6 +34,9 @@ const BUILD: &str = env!("CARGO_PKG_VERSION");
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     build: String,
+    /// The runs that it had started.
+    #[serde(default, skip_serializing_if = "Children::is_empty")]
+    pub children: Children,
     /// Why the run had ended, where it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndReason>,
@@ -101,6 +105,7 @@ impl Snapshot {
         };
         Self {
             build: BUILD.into(),
+            children: Children::default(),
             ended: None,
             entry,
             format: FORMAT,
@@ -122,6 +127,7 @@ impl Snapshot {
     /// What a replay of a trajectory came to.
     pub fn of(store: StoreId, trajectory: TrajectoryId, folded: &Folded) -> Self {
         Self {
+            children: folded.children.clone(),
             ended: folded.ended,
             open_turn: folded.open_turn,
             requests: folded.requests.clone(),

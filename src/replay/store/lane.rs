@@ -184,6 +184,11 @@ impl Lane {
                 step.balances = Some(proposal.decision.balances.clone());
                 step.movement.reserved = reserved;
             }
+            Record::Delegation(delegated) => {
+                let cost = record.proposal().and_then(|proposal| proposal.decision.quote.as_ref());
+                let cost = cost.map_or(Amounts::ZERO, |quote| quote.cost);
+                self.outcome(&mut step, seq, cost, &delegated.origin, WhatHappened::None);
+            }
             Record::Commit(commit) => {
                 let Commit { cost, origin, .. } = &**commit;
                 self.outcome(&mut step, seq, *cost, origin, WhatHappened::Happened);

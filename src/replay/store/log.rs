@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Authority, Kept, PAGE, Progress, StoreFault, StorePins, accounts::Accounts, lane::Lane, registers::Lookups,
+    Authority, Kept, PAGE, Progress, StoreFault, StorePins, accounts::Accounts, lane::Lane, lineage::Lineages,
+    registers::Lookups,
     runs::Runs,
 };
 use crate::{
@@ -21,6 +22,7 @@ pub(super) struct Log {
     pub(super) lanes: HashMap<TrajectoryId, Lane>,
     pub(super) accounts: Accounts,
     pub(super) lookups: Lookups,
+    pub(super) lineages: Lineages,
     pub(super) entries: u64,
     pub(super) head: Kept,
     pub(super) as_of_ms: u64,
@@ -48,10 +50,12 @@ impl Log {
         }
         let head = Kept { position: Position::default(), entry: EntryId::ZERO };
         let lookups = Lookups::default();
+        let lineages = Lineages::of(&runs.by_id).map_err(|(run, fault)| StoreFault::Lineage { run, fault })?;
         let mut log = Self {
             lanes,
             accounts,
             lookups,
+            lineages,
             entries: 0,
             head,
             as_of_ms: 0,
@@ -129,6 +133,9 @@ impl Log {
         if entry.header.known_kind().is_some_and(Kind::opens_epoch) {
             self.epoch = entry.id();
         }
+        let record = whole.as_ref().ok().and_then(|whole| whole.record.as_ref().ok());
+        let lineage = self.lineages.push(entry, record);
+        lineage.map_err(|fault| StoreFault::Lineage { run: trajectory, fault })?;
         let lane = self.lanes.get_mut(&trajectory).ok_or(StoreFault::Unopened(trajectory))?;
         let step = lane.push(position, entry, whole).map_err(|reason| {
             let fault = Box::new(at(entry, reason));

@@ -7,6 +7,7 @@ mod accounts;
 mod authority;
 mod fault;
 mod lane;
+mod lineage;
 mod log;
 mod pins;
 mod registers;
@@ -15,6 +16,7 @@ mod runs;
 mod wide;
 
 pub use fault::StoreFault;
+pub use lineage::LineageFault;
 pub use pins::{Kept, StorePins};
 pub use report::{Progress, StoreReport, WritAccount};
 

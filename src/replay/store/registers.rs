@@ -65,6 +65,10 @@ pub(super) async fn compare(store: &dyn LedgerStore, authority: &Authority, log:
             expect(store, &key, value, || request(run, *seq)).await?;
         }
     }
+    for (top, count) in log.lineages.descendants() {
+        let name = || descendants(top);
+        expect(store, &RegisterKey::descendants(top), Some(seq_bytes(count)), name).await?;
+    }
     for (writ, total) in totals(log) {
         let key = RegisterKey::total(&writ);
         // Where it is absent, the accounts are summed up when they are needed.
@@ -110,6 +114,7 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
                 (Some(Register::Request), _) if waits(log, key) => {}
                 (Some(Register::Account), _) if is_account(log, key) => {}
+                (Some(Register::Descendants), Some(top)) if log.lineages.descendants().any(|(of, _)| *of == TrajectoryId(top)) => {}
                 (Some(Register::Total), Some(writ)) if log.accounts.has(&WritId(writ)) => {}
                 _ => return Err(extra(key, value).into()),
             }
@@ -128,6 +133,10 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
 /// The id that is all of a key behind its class.
 fn id(key: &RegisterKey) -> Option<[u8; 32]> {
     key.as_bytes().get(1..)?.try_into().ok()
+}
+
+fn descendants(top: &TrajectoryId) -> String {
+    format!("register of the runs below run {top}")
 }
 
 fn request(run: &TrajectoryId, seq: u64) -> String {
@@ -197,6 +206,7 @@ fn extra(key: &RegisterKey, value: &[u8]) -> StoreFault {
         Some(Register::BusinessKey) => format!("register of business key {rest}"),
         Some(Register::Opened) => format!("register of the opening of run {rest}"),
         Some(Register::Contract) => format!("register of contract {rest}"),
+        Some(Register::Descendants) => format!("register of the runs below run {rest}"),
         Some(Register::Epoch) => format!("epoch register {rest}"),
         Some(Register::Total) => format!("register of the total of writ {rest}"),
         Some(Register::Account) => {
@@ -242,6 +252,7 @@ fn words(key: &RegisterKey, value: &[u8]) -> String {
             Epoch::from_bytes(value).map(|Epoch { entry, seq }| format!("`entry {} at seq {seq}`", entry.short()))
         }
         Some(Register::Opened | Register::Contract) => seq_of(value).map(|seq| format!("`seq {seq}`")),
+        Some(Register::Descendants) => seq_of(value).map(|count| format!("`{count}`")),
         Some(Register::Request) => match value.try_into() {
             Ok(proposal) => Ok(format!("`proposal {}`", ProposalId(proposal))),
             Err(_) => Err(StoreError::Damaged(String::new())),

@@ -1,0 +1,131 @@
+use std::collections::{BTreeMap, HashMap};
+
+use super::runs::Replayed;
+use crate::{
+    canon::TrajectoryId,
+    delegation::Child,
+    ledger::{Entry, record::Link},
+    replay::record::Record,
+};
+
+/// What does not hold between the runs of a lineage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineageFault {
+    /// A run says that it was delegated, and nobody did.
+    #[error("it says that run {} started it, which does not", .0.short())]
+    NotStarted(TrajectoryId),
+    /// A child is not there, or is not the one that was asked for.
+    #[error("it started run {}, which is not there or starts otherwise", .0.short())]
+    Child(TrajectoryId),
+    /// A child did not end as its parent has it on record.
+    #[error("what it says of the end of run {} is not how that ended", .0.short())]
+    End(TrajectoryId),
+    /// A delegation and the child's first entry were not stored together.
+    #[error("the first entry of run {} does not follow the entry that started it", .0.short())]
+    Apart(TrajectoryId),
+    /// A decision rests on another number of runs.
+    #[error("it was decided with {said} {what}, and there were {found}")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// What the decision says.
+        said: u64,
+        /// How many there were.
+        found: u64,
+    },
+}
+
+/// Which run is below which, followed through the log of the whole store.
+#[derive(Default)]
+pub(super) struct Lineages {
+    /// The run at the top of each run's lineage, and how many generations that is above.
+    places: HashMap<TrajectoryId, (TrajectoryId, u32)>,
+    /// How many runs there are below each run at the top.
+    descendants: BTreeMap<TrajectoryId, u64>,
+    /// The child whose first entry has to be the next one.
+    awaited: Option<TrajectoryId>,
+}
+
+impl Lineages {
+    /// Checks that parents and children say the same of each other.
+    pub(super) fn of(runs: &HashMap<TrajectoryId, Replayed>) -> Result<Self, (TrajectoryId, LineageFault)> {
+        let mut lineages = Self::default();
+        for (run, replayed) in runs {
+            for child in &replayed.children {
+                check_child(*run, replayed, child, runs.get(&child.run)).map_err(|fault| (*run, fault))?;
+            }
+            if let Some(Link::Delegation { trajectory, .. }) = &replayed.start.from {
+                let parent = runs.get(trajectory);
+                if !parent.is_some_and(|parent| parent.children.iter().any(|child| child.run == *run)) {
+                    return Err((*run, LineageFault::NotStarted(*trajectory)));
+                }
+            }
+            lineages.places.insert(*run, place(*run, runs));
+        }
+        Ok(lineages)
+    }
+
+    /// The next entry of the log: what a delegation in it rests on has to be so by then.
+    pub(super) fn push(&mut self, entry: &Entry, record: Option<&Record>) -> Result<(), LineageFault> {
+        let (run, first) = (entry.header.trajectory, entry.header.seq == 0);
+        match self.awaited.take() {
+            Some(child) if child != run || !first => return Err(LineageFault::Apart(child)),
+            None if first && self.places.get(&run).is_some_and(|(top, _)| *top != run) => {
+                return Err(LineageFault::Apart(run));
+            }
+            _ => {}
+        }
+        let Some(Record::Delegation(delegated)) = record else { return Ok(()) };
+        let (top, generation) = self.places.get(&run).copied().unwrap_or((run, 0));
+        let descendants = self.descendants.entry(top).or_default();
+        let proposal = record.and_then(Record::proposal);
+        if let Some(quoted) = proposal.and_then(|proposal| proposal.decision.quote.as_ref()?.child.as_deref()) {
+            let counted = [
+                ("generations", u64::from(quoted.generation), u64::from(generation) + 1),
+                ("descendants", quoted.descendants, *descendants),
+            ];
+            if let Some((what, said, found)) = counted.into_iter().find(|(_, said, found)| said != found) {
+                return Err(LineageFault::Count { what, said, found });
+            }
+        }
+        *descendants += 1;
+        self.awaited = Some(delegated.child);
+        Ok(())
+    }
+
+    /// How many runs there are below each run at the top of a lineage.
+    pub(super) fn descendants(&self) -> impl Iterator<Item = (&TrajectoryId, u64)> {
+        self.descendants.iter().map(|(top, count)| (top, *count))
+    }
+}
+
+fn check_child(
+    run: TrajectoryId,
+    parent: &Replayed,
+    child: &Child,
+    replayed: Option<&Replayed>,
+) -> Result<(), LineageFault> {
+    let Some(replayed) = replayed else { return Err(LineageFault::Child(child.run)) };
+    let from = Some(Link::Delegation { intent: child.intent, trajectory: run });
+    let below = replayed.chain.links().rev().skip(1).map(|(id, _)| id).eq(parent.chain.links().rev().map(|(id, _)| id));
+    if replayed.start.from != from || replayed.start.task != child.task || replayed.chain.id() != child.writ || !below {
+        return Err(LineageFault::Child(child.run));
+    }
+    if child.returned.is_some() && child.returned != replayed.returned {
+        return Err(LineageFault::End(child.run));
+    }
+    Ok(())
+}
+
+/// The run at the top, and how many generations it is above. No cycles: a run's id covers that of its parent.
+fn place(run: TrajectoryId, runs: &HashMap<TrajectoryId, Replayed>) -> (TrajectoryId, u32) {
+    let (mut top, mut generation) = (run, 0);
+    while let Some(from) = runs.get(&top).and_then(|replayed| replayed.start.from.as_ref()) {
+        (top, generation) = match from {
+            Link::Delegation { trajectory, .. } => (*trajectory, generation + 1),
+            Link::Branch(point) => (point.trajectory, generation),
+        };
+    }
+    (top, generation)
+}
