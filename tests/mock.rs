@@ -87,7 +87,7 @@ fn a_fault_names_the_step_the_call_and_what_is_wrong() {
     assert_eq!(fault(r#"[[{"tool": 3}]]"#), "step 0, call 0: expected `tool` to be text");
     assert_eq!(
         fault(r#"[["fs_read"]]"#),
-        "step 0, call 0: expected the call to be an object of `tool`, `args`, `rationale` and `kind`"
+        "step 0, call 0: expected the call to be an object of `tool`, `args`, `rationale`, `kind` and `script`"
     );
     assert!(fault(r#"[[{"tool": "a b"}]]"#).starts_with("step 0, call 0: tool name `a b`"));
     assert!(fault(r#"[[{"tool": "a", "kind": "do"}]]"#).starts_with("step 0, call 0: unknown intent kind `do`"));

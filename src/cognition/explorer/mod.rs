@@ -108,6 +108,10 @@ impl Cognition for Explorer {
         "explorer (offline)".into()
     }
 
+    fn delegate(&mut self, _task: &str) -> Option<Box<dyn Cognition>> {
+        Some(Box::new(Self::new()))
+    }
+
     async fn step(&mut self, context: &Context, events: &dyn TurnEvents) -> Result<Turn, CognitionError> {
         let turn = self.turn(context);
         self.turns = if turn.requests.is_empty() { 0 } else { self.turns + 1 };

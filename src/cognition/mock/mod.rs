@@ -4,6 +4,8 @@ mod script;
 
 pub use script::{MAX_SCRIPT_BYTES, MAX_SCRIPT_STEPS, MAX_STEP_CALLS, ScriptError, ScriptFault};
 
+use std::collections::{BTreeMap, VecDeque};
+
 use async_trait::async_trait;
 
 use super::{
@@ -27,8 +29,10 @@ use super::{
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Mock {
-    turns: std::collections::VecDeque<Turn>,
+    turns: VecDeque<Turn>,
     answer: Option<String>,
+    /// Who works on a task that is handed down, in order.
+    children: BTreeMap<String, VecDeque<Self>>,
 }
 
 impl Mock {
@@ -39,14 +43,14 @@ impl Mock {
 
     /// Plays these turns as they are.
     pub fn turns(turns: Vec<Turn>) -> Self {
-        Self { turns: turns.into(), answer: None }
+        Self { turns: turns.into(), ..Self::default() }
     }
 
     /// Reads a script: a JSON list of steps.
     ///
     /// A step is a list of calls, or an object of `say` (text), `calls` and `answer` (text), all optional. A call is
-    /// an object of `tool`, `args` (`{}` when absent), `rationale` and `kind` (`act` when absent). A step without
-    /// calls ends the run, so only the last one may be without.
+    /// an object of `tool`, `args` (`{}` when absent), `rationale` and `kind` (`act` when absent); one that delegates may
+    /// have the `script` of its child. A step without calls ends the run, so only the last one may be without.
     ///
     /// ```
     /// use openthymos::cognition::Mock;
@@ -65,7 +69,14 @@ impl Mock {
     /// What is not JSON or could be read in two ways, and what is not a script, with the step and the call, both
     /// counted from 0.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ScriptError> {
-        script::read(bytes).map(Self::turns)
+        script::read(bytes)
+    }
+
+    /// Says who works as the child that is given this task. Of several for one task, the first works first.
+    #[must_use]
+    pub fn with_child(mut self, task: impl Into<String>, child: Self) -> Self {
+        self.children.entry(task.into()).or_default().push_back(child);
+        self
     }
 
     /// Sets the final answer.
@@ -90,6 +101,10 @@ impl Mock {
 impl Cognition for Mock {
     fn name(&self) -> String {
         "mock (scripted)".into()
+    }
+
+    fn delegate(&mut self, task: &str) -> Option<Box<dyn Cognition>> {
+        Some(Box::new(self.children.get_mut(task)?.pop_front()?))
     }
 
     async fn step(&mut self, context: &Context, events: &dyn TurnEvents) -> Result<Turn, CognitionError> {

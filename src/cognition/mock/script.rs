@@ -2,8 +2,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     canon::{LimitError, MAX_RECORD_BYTES, ParseError, parse, shown},
-    cognition::{Request, Turn},
-    contract::{NameError, ToolName},
+    cognition::{Mock, Request, Turn},
+    contract::{DELEGATE, NameError, ToolName},
     intent::IntentKind,
 };
 
@@ -46,6 +46,12 @@ pub enum ScriptFault {
     /// A member that a script does not have.
     #[error("unknown member `{0}`")]
     UnknownMember(String),
+    /// The script of a child beside a call that starts none.
+    #[error("`script` is for calls of `{DELEGATE}` that have a `task`")]
+    NoChild,
+    /// The script of a child cannot be played.
+    #[error("script of the child: {0}")]
+    Child(Box<ScriptError>),
     /// A call that names no tool.
     #[error("missing member `tool`")]
     NoTool,
@@ -77,34 +83,42 @@ impl std::error::Error for ScriptError {
     }
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Turn>, ScriptError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Mock, ScriptError> {
+    let script = parse(bytes, MAX_SCRIPT_BYTES);
+    played(script.map_err(|fault| ScriptError { step: None, call: None, fault: fault.into() })?)
+}
+
+fn played(script: Value) -> Result<Mock, ScriptError> {
     let whole = |fault: ScriptFault| ScriptError { step: None, call: None, fault };
-    let script = parse(bytes, MAX_SCRIPT_BYTES).map_err(|fault| whole(fault.into()))?;
     let Value::Array(steps) = script else { return Err(whole(wrong("the script", "a list of steps"))) };
     LimitError::check("steps", steps.len(), MAX_SCRIPT_STEPS).map_err(|error| whole(error.into()))?;
     let last = steps.len().saturating_sub(1);
-    let turns = steps.into_iter().enumerate().map(|(index, value)| {
-        let turn = step(value).map_err(|(call, fault)| ScriptError { step: Some(index), call, fault })?;
+    let (mut turns, mut children) = (Vec::with_capacity(steps.len()), Children::new());
+    for (index, value) in steps.into_iter().enumerate() {
+        let turn = step(value, &mut children).map_err(|(call, fault)| ScriptError { step: Some(index), call, fault })?;
         if turn.requests.is_empty() && index < last {
             return Err(ScriptError { step: Some(index), call: None, fault: ScriptFault::EndsEarly });
         }
-        Ok(turn)
-    });
-    turns.collect()
+        turns.push(turn);
+    }
+    Ok(children.into_iter().fold(Mock::turns(turns), |mock, (task, child)| mock.with_child(task, child)))
 }
+
+/// The scripts of children, by their tasks.
+type Children = Vec<(String, Mock)>;
 
 type Fault = (Option<usize>, ScriptFault);
 
-fn step(value: Value) -> Result<Turn, Fault> {
+fn step(value: Value, children: &mut Children) -> Result<Turn, Fault> {
     let whole = |fault| (None, fault);
     match value {
-        Value::Array(values) => Ok(Turn { requests: calls(values)?, ..Turn::default() }),
+        Value::Array(values) => Ok(Turn { requests: calls(values, children)?, ..Turn::default() }),
         Value::Object(mut members) => {
             let text = take_text(&mut members, "say").map_err(whole)?;
             let answer = take_text(&mut members, "answer").map_err(whole)?;
             let requests = match members.remove("calls") {
                 None => Vec::new(),
-                Some(Value::Array(values)) => calls(values)?,
+                Some(Value::Array(values)) => calls(values, children)?,
                 Some(_) => return Err(whole(wrong("`calls`", "a list of calls"))),
             };
             nothing_left(&members).map_err(whole)?;
@@ -114,14 +128,15 @@ fn step(value: Value) -> Result<Turn, Fault> {
     }
 }
 
-fn calls(values: Vec<Value>) -> Result<Vec<Request>, Fault> {
+fn calls(values: Vec<Value>, children: &mut Children) -> Result<Vec<Request>, Fault> {
     LimitError::check("calls", values.len(), MAX_STEP_CALLS).map_err(|error| (None, error.into()))?;
-    values.into_iter().enumerate().map(|(index, value)| call(value).map_err(|fault| (Some(index), fault))).collect()
+    let call = |(index, value)| call(value, children).map_err(|fault| (Some(index), fault));
+    values.into_iter().enumerate().map(call).collect()
 }
 
-fn call(value: Value) -> Result<Request, ScriptFault> {
+fn call(value: Value, children: &mut Children) -> Result<Request, ScriptFault> {
     let Value::Object(mut members) = value else {
-        return Err(wrong("the call", "an object of `tool`, `args`, `rationale` and `kind`"));
+        return Err(wrong("the call", "an object of `tool`, `args`, `rationale`, `kind` and `script`"));
     };
     let tool = take_text(&mut members, "tool")?;
     let rationale = take_text(&mut members, "rationale")?.unwrap_or_default();
@@ -130,8 +145,14 @@ fn call(value: Value) -> Result<Request, ScriptFault> {
         Some(word) => shown(&word).parse().map_err(ScriptFault::Kind)?,
     };
     let args = members.remove("args").unwrap_or_else(|| Value::Object(Map::new()));
+    let script = members.remove("script");
     nothing_left(&members)?;
     let tool = ToolName::new(tool.ok_or(ScriptFault::NoTool)?)?;
+    if let Some(script) = script {
+        let task = args.get("task").and_then(Value::as_str).filter(|_| tool.as_str() == DELEGATE);
+        let task = task.ok_or(ScriptFault::NoChild)?.to_owned();
+        children.push((task, played(script).map_err(|error| ScriptFault::Child(Box::new(error)))?));
+    }
     Ok(Request { kind, tool: tool.to_string(), args, rationale })
 }
 
