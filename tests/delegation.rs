@@ -17,7 +17,9 @@ use openthymos::{
     ledger::{Kind, record::EndReason},
     policy::{Bundle, Coordination, PolicySet, UnsignedBundle},
     proposal::{Code, Refusal, Stage},
-    runtime::{Answer, Builder, Event, EventKind, Limits, Run, RunError, Runtime, StartError, Subjects, Submitted, WhyStopped},
+    runtime::{
+        Answer, Builder, Event, EventKind, Limits, Run, RunError, Runtime, StartError, Subjects, Submitted, WhyStopped,
+    },
     tool::ToolError,
     writ::{Amounts, WritBuilder},
 };
@@ -142,9 +144,14 @@ fn what_exceeds_the_parent_in_any_single_dimension_is_refused_and_starts_nothing
         assert_eq!((refusal.stage, refusal.code), (stage, code), "{args}: {refusal}");
     }
     assert!(block_on(scene.run.children()).is_empty());
-    assert_eq!(scene.fixture.authority().iter().filter(|entry| entry.header.known_kind() == Some(Kind::RunOpened)).count(), 1);
+    assert_eq!(
+        scene.fixture.authority().iter().filter(|entry| entry.header.known_kind() == Some(Kind::RunOpened)).count(),
+        1
+    );
     scene.verified();
-    let Submitted::Delegated { .. } = delegate(&scene.run, asks(json!({"effects": "write", "depth": 1}))) else { panic!() };
+    let Submitted::Delegated { .. } = delegate(&scene.run, asks(json!({"effects": "write", "depth": 1}))) else {
+        panic!()
+    };
     scene.verified();
 }
 
@@ -186,9 +193,8 @@ fn a_delegation_is_asked_for_as_such_and_no_tool_has_its_name() {
 #[test]
 fn the_numbers_of_children_descendants_and_generations_are_limited() {
     let limits = Coordination { children: 2, descendants: 3, generations: 2 };
-    let scene = Scene::under(writ(), |builder| {
-        builder.policies(PolicySet::builder().coordination(limits).build().unwrap())
-    });
+    let scene =
+        Scene::under(writ(), |builder| builder.policies(PolicySet::builder().coordination(limits).build().unwrap()));
     let asks = || json!({"task": "a part", "tools": ["act", "delegate"], "depth": 0});
     let limited = |run: &Run| {
         let refusal = refused(delegate(run, asks()));
@@ -246,7 +252,9 @@ fn rules_read_what_a_child_would_be_granted_and_concern_no_other_call() {
         let refusal = refused(delegate(&scene.run, asks(more)));
         assert_eq!((refusal.code, refusal.asked.as_deref()), (Code::PolicyDenied, Some(reason)));
     }
-    let Submitted::Suspended { reason, .. } = delegate(&scene.run, asks(json!({"effects": "external"}))) else { panic!() };
+    let Submitted::Suspended { reason, .. } = delegate(&scene.run, asks(json!({"effects": "external"}))) else {
+        panic!()
+    };
     assert_eq!(reason, "it acts outside");
     let Submitted::Delegated { .. } = delegate(&scene.run, asks(json!({}))) else { panic!() };
     assert_eq!(refused(delegate(&scene.run, asks(json!({})))).asked.as_deref(), Some("one is enough"));
@@ -262,7 +270,8 @@ fn a_delegation_that_waits_is_approved_as_what_was_shown_and_starts_one_child() 
     let approver = |builder: Builder| builder.trust(named(STRANGER), [Role::Approver]);
     for restart in [false, true] {
         let mut scene = Scene::under(writ(), |builder| approver(builder.policies(policies.clone())));
-        let Submitted::Suspended { entry, .. } = delegate(&scene.run, json!({"task": "a part", "tools": ["act"]})) else {
+        let Submitted::Suspended { entry, .. } = delegate(&scene.run, json!({"task": "a part", "tools": ["act"]}))
+        else {
             panic!()
         };
         assert!(block_on(scene.run.children()).is_empty());
@@ -296,16 +305,17 @@ fn spends(run: &Run) -> bool {
 #[test]
 fn what_a_child_spends_counts_against_every_ancestor() {
     let scene = Scene::under(writ().budget(Amounts { tool_calls: 8, ..PLENTY }), |builder| builder);
-    let args = |calls: u64| {
-        json!({"task": "a part", "tools": ["act", "delegate"], "effects": "write", "budget": {"tool_calls": calls}, "depth": 1})
-    };
+    let args = |calls: u64| json!({"task": "a part", "tools": ["act", "delegate"], "effects": "write", "budget": {"tool_calls": calls}, "depth": 1});
     let below = |run: &Run, calls: u64| match delegate(run, args(calls)) {
         Submitted::Delegated { child, .. } => block_on(run.child(&child)).unwrap(),
         other => panic!("{other:?}"),
     };
     let child = below(&scene.run, 8);
     // One call was to delegate. The child's cap is 2, and its parent has 7 left.
-    let grandchild = match delegate(&child, json!({"task": "less", "tools": ["act"], "effects": "write", "budget": {"tool_calls": 2}})) {
+    let grandchild = match delegate(
+        &child,
+        json!({"task": "less", "tools": ["act"], "effects": "write", "budget": {"tool_calls": 2}}),
+    ) {
         Submitted::Delegated { child: run, .. } => block_on(child.child(&run)).unwrap(),
         other => panic!("{other:?}"),
     };
@@ -468,10 +478,15 @@ fn a_drive_has_its_children_done_in_order_and_is_told_what_they_answered() {
     let answers: Vec<_> = children.iter().map(|child| child.returned.as_ref().map(|end| end.reason)).collect();
     assert_eq!(answers, [Some(EndReason::Completed); 2]);
     // Whoever watches the run sees what happens below it.
-    let seen: Vec<_> = block_on(events.take(40).take_while(|event| {
-        let over = matches!(event.kind, EventKind::Ended { .. }) && event.run == scene.run.id();
-        std::future::ready(!over)
-    }).collect());
+    let seen: Vec<_> = block_on(
+        events
+            .take(40)
+            .take_while(|event| {
+                let over = matches!(event.kind, EventKind::Ended { .. }) && event.run == scene.run.id();
+                std::future::ready(!over)
+            })
+            .collect(),
+    );
     let committed = |run| seen.iter().filter(|e| e.run == run && matches!(e.kind, EventKind::Committed { .. })).count();
     assert_eq!(children.iter().map(|child| committed(child.run)).collect::<Vec<_>>(), [1, 1]);
     let returned = |event: &Event| match &event.kind {
@@ -538,13 +553,19 @@ impl Cognition for Delegating {
 #[test]
 fn a_child_that_fails_or_is_refused_is_told_as_it_ended() {
     let scene = Scene::new();
-    let failing = Mock::turns(vec![Turn { usage: Amounts { tokens: 2_000_000, ..Amounts::ZERO }, ..Turn::calls([Request::call("act", json!({}))]) }]);
+    let failing = Mock::turns(vec![Turn {
+        usage: Amounts { tokens: 2_000_000, ..Amounts::ZERO },
+        ..Turn::calls([Request::call("act", json!({}))])
+    }]);
     let mut boss = Mock::script(vec![vec![hands_down("one")]]).with_child("one", failing);
     let summary = drive(&scene.run, &mut boss);
     let [child] = block_on(scene.run.children()).try_into().unwrap();
     assert_eq!(child.returned.unwrap().reason, EndReason::BudgetExhausted);
     // What the child overdrew is gone for its parent, too.
-    assert_eq!((summary.why, summary.detail.as_deref()), (WhyStopped::Ended(EndReason::BudgetExhausted), Some("tokens")));
+    assert_eq!(
+        (summary.why, summary.detail.as_deref()),
+        (WhyStopped::Ended(EndReason::BudgetExhausted), Some("tokens"))
+    );
     scene.verified();
 }
 

@@ -96,11 +96,10 @@ impl Machine {
 
     /// The runs that another one started.
     fn children(&self) -> Vec<TrajectoryId> {
-        let opened = self.fixture.authority().into_iter().filter(|entry| entry.header.known_kind() == Some(Kind::RunOpened));
+        let opened =
+            self.fixture.authority().into_iter().filter(|entry| entry.header.known_kind() == Some(Kind::RunOpened));
         let opened = opened.map(|entry| entry.body::<RunOpened>().unwrap().trajectory);
-        let is_child = |run: &TrajectoryId| {
-            self.fixture.entry(run, 0).body::<RunStart>().unwrap().start.from.is_some()
-        };
+        let is_child = |run: &TrajectoryId| self.fixture.entry(run, 0).body::<RunStart>().unwrap().start.from.is_some();
         opened.filter(is_child).collect()
     }
 }

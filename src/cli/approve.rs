@@ -58,9 +58,10 @@ pub(super) fn run(args: &Args) -> Done {
     let home = Home::locate()?;
     let signer = home.secret(&args.key)?;
     let ledger = args.place.open_existing()?;
-    let (run, mut review) = block_on(async {
+    let (run, top, mut review) = block_on(async {
         let run = locate::find(&ledger, &args.run).await?;
-        Done::Ok((run, review::find(review::of_run(&ledger, &run, now_ms()).await?, &args.proposal)?))
+        let review = review::find(review::of_run(&ledger, &run, now_ms()).await?, &args.proposal)?;
+        Done::Ok((run, locate::top(&ledger, run).await?, review))
     })?;
     drop(ledger);
     block_on(review.look_in(&args.place, &home));
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args) -> Done {
     };
     out.line(told(&voted, review.request.seq));
     if voted.outcome == Some(Outcome::Approved) {
-        out.line(format_args!("  thymos resume {}{}", run.short(), args.place.arguments()));
+        out.line(format_args!("  thymos resume {}{}", top.short(), args.place.arguments()));
     }
     out.finish()
 }

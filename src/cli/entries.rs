@@ -116,6 +116,14 @@ impl Entries {
                 self.head(line, style, told.trim_start());
                 self.out.detail("request", request.short());
             }
+            What::Returned { child, reason, answer, spent } => {
+                let child = child.map_or_else(String::new, |child| child.short());
+                self.head(line, BOLD, &format!("child run {child}: {reason}"));
+                self.out.detail("spent", budget::words(spent));
+                if let Some(answer) = answer {
+                    self.out.detail("answer", fit(&plain(answer), room));
+                }
+            }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
                 self.head(line, BOLD, &format!("{reason}{detail}"));
@@ -213,6 +221,10 @@ fn outcome(out: &mut Out, outcome: &Outcome, room: usize) {
             let message = message.as_deref().map(|message| format!(", {}", plain(message))).unwrap_or_default();
             out.detail("failed", fit(&format!("{cause}{message}"), room));
             out.detail("effect", effect);
+            out.detail("cost", budget::words(cost));
+        }
+        Outcome::Delegated { child, cost } => {
+            out.detail("started", format_args!("child run {child}"));
             out.detail("cost", budget::words(cost));
         }
         Outcome::NotCarriedOut => {}

@@ -31,7 +31,7 @@ impl Grant {
         if !self.scopes.is_empty() {
             return Ok(self.scopes.iter().cloned().map(Scope::tools).collect());
         }
-        let readers = contracts.iter().filter(|contract| contract.effect == Effect::Read);
+        let readers = contracts.iter().filter(|contract| contract.effect == Effect::Read && !contract.is_delegate());
         readers
             .map(|contract| ToolPattern::new(contract.name.as_str()).map(Scope::tools).map_err(Failure::failed))
             .collect()

@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     canon::{StoreId, TrajectoryId},
-    ledger::{AuthorityState, Kind, LedgerStore, Position, StoreError, record::RunOpened, redb::RedbLedger},
+    ledger::{
+        AuthorityState, Kind, LedgerStore, Position, StoreError,
+        record::{Link, RunOpened, RunStart},
+        redb::RedbLedger,
+    },
 };
 
 /// The folder in a workspace that no tool sees.
@@ -181,8 +185,7 @@ pub(super) async fn opened(store: &dyn LedgerStore, limit: usize) -> Done<Vec<(R
 pub(super) async fn find(store: &dyn LedgerStore, name: &str) -> Done<TrajectoryId> {
     let hint = "`thymos runs` lists them; a unique start of an id and `last` will do";
     if name == "last" {
-        let last = opened(store, 1).await?.into_iter().next();
-        return last.map(|(run, _)| run.trajectory).ok_or_else(|| Failure::usage("no run in this ledger").hint(hint));
+        return last(store).await?.ok_or_else(|| Failure::usage("no run in this ledger").hint(hint));
     }
     let digits = name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let unknown = || Failure::usage(format!("no run `{}`", name.chars().take(80).collect::<String>())).hint(hint);
@@ -198,6 +201,42 @@ pub(super) async fn find(store: &dyn LedgerStore, name: &str) -> Done<Trajectory
         (Some(_), Some(_)) => Err(Failure::usage(format!("`{name}` is the start of more than one run")).hint(hint)),
         (None, _) => Err(unknown()),
     }
+}
+
+/// The run that somebody started last: no child of another run.
+async fn last(store: &dyn LedgerStore) -> Done<Option<TrajectoryId>> {
+    let mut limit = 1;
+    loop {
+        let runs = opened(store, limit).await?;
+        for (run, _) in runs.iter().skip(limit / 2) {
+            if parent(store, &run.trajectory).await?.is_none() {
+                return Ok(Some(run.trajectory));
+            }
+        }
+        if runs.len() < limit {
+            return Ok(None);
+        }
+        limit *= 2;
+    }
+}
+
+/// The run that no other started, among a run and those above it: the one to be resumed.
+pub(super) async fn top(store: &dyn LedgerStore, mut run: TrajectoryId) -> Done<TrajectoryId> {
+    while let Some(above) = parent(store, &run).await? {
+        run = above;
+    }
+    Ok(run)
+}
+
+/// The run that started another one; none of a run that somebody started.
+pub(super) async fn parent(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Option<TrajectoryId>> {
+    let root = store.read(run, 0, 1).await?.into_iter().next();
+    let root = root.filter(|root| root.header.known_kind() == Some(Kind::Root));
+    let start = root.map(|root| root.body::<RunStart>()).transpose().map_err(Failure::failed)?;
+    Ok(match start.and_then(|start| start.start.from) {
+        Some(Link::Delegation { trajectory, .. }) => Some(trajectory),
+        _ => None,
+    })
 }
 
 /// The fewest digits of an id that name it: a mistaken number must not name another entry whose id happens to start with it.

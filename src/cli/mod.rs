@@ -21,6 +21,7 @@ mod front;
 mod grant;
 mod home;
 mod keys;
+mod lineage;
 mod locate;
 mod out;
 mod policy;
@@ -78,6 +79,7 @@ enum Command {
     Audit(audit::Args),
     Replay(replay::Args),
     World(world::Args),
+    Lineage(lineage::Args),
     Export(export::Args),
     Tools(tools::Args),
     Clock(clock::Args),
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::World(args)) => world::run(&args),
+        Some(Command::Lineage(args)) => lineage::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Tools(args)) => tools::run(&args),
         Some(Command::Clock(args)) => clock::run(&args),

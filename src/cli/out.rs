@@ -29,7 +29,12 @@ pub(super) struct Out {
 impl Out {
     pub(super) fn new() -> Self {
         let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        Self { stream: AutoStream::auto(io::stdout()), width: terminal.unwrap_or(PIPED).max(NARROWEST), depth: 0, error: None }
+        Self {
+            stream: AutoStream::auto(io::stdout()),
+            width: terminal.unwrap_or(PIPED).max(NARROWEST),
+            depth: 0,
+            error: None,
+        }
     }
 
     /// How many columns a line has.

@@ -13,11 +13,11 @@ use super::{
     writ,
 };
 use crate::{
-    contract::ContractSet,
+    contract::{ContractSet, DELEGATE},
     crypto::{NamedKey, SecretKey},
     proposal::{Code, Refusal},
     runtime::{Runtime, StartError},
-    writ::{Window, WritBuilder, WritChain},
+    writ::{Scope, ToolPattern, Window, WritBuilder, WritChain},
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -39,8 +39,11 @@ pub(super) struct Args {
     how: How,
     #[command(flatten)]
     grant: Grant,
+    /// How many generations of child runs may be delegated to; none when left out
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    depth: u32,
     /// Run under the writ in this file instead of one issued for this run
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["scopes", "effects", "budget"])]
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["scopes", "effects", "budget", "depth"])]
     writ: Option<PathBuf>,
     /// The key of that writ's subject
     #[arg(long, value_name = "NAME", requires = "writ")]
@@ -62,7 +65,7 @@ pub(super) fn run(args: &Args) -> Done {
             Some(chain) => chain,
             None => {
                 let named = NamedKey::new(subject_name, subject.public_key());
-                issue(&args.grant, &session.runtime, &home, named).await?
+                issue(args, &session.runtime, &home, named).await?
             }
         };
         let run = session.runtime.start(&args.task, &chain, &subject).await.map_err(refused)?;
@@ -75,12 +78,17 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 /// Issues the writ of this run: from the root to the agent, for this store and for one hour.
-async fn issue(grant: &Grant, runtime: &Runtime, home: &Home, subject: NamedKey) -> Done<WritChain> {
+async fn issue(Args { grant, depth, .. }: &Args, runtime: &Runtime, home: &Home, subject: NamedKey) -> Done<WritChain> {
     let root: SecretKey = home.secret(ROOT)?;
     let now = now_ms();
+    let mut scopes = grant.scopes(runtime.contracts())?;
+    if *depth > 0 && !scopes.iter().any(|scope| scope.tool.as_str() == DELEGATE) {
+        scopes.push(Scope::tools(ToolPattern::new(DELEGATE).map_err(Failure::failed)?));
+    }
     WritBuilder::root(NamedKey::new(ROOT, root.public_key()), subject)
         .stores([runtime.store_id()])
-        .scopes(grant.scopes(runtime.contracts())?)
+        .scopes(scopes)
+        .delegable(*depth)
         .effects_up_to(grant.effects())
         .budget(grant.budget())
         .window(Window { not_before_ms: now, expires_at_ms: now.saturating_add(HOUR_MS) })
@@ -105,6 +113,9 @@ fn hints(refusals: &[Refusal], contracts: &ContractSet, grant: &Grant) {
         arguments.push(format!("--scopes '{}'", names.join(",")));
     }
     arguments.extend(effect.map(|effect| format!("--effects {effect}")));
+    if refused(Code::NotDelegable).next().is_some() {
+        arguments.push("--depth 1".into());
+    }
     if refused(Code::BudgetExceeded).next().is_some() {
         arguments.push("a larger --budget".into());
     }

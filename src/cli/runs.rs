@@ -40,6 +40,7 @@ pub(super) struct Listed {
     entries: u64,
     position: Option<u64>,
     task: Option<String>,
+    parent: Option<TrajectoryId>,
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -62,7 +63,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         let run = opened.trajectory;
         let Some(head) = store.head(&run).await? else {
             let status = "MISSING".to_owned();
-            runs.push(Listed { run, opened_ms, status, entries: 0, position: None, task: None });
+            runs.push(Listed { run, opened_ms, status, entries: 0, position: None, task: None, parent: None });
             continue;
         };
         let root = store.read(&run, 0, 1).await?.into_iter().next();
@@ -76,7 +77,9 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
             Some(_) if waiting.contains(&run) => "suspended".into(),
             _ => "open".into(),
         };
-        runs.push(Listed { run, opened_ms, status, entries: head.seq + 1, position: Some(head.position.0), task });
+        let (entries, position) = (head.seq + 1, Some(head.position.0));
+        let parent = locate::parent(store, &run).await?;
+        runs.push(Listed { run, opened_ms, status, entries, position, task, parent });
     }
     Ok(runs)
 }
@@ -88,7 +91,8 @@ pub(super) fn show(out: &mut Out, runs: &[Listed]) {
         return;
     }
     let row = |listed: &Listed| {
-        let task = listed.task.as_deref().map_or("(erased)".into(), plain);
+        let below = if listed.parent.is_some() { "↳ " } else { "" };
+        let task = format!("{below}{}", listed.task.as_deref().map_or("(erased)".into(), plain));
         let (entries, when) = (listed.entries.to_string(), rfc3339(listed.opened_ms));
         vec![listed.run.short(), when, listed.status.clone(), entries, task]
     };
@@ -98,7 +102,7 @@ pub(super) fn show(out: &mut Out, runs: &[Listed]) {
 
 impl Listed {
     fn json(&self) -> Value {
-        let Self { run, opened_ms, status, entries, position, task } = self;
-        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "position": position, "task": task})
+        let Self { run, opened_ms, status, entries, position, task, parent } = self;
+        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "position": position, "task": task, "parent": parent})
     }
 }

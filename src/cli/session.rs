@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     approval::Request,
-    canon::EntryId,
+    canon::{EntryId, domain},
     cognition::{Cognition, Explorer, Mock},
     contract::ContractSet,
     crypto::{NamedKey, Trust},
@@ -41,7 +41,7 @@ use crate::{
     ledger::record::EndReason,
     policy::PolicySet,
     proposal::{Code, Refusal},
-    runtime::{Builder, Event, EventKind, Limits, Run, Runtime, Summary, WhyStopped},
+    runtime::{Builder, Event, EventKind, Limits, Run, Runtime, StartError, Subjects, Summary, WhyStopped},
     tool::ToolContract,
     writ::{Amounts, WritChain},
 };
@@ -98,7 +98,7 @@ impl Prepared {
     pub(super) fn open(self, how: &How, home: &Home, tune: impl FnOnce(Builder) -> Builder) -> Done<Session> {
         let Self { workspace, cognition, tools, policies, secrets, approver, .. } = self;
         let builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools.clone());
-        let mut builder = builder.policies(policies).secrets(secrets);
+        let mut builder = builder.policies(policies).secrets(secrets).delegation(subjects(home)?);
         for trusted in home.trust()? {
             builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
         }
@@ -108,6 +108,13 @@ impl Prepared {
         let runtime = block_on(tune(builder.ledger(ledger)).open()).map_err(|error| steward::wrong_home(&error))?;
         Ok(Session { runtime, cognition, tools, approver, interrupt })
     }
+}
+
+/// Every key that is here may be that of a writ's subject; those of children are derived from the runtime's.
+fn subjects(home: &Home) -> Done<Subjects> {
+    let secret = domain::RUN_SECRET.hash(&[home.secret(RUNTIME)?.to_hex().as_bytes()]);
+    let keys = home.names()?.into_iter().filter(|name| name != RUNTIME);
+    keys.map(|name| home.secret(&name)).try_fold(Subjects::default().secret(secret), |held, key| Ok(held.key(key?)))
 }
 
 fn cognition(how: &How) -> Done<Box<dyn Cognition>> {
@@ -172,13 +179,20 @@ impl Session {
             // Ctrl-C leaves the question at once: all is on record.
             self.interrupt.watch(None);
             let ask = summary.why == WhyStopped::Suspended && !how.json && ask::somebody_is_there();
-            if !ask || !ask::about(&self.runtime, run, &self.tools, &self.approver, &mut out).await? {
+            let mut decided = false;
+            if ask {
+                for run in open(run).await? {
+                    decided |= ask::about(&self.runtime, &run, &self.tools, &self.approver, &mut out).await?;
+                }
+            }
+            if !decided {
                 break summary;
             }
             before = Some(summary);
         };
         let waiting = run.requests().await;
         let doubts = run.in_doubt().await;
+        let below: Vec<_> = open(run).await?.into_iter().skip(1).collect();
         let ledger = std::path::absolute(how.place.ledger()).unwrap_or_else(|_| how.place.ledger());
         if how.json {
             out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &waiting, &ledger));
@@ -186,6 +200,10 @@ impl Session {
             tell(&mut out, &summary, &chain.leaf().budget, &ledger, &how.place);
             in_doubt(&doubts, run, &how.place);
             waits(&waiting, run, &how.place, &again);
+            for run in &below {
+                in_doubt(&run.in_doubt().await, run, &how.place);
+                waits(&run.requests().await, run, &how.place, &again);
+            }
             if refusals.iter().any(|refusal| refusal.code == Code::ClockBehind) {
                 let hint =
                     "the clock is behind the latest time on record: `thymos clock` tells how far, and what to do";
@@ -195,6 +213,22 @@ impl Session {
         out.finish()?;
         Ok(Driven { why: summary.why, refusals })
     }
+}
+
+/// A run, and all below it that have not ended: each before its children.
+async fn open(run: &Run) -> Done<Vec<Run>> {
+    let (mut runs, mut next) = (Vec::new(), vec![run.clone()]);
+    while let Some(run) = next.pop() {
+        for child in run.children().await.iter().rev().filter(|child| child.returned.is_none()) {
+            match run.child(&child.run).await {
+                Ok(child) => next.push(child),
+                Err(StartError::Ended(_)) => {}
+                Err(error) => return Err(Failure::failed(error)),
+            }
+        }
+        runs.push(run);
+    }
+    Ok(runs)
 }
 
 /// The summary of a drive with what the drives before it did.
@@ -248,11 +282,16 @@ fn tell(out: &mut Out, summary: &Summary, budget: &Amounts, ledger: &Path, place
     let (style, ended) = match summary.why {
         WhyStopped::Ended(EndReason::Completed) => (GOOD, "completed".to_owned()),
         WhyStopped::Ended(reason) => (BAD, reason.to_string()),
-        WhyStopped::Suspended => (WARN, if summary.detail.is_some() { "waits" } else { "waits for approval" }.to_owned()),
+        WhyStopped::Suspended => {
+            (WARN, if summary.detail.is_some() { "waits" } else { "waits for approval" }.to_owned())
+        }
     };
     let detail = summary.detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
-    let Summary { committed, rejected, failed, suspended, .. } = summary;
+    let Summary { committed, rejected, failed, suspended, delegated, .. } = summary;
     let mut counts = format!("{committed} committed, {rejected} rejected, {failed} failed");
+    if *delegated > 0 {
+        counts += &format!(", {delegated} delegated");
+    }
     if *suspended > 0 {
         counts += &format!(", {suspended} suspended");
     }

@@ -47,12 +47,18 @@ impl Stream {
                 out.json(&value);
             }
         } else {
-            let depth = self.below.get(&event.run).map_or(0, |(depth, _)| *depth);
+            // A child that was there before is shown below the run, however far below it is.
+            let unseen = usize::from(event.run != self.run);
+            let depth = self.below.get(&event.run).map_or(unseen, |(depth, _)| *depth);
             if let EventKind::Delegated { child, .. } = &event.kind {
                 self.below.insert(*child, (depth + 1, Lines::default()));
             }
             let own = &mut self.lines;
-            let lines = if event.run == self.run { own } else { &mut self.below.entry(event.run).or_default().1 };
+            let lines = if event.run == self.run {
+                own
+            } else {
+                &mut self.below.entry(event.run).or_insert((depth, Lines::default())).1
+            };
             out.indented(depth, |out| lines.show(out, event));
         }
     }

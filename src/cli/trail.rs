@@ -6,16 +6,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    canon::{Commitment, EntryId, PolicySetHash},
+    canon::{Commitment, EntryId, PolicySetHash, TrajectoryId},
     commit::{Commit, DeltaOp, Origin},
     crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            self, ApprovalOutcome, ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause,
-            HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
-            RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            self, ApprovalOutcome, ClockReset, ClockResetStatement, Delegated, DelegationResult, Dispatch, EndReason,
+            Failure, FailureCause, HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord,
+            Rejection, Resumed, RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -115,6 +115,12 @@ pub(super) enum What {
         tool: Option<String>,
         outcome: record::Outcome,
     },
+    Returned {
+        child: Option<TrajectoryId>,
+        reason: EndReason,
+        answer: Option<String>,
+        spent: Amounts,
+    },
     End {
         reason: EndReason,
         detail: Option<String>,
@@ -167,6 +173,11 @@ pub(super) enum Outcome {
         effect: WhatHappened,
         cost: Amounts,
     },
+    /// A child run was started.
+    Delegated {
+        child: TrajectoryId,
+        cost: Amounts,
+    },
     /// Refused or suspended; the decision says why.
     NotCarriedOut,
     /// About to be carried out.
@@ -197,6 +208,8 @@ pub(super) struct Reader {
     dispatched: HashMap<EntryId, Arc<Proposal>>,
     /// The tools of requests for approval.
     requests: HashMap<EntryId, String>,
+    /// The children of delegations.
+    children: HashMap<EntryId, TrajectoryId>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -204,7 +217,14 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader before the first entry.
     pub(super) fn new() -> Self {
-        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new(), requests: HashMap::new(), epochs: 0 }
+        Self {
+            sets: None,
+            values: HashMap::new(),
+            dispatched: HashMap::new(),
+            requests: HashMap::new(),
+            children: HashMap::new(),
+            epochs: 0,
+        }
     }
 
     /// Reads the next entry of the run that `replay` goes through.
@@ -309,6 +329,18 @@ impl Reader {
             Some(Kind::ApprovalOutcome) => {
                 let ApprovalOutcome { outcome, pending, .. } = entry.body()?;
                 What::RequestEnded { request: pending, tool: self.requests.get(&pending).cloned(), outcome }
+            }
+            Some(Kind::Delegation) => {
+                let Delegated { child, origin } = entry.body()?;
+                self.children.insert(entry.id(), child);
+                let (proposal, _) = self.origin(origin);
+                let cost = proposal.as_ref().and_then(|proposal| Some(proposal.decision.quote.as_ref()?.cost));
+                let outcome = Outcome::Delegated { child, cost: cost.unwrap_or_default() };
+                self.outcome(entry, proposal, None, outcome)
+            }
+            Some(Kind::DelegationResult) => {
+                let DelegationResult { answer, delegation, reason, spent, .. } = entry.body()?;
+                What::Returned { child: self.children.remove(&delegation), reason, answer: text(entry, answer), spent }
             }
             Some(Kind::Resumed) => {
                 let Resumed { in_doubt, turn, debited, .. } = entry.body()?;

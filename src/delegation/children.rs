@@ -159,7 +159,8 @@ impl Child {
     ) -> Result<Option<Self>, CanonError> {
         let Some(Resolved { plan: Plan::Delegate { task, writ }, .. }) = proposal.resolved else { return Ok(None) };
         let intent = proposal.intent.id()?;
-        let run = StartStatement::of_child(store, trajectory, (intent, proposal.intent.nonce), task, writ).trajectory()?;
+        let run =
+            StartStatement::of_child(store, trajectory, (intent, proposal.intent.nonce), task, writ).trajectory()?;
         Ok(Some(Self { delegation, intent, returned: None, run, seq, task, writ }))
     }
 }

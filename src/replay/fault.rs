@@ -1,4 +1,4 @@
-use super::{Difference, StoreFault};
+use super::{Difference, LineageFault, StoreFault};
 use crate::{
     approval::RequestFault,
     canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
@@ -227,6 +227,14 @@ pub enum ReplayError {
         run: TrajectoryId,
         /// What does not hold.
         source: Box<ReplayError>,
+    },
+    /// The runs of a lineage do not say the same of each other.
+    #[error("run {}: {fault}", run.short())]
+    Lineage {
+        /// The run.
+        run: TrajectoryId,
+        /// What does not hold.
+        fault: LineageFault,
     },
     /// Something does not hold of a store as a whole.
     #[error(transparent)]

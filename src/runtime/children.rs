@@ -123,8 +123,7 @@ pub(super) async fn conclude(
     journal.check_open()?;
     let child = journal.children.open().find(|child| child.run == *run).ok_or(RunError::NoChild(*run))?;
     let delegation = child.delegation;
-    let Ending { entry, seq, answer, reason, spent } =
-        ending(inner, run).await?.ok_or(RunError::ChildOpen(*run))?;
+    let Ending { entry, seq, answer, reason, spent } = ending(inner, run).await?.ok_or(RunError::ChildOpen(*run))?;
     let commitment = answer.as_ref().map(Blob::commitment);
     let record = DelegationResult { answer: commitment, delegation, head: entry, reason, seq, spent };
     let text = answer.as_ref().and_then(|answer| answer.value().ok());

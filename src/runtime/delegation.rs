@@ -26,9 +26,7 @@ use crate::{
     host::{Entropy, EntropyError, Signer},
     ledger::{
         Draft, Kind, LedgerStore, RegisterKey, RegisterOp, StoreError,
-        record::{
-            BranchStart, Delegated, Link, RunOpened, RunStart, StartStatement,
-        },
+        record::{BranchStart, Delegated, Link, RunOpened, RunStart, StartStatement},
         register::{seq_bytes, seq_of},
     },
     proposal::ChildQuote,
@@ -108,7 +106,11 @@ impl Lineage {
     }
 
     /// That of a run that starts so, found by going up from root to root.
-    pub(super) async fn of(store: &dyn LedgerStore, start: &StartStatement, run: TrajectoryId) -> Result<Self, RunError> {
+    pub(super) async fn of(
+        store: &dyn LedgerStore,
+        start: &StartStatement,
+        run: TrajectoryId,
+    ) -> Result<Self, RunError> {
         let mut lineage = Self { from: start.from.clone(), ..Self::top(run) };
         let mut from = start.from.clone();
         while let Some(above) = from {

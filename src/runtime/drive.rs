@@ -54,7 +54,11 @@ impl Default for Limits {
 
 /// How a drive comes to its end.
 enum Stop {
-    End { reason: EndReason, detail: Option<String>, answer: Option<String> },
+    End {
+        reason: EndReason,
+        detail: Option<String>,
+        answer: Option<String>,
+    },
     /// Something waits: a request for approval, or a child.
     Suspended(Option<String>),
 }

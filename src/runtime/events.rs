@@ -152,7 +152,8 @@ impl Watchers {
 
     fn is_watched(&self) -> bool {
         let above = self.0.above.as_ref();
-        !self.0.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_empty() || above.is_some_and(Self::is_watched)
+        !self.0.watchers.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            || above.is_some_and(Self::is_watched)
     }
 
     fn pass_on(&self, event: &Event) {

@@ -12,8 +12,8 @@ use crate::{
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
         record::{
-            self, ApprovalOutcome, Delegated, DelegationResult, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
-            PendingApproval, Rejection, Resumed, RunStart, Turn, TurnStart, WhatHappened,
+            self, ApprovalOutcome, Delegated, DelegationResult, Dispatch, Failure, FailureCause, HappenedVerdict,
+            InDoubtResolution, PendingApproval, Rejection, Resumed, RunStart, Turn, TurnStart, WhatHappened,
         },
     },
     proposal::{Code, Proposal, Refusal, Stage, Status},

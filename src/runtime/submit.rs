@@ -4,8 +4,8 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{
-    approval, authority::expect_epoch, carry_out::carry_out, core::Core, delegation, doubt, error::RunError, events::EventKind,
-    in_force::InForce, journal::Journal, outcome, past, run::Inner, secrets,
+    approval, authority::expect_epoch, carry_out::carry_out, core::Core, delegation, doubt, error::RunError,
+    events::EventKind, in_force::InForce, journal::Journal, outcome, past, run::Inner, secrets,
 };
 use crate::{
     approval::Request,
@@ -317,6 +317,8 @@ async fn judge(
     };
     let mut quote = execute::fit_to_record(&core.redactor, quote);
     if contract.is_delegate() {
+        // Nothing is executed: what the child does is its own.
+        quote.cost = Amounts::ONE_CALL;
         quote.child = Box::pin(delegation::quote(core, journal, intent.id())).await?;
     }
     let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;

@@ -25,7 +25,7 @@ pub const ROOMS: &[Room] = &[
     Room { name: "intent", may_name: &["canon", "contract", "host"] },
     Room { name: "world", may_name: &["canon"] },
     Room { name: "writ", may_name: &["canon", "contract", "crypto", "host", "predicate"] },
-    Room { name: "proposal", may_name: &["canon", "contract", "intent", "world", "writ"] },
+    Room { name: "proposal", may_name: &["canon", "contract", "crypto", "intent", "world", "writ"] },
     Room { name: "commit", may_name: &["canon", "contract", "proposal", "world", "writ"] },
     // The ports. None of them sees another.
     Room { name: "cognition", may_name: &["canon", "crypto", "nouns"] },
@@ -36,8 +36,11 @@ pub const ROOMS: &[Room] = &[
     Room { name: "compile", may_name: &["canon", "crypto", "nouns", "policy", "predicate"] },
     Room { name: "execute", may_name: &["canon", "compile", "host", "ledger", "nouns", "redact", "tool"] },
     Room { name: "approval", may_name: &["canon", "crypto", "ledger", "nouns", "policy"] },
-    Room { name: "replay", may_name: &["approval", "canon", "compile", "crypto", "ledger", "nouns", "policy"] },
-    Room { name: "delegation", may_name: &["canon", "compile", "crypto", "host", "ledger", "nouns", "policy"] },
+    Room { name: "delegation", may_name: &["canon", "ledger", "nouns"] },
+    Room {
+        name: "replay",
+        may_name: &["approval", "canon", "compile", "crypto", "delegation", "ledger", "nouns", "policy"],
+    },
     // Composition, and the hosts that use it.
     Room { name: "runtime", may_name: &["everything above"] },
     Room { name: "testing", may_name: &["everything above"] },

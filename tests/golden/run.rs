@@ -106,6 +106,7 @@ pub fn decision(status: Status) -> Decision {
         policy_set: policies().hash(),
         quote: Some(Quote {
             arguments: None,
+            child: None,
             compensable: true,
             cost: amounts(),
             key: Some(BusinessKeyHash([5; 32])),

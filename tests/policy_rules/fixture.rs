@@ -79,7 +79,13 @@ pub fn judge(set: &PolicySet, tool: &str, args: Value) -> Evaluation {
     let tools = tools();
     let intent = Intent::act(tool, args).by("planner").seal(&SeededEntropy::new(3)).unwrap();
     let (chain, world) = (chain(), world());
-    set.evaluate(&PolicyInput { intent: &intent, chain: &chain, child: None, contract: tools.get(tool).unwrap(), world: &world })
+    set.evaluate(&PolicyInput {
+        intent: &intent,
+        chain: &chain,
+        child: None,
+        contract: tools.get(tool).unwrap(),
+        world: &world,
+    })
 }
 
 pub fn bundle(rules: Value) -> Bundle {

@@ -95,7 +95,8 @@ fn played(script: Value) -> Result<Mock, ScriptError> {
     let last = steps.len().saturating_sub(1);
     let (mut turns, mut children) = (Vec::with_capacity(steps.len()), Children::new());
     for (index, value) in steps.into_iter().enumerate() {
-        let turn = step(value, &mut children).map_err(|(call, fault)| ScriptError { step: Some(index), call, fault })?;
+        let turn =
+            step(value, &mut children).map_err(|(call, fault)| ScriptError { step: Some(index), call, fault })?;
         if turn.requests.is_empty() && index < last {
             return Err(ScriptError { step: Some(index), call: None, fault: ScriptFault::EndsEarly });
         }

@@ -15,8 +15,7 @@ pub(in crate::compile) fn child(
         return Ok(None);
     }
     let refuse = |code| Refusal::new(Stage::Delegation, code);
-    let malformed =
-        |fault: ArgumentFault| refuse(Code::ArgumentsMalformed).at(&fault.pointer).allowed(&fault.keyword);
+    let malformed = |fault: ArgumentFault| refuse(Code::ArgumentsMalformed).at(&fault.pointer).allowed(&fault.keyword);
     let (intent, chain) = (inputs.intent, inputs.standing.chain);
     let request = ChildRequest::from_args(intent.args()).map_err(malformed)?;
     let Some(ChildQuote { subject, .. }) = quote.child.as_deref() else {

@@ -14,7 +14,9 @@ pub(super) fn check(inputs: &Inputs<'_>, contract: Option<&SealedContract>) -> R
         }
         // What is delegated is asked for as such, whatever the contract's effect.
         (IntentKind::Delegate, Some(contract)) if contract.is_delegate() => Ok(()),
-        (IntentKind::Act | IntentKind::Query, contract) if !contract.is_some_and(|contract| contract.is_delegate()) => Ok(()),
+        (IntentKind::Act | IntentKind::Query, contract) if !contract.is_some_and(|contract| contract.is_delegate()) => {
+            Ok(())
+        }
         _ => refuse(Code::UnsupportedKind),
     }
 }

@@ -55,7 +55,7 @@ impl Rederived {
     }
 
     /// Adds those of another run.
-    pub(in crate::replay) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.derived += other.derived;
         self.asserted += other.asserted;
         for (gap, decisions) in &other.not_derived {

@@ -1,4 +1,3 @@
-use super::LineageFault;
 use crate::{
     canon::{EntryId, TrajectoryId, WritId},
     ledger::Head,
@@ -39,14 +38,6 @@ pub enum StoreFault {
     /// A trajectory is there and was never opened.
     #[error("trajectory {0} is there, and no authority entry opened it")]
     Unopened(TrajectoryId),
-    /// The runs of a lineage do not say the same of each other.
-    #[error("run {}: {fault}", run.short())]
-    Lineage {
-        /// The run.
-        run: TrajectoryId,
-        /// What does not hold.
-        fault: LineageFault,
-    },
     /// A head is not the last entry of its trajectory.
     #[error("trajectory {trajectory}: its head is stored as {}, and its last entry is {}", head(stored), head(last))]
     Head {

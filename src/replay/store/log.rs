@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Authority, Kept, PAGE, Progress, StoreFault, StorePins, accounts::Accounts, lane::Lane, lineage::Lineages,
-    registers::Lookups,
-    runs::Runs,
+    Authority, Kept, PAGE, Progress, StoreFault, StorePins, accounts::Accounts, lane::Lane, lineages::Lineages,
+    registers::Lookups, runs::Runs,
 };
 use crate::{
     canon::{EntryId, TrajectoryId},
@@ -45,12 +44,12 @@ impl Log {
         let mut accounts = Accounts::default();
         let mut lanes = HashMap::from([(authority.trajectory, Lane::new(authority.trajectory, vec![]))]);
         for (run, _) in &authority.openings {
-            let chain = runs.by_id.get(run).map(|replayed| accounts.open(&replayed.chain)).unwrap_or_default();
+            let chain = runs.by_id.get(run).map(|replayed| accounts.open(&replayed.member.chain)).unwrap_or_default();
             lanes.insert(*run, Lane::new(*run, chain));
         }
         let head = Kept { position: Position::default(), entry: EntryId::ZERO };
         let lookups = Lookups::default();
-        let lineages = Lineages::of(&runs.by_id).map_err(|(run, fault)| StoreFault::Lineage { run, fault })?;
+        let lineages = Lineages::of(&runs.by_id).map_err(|(run, fault)| ReplayError::Lineage { run, fault })?;
         let mut log = Self {
             lanes,
             accounts,
@@ -135,7 +134,7 @@ impl Log {
         }
         let record = whole.as_ref().ok().and_then(|whole| whole.record.as_ref().ok());
         let lineage = self.lineages.push(entry, record);
-        lineage.map_err(|fault| StoreFault::Lineage { run: trajectory, fault })?;
+        lineage.map_err(|fault| ReplayError::Lineage { run: trajectory, fault })?;
         let lane = self.lanes.get_mut(&trajectory).ok_or(StoreFault::Unopened(trajectory))?;
         let step = lane.push(position, entry, whole).map_err(|reason| {
             let fault = Box::new(at(entry, reason));

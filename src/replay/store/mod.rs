@@ -7,7 +7,7 @@ mod accounts;
 mod authority;
 mod fault;
 mod lane;
-mod lineage;
+mod lineages;
 mod log;
 mod pins;
 mod registers;
@@ -16,7 +16,6 @@ mod runs;
 mod wide;
 
 pub use fault::StoreFault;
-pub use lineage::LineageFault;
 pub use pins::{Kept, StorePins};
 pub use report::{Progress, StoreReport, WritAccount};
 

@@ -114,7 +114,8 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
                 (Some(Register::Request), _) if waits(log, key) => {}
                 (Some(Register::Account), _) if is_account(log, key) => {}
-                (Some(Register::Descendants), Some(top)) if log.lineages.descendants().any(|(of, _)| *of == TrajectoryId(top)) => {}
+                (Some(Register::Descendants), Some(top))
+                    if log.lineages.descendants().any(|(of, _)| *of == TrajectoryId(top)) => {}
                 (Some(Register::Total), Some(writ)) if log.accounts.has(&WritId(writ)) => {}
                 _ => return Err(extra(key, value).into()),
             }

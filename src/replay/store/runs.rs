@@ -3,10 +3,8 @@ use std::collections::HashMap;
 use super::{Authority, Progress, StoreFault, StorePins};
 use crate::{
     canon::{EntryId, TrajectoryId},
-    delegation::{Child, Returned},
-    ledger::{Entry, LedgerStore, record::StartStatement},
-    replay::{Pins, Rederived, ReplayError, Replayer, Verdict, run::run_under},
-    writ::WritChain,
+    ledger::{Entry, LedgerStore},
+    replay::{Pins, Rederived, ReplayError, Replayer, Verdict, lineage::Member, run::run_under},
 };
 
 /// The runs of a store, each replayed by itself.
@@ -25,11 +23,7 @@ pub(super) struct Runs {
 
 /// What a replay showed of a run.
 pub(super) struct Replayed {
-    pub(super) chain: WritChain,
-    pub(super) children: Vec<Child>,
-    /// How it ended.
-    pub(super) returned: Option<Returned>,
-    pub(super) start: StartStatement,
+    pub(super) member: Member,
     pub(super) entries: u64,
     pub(super) head: EntryId,
 }
@@ -66,14 +60,7 @@ impl Runs {
                     if report.verdict() != Verdict::Verified {
                         runs.incomplete.push(format!("run {}: {}", run.short(), report.incomplete.join(", ")));
                     }
-                    let replayed = Replayed {
-                        chain: folded.chain,
-                        children: folded.children.all().to_vec(),
-                        returned: folded.returned,
-                        start: folded.start.start,
-                        entries: report.entries,
-                        head: report.head,
-                    };
+                    let replayed = Replayed { member: Member::of(folded), entries: report.entries, head: report.head };
                     runs.by_id.insert(*run, replayed);
                 }
                 Err(ReplayError::Store(error)) => return Err(error.into()),

@@ -3,38 +3,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::runs::Replayed;
 use crate::{
     canon::TrajectoryId,
-    delegation::Child,
     ledger::{Entry, record::Link},
-    replay::record::Record,
+    replay::{LineageFault, record::Record},
 };
-
-/// What does not hold between the runs of a lineage.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LineageFault {
-    /// A run says that it was delegated, and nobody did.
-    #[error("it says that run {} started it, which does not", .0.short())]
-    NotStarted(TrajectoryId),
-    /// A child is not there, or is not the one that was asked for.
-    #[error("it started run {}, which is not there or starts otherwise", .0.short())]
-    Child(TrajectoryId),
-    /// A child did not end as its parent has it on record.
-    #[error("what it says of the end of run {} is not how that ended", .0.short())]
-    End(TrajectoryId),
-    /// A delegation and the child's first entry were not stored together.
-    #[error("the first entry of run {} does not follow the entry that started it", .0.short())]
-    Apart(TrajectoryId),
-    /// A decision rests on another number of runs.
-    #[error("it was decided with {said} {what}, and there were {found}")]
-    Count {
-        /// What was counted.
-        what: &'static str,
-        /// What the decision says.
-        said: u64,
-        /// How many there were.
-        found: u64,
-    },
-}
 
 /// Which run is below which, followed through the log of the whole store.
 #[derive(Default)]
@@ -52,12 +23,12 @@ impl Lineages {
     pub(super) fn of(runs: &HashMap<TrajectoryId, Replayed>) -> Result<Self, (TrajectoryId, LineageFault)> {
         let mut lineages = Self::default();
         for (run, replayed) in runs {
-            for child in &replayed.children {
-                check_child(*run, replayed, child, runs.get(&child.run)).map_err(|fault| (*run, fault))?;
-            }
-            if let Some(Link::Delegation { trajectory, .. }) = &replayed.start.from {
+            let member = &replayed.member;
+            let checked = member.check(*run, |run| Some(&runs.get(run)?.member));
+            checked.map_err(|fault| (*run, fault))?;
+            if let Some(Link::Delegation { trajectory, .. }) = &member.start.from {
                 let parent = runs.get(trajectory);
-                if !parent.is_some_and(|parent| parent.children.iter().any(|child| child.run == *run)) {
+                if !parent.is_some_and(|parent| parent.member.children.iter().any(|child| child.run == *run)) {
                     return Err((*run, LineageFault::NotStarted(*trajectory)));
                 }
             }
@@ -100,28 +71,10 @@ impl Lineages {
     }
 }
 
-fn check_child(
-    run: TrajectoryId,
-    parent: &Replayed,
-    child: &Child,
-    replayed: Option<&Replayed>,
-) -> Result<(), LineageFault> {
-    let Some(replayed) = replayed else { return Err(LineageFault::Child(child.run)) };
-    let from = Some(Link::Delegation { intent: child.intent, trajectory: run });
-    let below = replayed.chain.links().rev().skip(1).map(|(id, _)| id).eq(parent.chain.links().rev().map(|(id, _)| id));
-    if replayed.start.from != from || replayed.start.task != child.task || replayed.chain.id() != child.writ || !below {
-        return Err(LineageFault::Child(child.run));
-    }
-    if child.returned.is_some() && child.returned != replayed.returned {
-        return Err(LineageFault::End(child.run));
-    }
-    Ok(())
-}
-
 /// The run at the top, and how many generations it is above. No cycles: a run's id covers that of its parent.
 fn place(run: TrajectoryId, runs: &HashMap<TrajectoryId, Replayed>) -> (TrajectoryId, u32) {
     let (mut top, mut generation) = (run, 0);
-    while let Some(from) = runs.get(&top).and_then(|replayed| replayed.start.from.as_ref()) {
+    while let Some(from) = runs.get(&top).and_then(|replayed| replayed.member.start.from.as_ref()) {
         (top, generation) = match from {
             Link::Delegation { trajectory, .. } => (*trajectory, generation + 1),
             Link::Branch(point) => (point.trajectory, generation),
