@@ -40,5 +40,9 @@ pub use writ::WritChain;
 mod the_page_on_approvals {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/delegation.md")]
+mod the_page_on_delegation {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/writs.md")]
 mod the_page_on_writs {}

@@ -12,7 +12,7 @@ use std::{
 
 use regex::Regex;
 
-const PAGES: &[&str] = &["invariants", "threat-model", "writs", "STATUS"];
+const PAGES: &[&str] = &["invariants", "threat-model", "writs", "delegation", "STATUS"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -32,7 +32,7 @@ use crate::{
         Draft, Kind,
         record::{EndReason, Terminated},
     },
-    writ::Amounts,
+    writ::{Amounts, Dimension},
 };
 
 /// What bounds a drive besides the writ.
@@ -244,8 +244,17 @@ impl Drive<'_> {
                 }
             };
             let (id, tool, args) = (intent.id(), intent.record().target.to_string(), intent.args().clone());
+            let spent_up = self.exhausted().await;
             let outcome = match stopped {
                 Some(after) => {
+                    self.not_attempted(intent, after).await?;
+                    Outcome::NotAttempted
+                }
+                None if spent_up.is_some() => {
+                    let dimension = spent_up.map(|dimension| dimension.as_str().to_owned());
+                    stop = Some(end(EndReason::BudgetExhausted, dimension));
+                    let (_, after) = self.run.head().await;
+                    stopped = Some(after);
                     self.not_attempted(intent, after).await?;
                     Outcome::NotAttempted
                 }
@@ -268,6 +277,14 @@ impl Drive<'_> {
             self.history.push(PastOutcome { step, intent: id, tool, args, outcome });
         }
         Ok(stop)
+    }
+
+    /// The dimension that was granted and is used up, where one is: nothing more is begun then.
+    async fn exhausted(&self) -> Option<Dimension> {
+        let accounts = &self.run.inner().core.accounts;
+        self.run
+            .with_journal(|journal| turn::exhausted(&journal.chain, &accounts.balances(&journal.chain), &Dimension::ALL))
+            .await
     }
 
     async fn not_attempted(&self, intent: SealedIntent, after: EntryId) -> Result<(), RunError> {
@@ -370,10 +387,10 @@ impl Drive<'_> {
     async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
         let accounts = &self.run.inner().core.accounts;
         let left = self.run.with_journal(|journal| accounts.balances(&journal.chain)).await;
-        let empty = |dimension: &crate::writ::Dimension| {
+        let empty = |dimension: &Dimension| {
             usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0)
         };
-        crate::writ::Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
+        Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
     }
 }
 

@@ -170,7 +170,8 @@ async fn open_in(
     reserved: Amounts,
 ) -> Result<Result<(EntryId, u64), NotAsked>, RunError> {
     let core = &inner.core;
-    if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain)) {
+    let of_models = [Dimension::Tokens, Dimension::UsdMillicents];
+    if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain), &of_models) {
         return Ok(Err(NotAsked::exhausted(dimension.as_str())));
     }
     let (left, fits) = journal.reserve(core, &reserved);
@@ -203,9 +204,10 @@ async fn open_in(
     Ok(Ok((entry, step)))
 }
 
-/// A dimension of model use that was granted and is used up: no model is asked then, whatever it estimates.
-fn exhausted(chain: &WritChain, left: &[Amounts]) -> Option<Dimension> {
-    [Dimension::Tokens, Dimension::UsdMillicents].into_iter().find(|dimension| {
+/// The first of these dimensions that was granted and is used up. Where it is one of model use, no model is asked, whatever it
+/// estimates.
+pub(super) fn exhausted(chain: &WritChain, left: &[Amounts], dimensions: &[Dimension]) -> Option<Dimension> {
+    dimensions.iter().copied().find(|dimension| {
         chain.links().zip(left).any(|((_, writ), left)| writ.budget.get(*dimension) > 0 && left.get(*dimension) == 0)
     })
 }

@@ -4,6 +4,7 @@
 mod approvals;
 mod authority;
 mod bench;
+mod delegation;
 mod exports;
 mod faults;
 mod host;

@@ -114,3 +114,17 @@ fn the_commands_of_the_page_on_approvals_run() {
     assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\ntwo\nthree\n");
     assert!(host.good(&["approvals"]).contains("1 of 2 (alice)"));
 }
+
+#[test]
+fn the_commands_of_the_page_on_delegation_run() {
+    let page = include_str!("../../docs/delegation.md");
+    let (_, section) = page.split_once("## From the command line").unwrap();
+    let host = Host::new();
+    std::fs::write(host.workspace().join("plan.json"), block(section, "json")).unwrap();
+    for line in section.split("```sh\n").skip(1).flat_map(|block| block.split_once("```").unwrap().0.lines()) {
+        let words = words(line);
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        host.good(&arguments);
+    }
+    assert!(host.good(&["lineage", "last"]).contains("count the files"));
+}
