@@ -32,12 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn work() -> Result<(), Box<dyn Error>> {
     let (root, agent) = (SecretKey::generate()?, SecretKey::generate()?);
     let operator = NamedKey::new("operator", root.public_key());
-    let note = tool("note", Effect::Write, Risk::Low)?.describe("Keeps a note").world_only().function(
-        |note: Note, _| {
-            let resource = ResourceId::new("note", &note.topic).map_err(|error| ToolError::NotDone(error.to_string()))?;
+    let note =
+        tool("note", Effect::Write, Risk::Low)?.describe("Keeps a note").world_only().function(|note: Note, _| {
+            let resource =
+                ResourceId::new("note", &note.topic).map_err(|error| ToolError::NotDone(error.to_string()))?;
             Ok(ToolOutput::new("kept").with_delta(Delta::none().create(resource, json!(note.text))))
-        },
-    );
+        });
 
     // The agent's key signs the writs of its children, and at most two children are started.
     let limits = Coordination { children: 2, descendants: 4, generations: 2 };
@@ -78,10 +78,11 @@ async fn work() -> Result<(), Box<dyn Error>> {
     };
     let tides = Mock::script(vec![vec![keeps("tides", "twice a day")]]).answering("The moon sets them.");
     let winds = Mock::script(vec![vec![keeps("winds", "westerly"), keeps("gusts", "in autumn")]]);
-    let mut planner = Mock::script(vec![vec![hands_down("look into tides", 2)], vec![hands_down("look into winds", 1)]])
-        .with_child("look into tides", tides)
-        .with_child("look into winds", winds)
-        .answering("Tides are regular, winds are not.");
+    let mut planner =
+        Mock::script(vec![vec![hands_down("look into tides", 2)], vec![hands_down("look into winds", 1)]])
+            .with_child("look into tides", tides)
+            .with_child("look into winds", winds)
+            .answering("Tides are regular, winds are not.");
     let summary = run.drive(&mut planner, Limits::default()).await?;
     println!("   {}", summary.answer.unwrap_or_default());
     for child in run.children().await {

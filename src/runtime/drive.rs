@@ -283,7 +283,9 @@ impl Drive<'_> {
     async fn exhausted(&self) -> Option<Dimension> {
         let accounts = &self.run.inner().core.accounts;
         self.run
-            .with_journal(|journal| turn::exhausted(&journal.chain, &accounts.balances(&journal.chain), &Dimension::ALL))
+            .with_journal(|journal| {
+                turn::exhausted(&journal.chain, &accounts.balances(&journal.chain), &Dimension::ALL)
+            })
             .await
     }
 
@@ -387,9 +389,8 @@ impl Drive<'_> {
     async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
         let accounts = &self.run.inner().core.accounts;
         let left = self.run.with_journal(|journal| accounts.balances(&journal.chain)).await;
-        let empty = |dimension: &Dimension| {
-            usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0)
-        };
+        let empty =
+            |dimension: &Dimension| usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0);
         Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
     }
 }
