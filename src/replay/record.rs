@@ -26,6 +26,7 @@ pub(super) enum Record {
     ApprovalOutcome(ApprovalOutcome),
     InDoubtResolution(Box<InDoubtResolution>),
     Erasure(Erasure),
+    Delegation(Box<Delegated>),
     Resumed(Box<Resumed>),
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
@@ -53,9 +54,9 @@ impl Record {
             Kind::ApprovalOutcome => Self::ApprovalOutcome(entry.body()?),
             Kind::InDoubtResolution => Self::InDoubtResolution(entry.body()?),
             Kind::Erasure => Self::Erasure(entry.body()?),
+            Kind::Delegation => Self::Delegation(entry.body()?),
             Kind::Resumed => Self::Resumed(entry.body()?),
             Kind::Terminated => Self::Terminated(entry.body()?),
-            Kind::Delegation => entry.body::<Delegated>().map(drop).map(aside)?,
             Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
             Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
             Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
