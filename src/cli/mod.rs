@@ -13,6 +13,7 @@ mod audit;
 mod bench;
 mod budget;
 mod clock;
+mod contracts;
 mod entries;
 mod export;
 mod failure;

@@ -2,12 +2,14 @@
 
 mod bounds;
 mod class;
+mod difference;
 mod name;
 mod schema;
 mod set;
 
 pub use bounds::{MAX_CHECK_STEPS, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, MAX_SCHEMA_PATTERNS};
 pub use class::{Effect, Risk, Touches};
+pub use difference::ContractDifference;
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};
 pub use schema::{ArgumentFault, SchemaError};

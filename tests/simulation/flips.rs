@@ -164,6 +164,9 @@ fn another_writ_is_judged_by_the_stages_like_any_other() {
     assert_eq!(of(other(24, some)), pairs([(5, "condition_not_met")]));
     let past = |writ: WritBuilder| wide(writ).window(Window { not_before_ms: 0, expires_at_ms: START_MS - 1 });
     assert_eq!(of(other(25, past)).iter().map(|(_, word)| word.as_str()).collect::<BTreeSet<_>>(), ["expired"].into());
+    // A writ that is issued later is judged as if history had waited for it.
+    let window = Window { not_before_ms: START_MS + 9_000_000, expires_at_ms: START_MS + 9_900_000 };
+    assert_eq!(of(other(26, |writ| writ.scopes([scope("act")]).window(window))), []);
     // Nobody trusts who issued it.
     let forged = WritBuilder::root(named(STRANGER), named(AGENT)).any_store().scopes([scope("*")]).budget(PLENTY);
     let forged = block_on(forged.effects_up_to(Effect::Irreversible).sign_with(&key(STRANGER), &SeededEntropy::new(1)));

@@ -17,8 +17,8 @@ pub struct Change {
     pub rules: Option<Vec<BundleEntry>>,
     /// Writs that are revoked from the start.
     pub revoked: BTreeSet<WritId>,
-    /// The writ chain of every run. Its own authority is judged like that of any other; who may start a run under it is not
-    /// asked.
+    /// The writ chain of every run. Its own authority is judged like that of any other. Who may start a run under it is not
+    /// asked, and what was asked for before its window begins is judged as of then: a writ of today can be tried on yesterday.
     pub writ: Option<WritChain>,
 }
 
@@ -63,6 +63,13 @@ impl Premise {
         let ids = chain.links().map(|(id, _)| id);
         ids.filter(|id| recorded.contains(id) || self.change.revoked.contains(id)).collect()
     }
+}
+
+/// What clock and record would say under a chain that stands in for another: nothing earlier than its window begins.
+pub(super) fn times(chain: &WritChain, clock_ms: u64, now_ms: u64) -> (u64, u64) {
+    let begins_ms = chain.links().map(|(_, writ)| writ.window.not_before_ms).max().unwrap_or(0);
+    let later_ms = begins_ms.saturating_sub(clock_ms);
+    (clock_ms.saturating_add(later_ms), now_ms.saturating_add(later_ms))
 }
 
 /// What the writs of a chain would have left: one that is on record, as recorded; any other, its budget without what was spent

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::{Simulated, change::Premise};
+use super::{
+    Simulated,
+    change::{Premise, times},
+};
 use crate::{
     canon::{CanonError, PolicySetHash},
     compile::{Asked, Inputs, Standing, admit, compile},
@@ -45,7 +48,9 @@ pub(super) fn decide(
         return Ok(Err(Gap::Erased));
     }
     let (chain, balances) = premise.chain(inputs.standing.chain, inputs.balances);
+    let Standing { clock_ms, now_ms, .. } = inputs.standing;
     let same_chain = chain.id() == inputs.standing.chain.id();
+    let (clock_ms, now_ms) = if same_chain { (clock_ms, now_ms) } else { times(chain, clock_ms, now_ms) };
     let revoked = premise.revoked(chain, inputs.standing.revoked);
     let earlier = inputs.earlier.zip(earlier).map(|(proposal, Terms { policy_set, trace })| Proposal {
         decision: Decision { policy_set, trace, ..proposal.decision.clone() },
@@ -55,7 +60,7 @@ pub(super) fn decide(
         balances: &balances,
         earlier: earlier.as_ref(),
         policies: &policies,
-        standing: Standing { chain, revoked: &revoked, ..inputs.standing },
+        standing: Standing { chain, clock_ms, now_ms, revoked: &revoked, ..inputs.standing },
         ..*inputs
     };
     let asked = recorded.quote.clone().map(|quote| Asked { claim: recorded.claim, quote });
