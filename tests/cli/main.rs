@@ -4,6 +4,7 @@
 mod approvals;
 mod authority;
 mod bench;
+mod contracts;
 mod exports;
 mod faults;
 mod host;
