@@ -44,3 +44,30 @@ fn compare(pointer: String, was: Option<&Value>, is: Option<&Value>, differences
         (was, is) => differences.push(ContractDifference { pointer, was: was.cloned(), is: is.cloned() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn found(was: &Value, is: &Value) -> Vec<(String, Option<Value>, Option<Value>)> {
+        let mut differences = Vec::new();
+        compare(String::new(), Some(was), Some(is), &mut differences);
+        differences.into_iter().map(|found| (found.pointer, found.was, found.is)).collect()
+    }
+
+    #[test]
+    fn members_are_compared_and_all_else_as_a_whole() {
+        let was = json!({"a": 1, "same": [1], "gone": null, "in": {"x/y~z": [1, 2]}, "was": {"deep": 1}});
+        let is = json!({"a": "1", "same": [1], "in": {"x/y~z": [2, 1], "new": 0}, "was": 7});
+        let expected = [
+            ("/a".into(), Some(json!(1)), Some(json!("1"))),
+            ("/gone".into(), Some(Value::Null), None),
+            ("/in/new".into(), None, Some(json!(0))),
+            ("/in/x~1y~0z".into(), Some(json!([1, 2])), Some(json!([2, 1]))),
+            ("/was".into(), Some(json!({"deep": 1})), Some(json!(7))),
+        ];
+        assert_eq!(found(&was, &is), expected);
+        assert_eq!(found(&is, &is), []);
+    }
+}

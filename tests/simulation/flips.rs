@@ -272,6 +272,16 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
+fn a_ledger_without_runs_shows_nothing() {
+    let fixture = Fixture::default();
+    drop(fixture.open([TestTool::host("act")]));
+    let (simulation, _) = simulated(&*fixture.ledger, Change::default()).unwrap();
+    assert_eq!((simulation.runs, simulation.conclusion()), (0, Conclusion::Incomplete));
+    let nothing = openthymos::ledger::MemoryLedger::new();
+    assert!(matches!(simulated(&nothing, Change::default()), Err(ReplayError::Empty)));
+}
+
+#[test]
 fn rules_are_held_to_all_contracts_that_the_ledger_ever_had() {
     let fixture = Fixture::default();
     let version = |version: &str, name: &str| {

@@ -62,7 +62,7 @@ pub(in crate::replay) struct Scene<'a> {
 }
 
 /// What a decision would be with the change that is simulated, where one is.
-type Simulated = Option<Result<Verdict, Gap>>;
+type Remade = Option<Result<Verdict, Gap>>;
 
 /// Why a decision is not found to follow: what is not at hand, or not the same.
 enum Not {
@@ -174,7 +174,7 @@ impl Rederiver {
     }
 
     /// Derives a decision, and what it would be with the change that is simulated.
-    fn derive(&self, proposal: &Proposal, args: Option<&Blob>, scene: &Scene<'_>) -> Result<Simulated, Not> {
+    fn derive(&self, proposal: &Proposal, args: Option<&Blob>, scene: &Scene<'_>) -> Result<Remade, Not> {
         let decision = &proposal.decision;
         if decision.compiler != COMPILER {
             return Err(Gap::Compiler(decision.compiler).into());
@@ -233,7 +233,7 @@ impl Rederiver {
         contracts: &ContractSet,
         policies: &PolicySet,
         scene: &Scene<'_>,
-    ) -> Result<Simulated, Not> {
+    ) -> Result<Remade, Not> {
         let decision = &proposal.decision;
         let inputs = Inputs {
             approvals: &decision.approvals,

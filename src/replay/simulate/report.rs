@@ -56,7 +56,7 @@ pub enum Conclusion {
     NothingChanges,
     /// Something changes.
     Changes,
-    /// Nothing was found to change, and not everything has a verdict. Not the same as nothing changes.
+    /// Nothing was found to change, and not everything has a verdict, or there was no run. Not the same as nothing changes.
     Incomplete,
 }
 
@@ -70,7 +70,7 @@ impl Simulation {
     pub fn conclusion(&self) -> Conclusion {
         if self.changed.total() > 0 {
             Conclusion::Changes
-        } else if self.undecided.is_empty() && self.incomplete.is_empty() {
+        } else if self.runs > 0 && self.undecided.is_empty() && self.incomplete.is_empty() {
             Conclusion::NothingChanges
         } else {
             Conclusion::Incomplete
