@@ -99,6 +99,6 @@ impl Radius {
     }
 
     fn affected(&self, tool: ToolName, seq: u64, because: Vec<Because>) -> Option<Affected> {
-        (!because.is_empty()).then(|| Affected { at: Place { run: self.run, seq, tool }, because })
+        (!because.is_empty()).then_some(Affected { at: Place { run: self.run, seq, tool }, because })
     }
 }
