@@ -199,6 +199,9 @@ impl Entries {
         for rule in &action.rules {
             out.detail("rule", fit(&format!("{} {}", plain(&rule.name), plain(&rule.verdict)), room));
         }
+        if let Some(renewed) = &action.contract {
+            renewed.show(out);
+        }
         outcome(out, &action.outcome, room);
     }
 }

@@ -26,6 +26,11 @@ impl Failure {
         Self { code: 1, message: Some(message.to_string()), hint: None }
     }
 
+    /// A simulation found something that changes, and the output says so already.
+    pub(super) fn changes() -> Self {
+        Self { code: 3, message: None, hint: None }
+    }
+
     /// The run waits for approval, and the output says so already.
     pub(super) fn waits() -> Self {
         Self { code: 4, message: None, hint: None }

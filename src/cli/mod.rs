@@ -4,7 +4,7 @@
 //! finds workspace, ledger and run; `out` and `style` are the only way to standard output.
 //!
 //! Exit codes: 0 when all is well, which a refused intent is; 1 when the run or the verification failed; 2 when the command
-//! line asks for what does not exist.
+//! line asks for what does not exist; 3 when a simulation changes something; 4 when the run waits for approval.
 
 mod approvals;
 mod approve;
@@ -13,6 +13,7 @@ mod audit;
 mod bench;
 mod budget;
 mod clock;
+mod contracts;
 mod entries;
 mod export;
 mod failure;
@@ -36,6 +37,7 @@ mod run;
 mod runs;
 mod secrets;
 mod session;
+mod simulate;
 mod steward;
 mod stream;
 mod style;
@@ -62,7 +64,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("THYMOS_GIT_
   thymos export last -o run.ndjson       a file that proves itself
 
 Keys and roots of trust are in $THYMOS_HOME, by default ~/.thymos.
-Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage, 4 the run waits for approval.")]
+Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage,
+3 a simulation changes something, 4 the run waits for approval.")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -78,6 +81,7 @@ enum Command {
     Runs(runs::Args),
     Audit(audit::Args),
     Replay(replay::Args),
+    Simulate(simulate::Args),
     World(world::Args),
     Lineage(lineage::Args),
     Export(export::Args),
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::World(args)) => world::run(&args),
         Some(Command::Lineage(args)) => lineage::run(&args),
         Some(Command::Export(args)) => export::run(&args),

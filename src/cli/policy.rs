@@ -14,7 +14,7 @@ use super::{
 use crate::{
     contract::ContractSet,
     crypto::{Role, Trust},
-    policy::{Bundle, BundleError, PolicySet, PolicySetBuilder, RuleFault, SignedBundle, UnsignedBundle},
+    policy::{Bundle, BundleEntry, BundleError, PolicySet, PolicySetBuilder, RuleFault, SignedBundle, UnsignedBundle},
 };
 
 /// Sign and check policy bundles
@@ -80,6 +80,18 @@ fn load(path: &Path) -> Done<Loaded> {
         false => Bundle::from_json(&bytes).map(Loaded::Unsigned),
     };
     loaded.map_err(|error| Failure::failed(format!("`{shown}`: {error}")))
+}
+
+/// A bundle as part of a set that is only simulated: it may be unsigned, or signed by anybody, but a signature has to hold.
+pub(super) fn entry(path: &Path) -> Done<BundleEntry> {
+    match load(path)? {
+        Loaded::Signed(signed) => {
+            let verified = signed.verify(|_| true);
+            let verified = verified.map_err(|error| Failure::failed(format!("`{}`: {error}", path.display())))?;
+            Ok(BundleEntry::Signed(Box::new(verified.into_signed())))
+        }
+        Loaded::Unsigned(bundle) => Ok(BundleEntry::Unsigned(UnsignedBundle::accept_unsigned(bundle).into_bundle())),
+    }
 }
 
 /// The policies of a run: its bundles in order, each signed by a trusted key unless the opt-out is given.

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::{
     budget,
+    contracts::Renewed,
     failure::{Done, Failure},
     home::Home,
     locate,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     approval::{self, Request},
     canon::{EntryId, KeyId, TrajectoryId},
+    contract::Contract,
     host::Host,
     intent::masked,
     ledger::{AuthorityState, Entry, LedgerStore},
@@ -45,6 +47,10 @@ pub(super) struct Review {
     approved: Vec<KeyId>,
     /// Whether the operator who was present approved, without a key.
     present: bool,
+    /// The contract that it was asked for with.
+    contract: Option<Contract>,
+    /// What of that is another now.
+    renewed: Option<Renewed>,
     /// What it would change; `Err` says why that cannot be told.
     change: Result<Preview, &'static str>,
 }
@@ -62,7 +68,9 @@ pub(super) async fn of_run(store: &dyn LedgerStore, run: &TrajectoryId, at_ms: u
     if let Some(error) = unreadable {
         return Err(Failure::failed(error));
     }
-    let log = authority_of(store, None, Contracts::Of(&[])).await?;
+    let contract = |request: &Request| request.pending.proposal.resolved.map(|resolved| resolved.contract);
+    let contracts: Vec<_> = folded.requests.waiting().iter().filter_map(contract).collect();
+    let log = authority_of(store, None, Contracts::Of(&contracts)).await?;
     let waiting = folded.requests.waiting().iter();
     let review = |request: &Request| {
         let action = actions.remove(&request.entry)?;
@@ -74,6 +82,8 @@ pub(super) async fn of_run(store: &dyn LedgerStore, run: &TrajectoryId, at_ms: u
             quorum,
             approved,
             present,
+            contract: contract(request).and_then(|hash| log.contract(&hash).cloned()),
+            renewed: None,
             change: Err("the tools of the run's workspace are not at hand"),
         })
     };
@@ -135,6 +145,10 @@ impl Review {
     pub(super) async fn look(&mut self, tools: &[Arc<dyn ToolContract>]) {
         let name = &self.request.pending.proposal.intent.target;
         let tool = tools.iter().find(|tool| tool.contract().name == *name);
+        if let (Some(then), Some(tool)) = (&self.contract, tool) {
+            let now = tool.contract();
+            self.renewed = (now != *then).then(|| Renewed::between(Some(then), &now));
+        }
         let (Some(tool), Some(args)) = (tool, &self.action.args) else { return };
         let masked = masked(args).ok().flatten();
         let preview = tool.preview(masked.as_ref().unwrap_or(args), &Host::default().spawn).await;
@@ -206,6 +220,11 @@ impl Review {
             let told = "what it is about has changed since it was asked for: it will not be carried out";
             out.detail("note", paint(BAD, told));
         }
+        if let Some(renewed) = &self.renewed {
+            let told = "its tool is not the one that it was asked for with: it will not be carried out";
+            out.detail("note", paint(BAD, told));
+            renewed.show(out);
+        }
         for line in self.diff().lines() {
             let style = match line.as_bytes().first() {
                 Some(b'+') => GOOD,
@@ -250,7 +269,7 @@ impl Review {
             "required": quorum.as_ref().map(|quorum| quorum.required),
             "may_approve": quorum.as_ref().map(|quorum| &quorum.approvers), "approved_by": approved, "operator_present": self.present,
             "approved": request.approved, "expires_at_ms": request.pending.expires_at_ms,
-            "change": self.diff(), "changed_since": self.has_moved_on(),
+            "change": self.diff(), "changed_since": self.has_moved_on(), "changed_contract": self.renewed,
         })
     }
 }

@@ -44,9 +44,9 @@ pub(super) struct Args {
 }
 
 /// A run, the writs that it stands under, root first, and whether it has ended.
-struct Standing {
+pub(super) struct Standing {
     run: TrajectoryId,
-    chain: Vec<(WritId, SignedWrit)>,
+    pub(super) chain: Vec<(WritId, SignedWrit)>,
     ended: bool,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 /// Every run of a ledger with its writs.
-async fn runs(ledger: &dyn LedgerStore) -> Done<Vec<Standing>> {
+pub(super) async fn runs(ledger: &dyn LedgerStore) -> Done<Vec<Standing>> {
     let mut runs = Vec::new();
     for (opened, _) in locate::opened(ledger, usize::MAX).await? {
         let run = opened.trajectory;

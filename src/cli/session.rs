@@ -20,6 +20,7 @@ use serde_json::json;
 use super::{
     ask::{self, Approver},
     budget,
+    contracts::Renewed,
     failure::{Done, Failure},
     home::{Home, RUNTIME},
     locate::{Place, quoted},
@@ -194,10 +195,16 @@ impl Session {
         let doubts = run.in_doubt().await;
         let below: Vec<_> = open(run).await?.into_iter().skip(1).collect();
         let ledger = std::path::absolute(how.place.ledger()).unwrap_or_else(|_| how.place.ledger());
+        let renewed = Renewed::of_all(&refusals, &**self.runtime.ledger()).await?;
         if how.json {
-            out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &waiting, &ledger));
+            out.json(&summary_json(&summary, &chain.leaf().budget, &doubts, &waiting, &ledger, &renewed));
         } else {
             tell(&mut out, &summary, &chain.leaf().budget, &ledger, &how.place);
+            for renewed in &renewed {
+                let changed = paint(WARN, "changed:");
+                out.line(format_args!("{changed} tool {} is not what was approved or pinned", plain(&renewed.tool)));
+                renewed.show(&mut out);
+            }
             in_doubt(&doubts, run, &how.place);
             waits(&waiting, run, &how.place, &again);
             for run in &below {
@@ -348,6 +355,7 @@ fn summary_json(
     doubts: &[(u64, EntryId)],
     waiting: &[Request],
     ledger: &Path,
+    renewed: &[Renewed],
 ) -> serde_json::Value {
     let why = match summary.why {
         WhyStopped::Ended(reason) => reason.as_str(),
@@ -364,7 +372,7 @@ fn summary_json(
         "steps": summary.steps, "committed": summary.committed, "rejected": summary.rejected,
         "failed": summary.failed, "suspended": summary.suspended, "delegated": summary.delegated, "in_doubt": doubts, "waiting": waiting, "spent": summary.spent,
         "budget": budget, "head": summary.head, "head_seq": summary.head_seq,
-        "ledger": ledger.display().to_string(),
+        "ledger": ledger.display().to_string(), "changed_contracts": renewed,
     })
 }
 

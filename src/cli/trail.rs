@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::contracts::Renewed;
 use crate::{
     canon::{Commitment, EntryId, PolicySetHash, TrajectoryId},
     commit::{Commit, DeltaOp, Origin},
@@ -140,6 +141,9 @@ pub(super) struct Action {
     pub(super) rules: Vec<Fired>,
     pub(super) decision: Decision,
     pub(super) outcome: Outcome,
+    /// What of the tool's contract is another, where it was refused for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contract: Option<Renewed>,
     #[serde(skip)]
     dispatched: bool,
 }
@@ -233,7 +237,12 @@ impl Reader {
         let header = &entry.header;
         let kind = header.known_kind().map_or_else(|| format!("kind {}", header.kind), |kind| kind.to_string());
         let since = self.since(entry, replay.authority());
-        let what = self.what(entry)?;
+        let mut what = self.what(entry)?;
+        if let What::Action(Action { decision: Decision { status: Status::Rejected(refusal), .. }, contract, .. }) =
+            &mut what
+        {
+            *contract = Renewed::of(refusal, replay.authority());
+        }
         Ok(Line { seq: header.seq, id: entry.id(), kind, time_ms: header.time_ms, since, what })
     }
 
@@ -390,6 +399,7 @@ impl Reader {
             rules: self.rules(&proposal.decision),
             decision: proposal.decision.clone(),
             outcome,
+            contract: None,
             dispatched: false,
         };
         if !goes_on && !action.waits() {

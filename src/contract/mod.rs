@@ -3,6 +3,7 @@
 mod bounds;
 mod class;
 mod delegate;
+mod difference;
 mod name;
 mod schema;
 mod set;
@@ -10,6 +11,7 @@ mod set;
 pub use bounds::{MAX_CHECK_STEPS, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS, MAX_SCHEMA_PATTERNS};
 pub use class::{Effect, Risk, Touches};
 pub use delegate::DELEGATE;
+pub use difference::ContractDifference;
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};
 pub use schema::{ArgumentFault, SchemaError};

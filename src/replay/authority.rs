@@ -179,6 +179,15 @@ impl AuthorityLog {
         self.contracts.get(hash)
     }
 
+    /// All recorded contracts, by name and version.
+    pub(super) fn contracts(&self) -> Vec<&Contract> {
+        let mut contracts: Vec<_> = self.contracts.iter().collect();
+        contracts.sort_by(|(hash, one), (of, other)| {
+            (&one.name, &one.version, hash).cmp(&(&other.name, &other.version, of))
+        });
+        contracts.into_iter().map(|(_, contract)| contract).collect()
+    }
+
     pub(super) fn definitions(&self) -> &Definitions {
         &self.definitions
     }

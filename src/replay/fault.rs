@@ -5,6 +5,7 @@ use crate::{
     crypto::SignatureError,
     delegation::ChildFault,
     ledger::{AuthorityError, EntryError, StoreError},
+    policy::{DefinitionError, RuleFault},
     world::FoldError,
     writ::{ChainError, Dimension},
 };
@@ -239,6 +240,12 @@ pub enum ReplayError {
     /// Something does not hold of a store as a whole.
     #[error(transparent)]
     Whole(#[from] Box<StoreFault>),
+    /// The rules that are to be simulated do not make a policy set.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The rules that are to be simulated do not fit the contracts of the ledger.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Rules(Vec<RuleFault>),
     /// The result is not what was pinned.
     #[error("{what} is {found}, required {required}")]
     Pin {

@@ -3,6 +3,7 @@
 //! [`Replayer`] takes the entries of one trajectory in order and stops at the first [`Fault`]. [`run`] feeds it from a
 //! store, [`export`] from a file, [`store`] all of a store with its accounts and registers. A [`Report`] says what was checked and against which [`Pins`]; what could not be checked
 //! makes it *incomplete*, which is not success. With [`Pins::rederive`] every decision is derived again: see [`Rederived`].
+//! [`simulate`] makes them once more with other rules or another authority.
 
 mod ahead;
 mod authority;
@@ -19,6 +20,7 @@ mod rederive;
 mod replayer;
 mod report;
 mod run;
+pub mod simulate;
 mod snapshot;
 mod store;
 mod whole;

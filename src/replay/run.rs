@@ -30,10 +30,19 @@ pub(super) async fn run_under(
     store: &dyn LedgerStore,
     trajectory: &TrajectoryId,
     pins: Pins,
+    visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
+) -> Result<(Report, Folded), ReplayError> {
+    run_by(Replayer::new(log, *trajectory, pins), store, trajectory, visit).await
+}
+
+/// Has a replayer go through a run of a store.
+pub(super) async fn run_by(
+    mut replayer: Replayer<'_>,
+    store: &dyn LedgerStore,
+    trajectory: &TrajectoryId,
     mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
 ) -> Result<(Report, Folded), ReplayError> {
-    let mut replayer = Replayer::new(log, *trajectory, pins);
-    replayer.invalid(invalid_from(store, trajectory, log).await?);
+    replayer.invalid(invalid_from(store, trajectory, replayer.authority()).await?);
     let mut ahead = replayer.ahead();
     let (mut from, mut size) = (0, PageSize::new());
     loop {

@@ -4,6 +4,7 @@
 mod approvals;
 mod authority;
 mod bench;
+mod contracts;
 mod delegation;
 mod exports;
 mod faults;
@@ -17,6 +18,7 @@ mod rederive;
 mod resolve;
 mod rotation;
 mod secrets;
+mod simulate;
 mod snapshots;
 mod usage;
 mod whole;

@@ -128,3 +128,26 @@ fn the_commands_of_the_page_on_delegation_run() {
     }
     assert!(host.good(&["lineage", "last"]).contains("count the files"));
 }
+
+#[test]
+fn the_commands_of_the_page_on_simulation_run_and_tell_what_it_shows() {
+    let page = include_str!("../../docs/simulation.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("new.json", block(page, "json"));
+    write(
+        "notes.json",
+        r#"[[{"tool":"kv_set","args":{"key":"a","value":1}}, {"tool":"fs_read","args":{"path":"README.md"}},
+            {"tool":"kv_get","args":{"key":"a"}}],{"answer":"done"}]"#,
+    );
+    let mut told = String::new();
+    for line in block(page, "sh").lines().map(words) {
+        let arguments: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
+        let ran = host.thymos(&arguments);
+        let code = if arguments[0] == "simulate" { 3 } else { 0 };
+        assert_eq!(ran.code, Some(code), "{line:?}: {ran:#?}");
+        told = ran.out;
+    }
+    let run = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap()[..12].to_owned();
+    assert_eq!(told.replace(&run, "5b1f0a8be6f2"), block(page, "text"));
+}

@@ -17,6 +17,7 @@ mod gaps;
 mod honest;
 mod policies;
 mod scripts;
+mod simulated;
 mod votes;
 
 use std::sync::Arc;

@@ -26,7 +26,7 @@ const TOOLS: [&str; 12] =
     ["act", "read", "mail", "note", "critical", "final", "pay", "lost", "unmet", "typed", "dear", "gone"];
 
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Call(usize, Value),
     Query(usize, Value),
     Sealed(usize, Value, u8),
@@ -38,7 +38,7 @@ enum Step {
 }
 
 #[derive(Debug, Clone)]
-struct Grant {
+pub struct Grant {
     scopes: Vec<(usize, bool)>,
     budget: Amounts,
     ceiling: Effect,
@@ -86,7 +86,7 @@ fn rules() -> impl Strategy<Value = Value> {
     })
 }
 
-fn grant() -> impl Strategy<Value = Grant> {
+pub fn grant() -> impl Strategy<Value = Grant> {
     let scopes = prop::collection::vec((0..TOOLS.len() + 3, any::<bool>()), 1..6);
     let effects = prop::sample::select(vec![Effect::Read, Effect::Write, Effect::Irreversible, Effect::Irreversible]);
     let parts = (scopes, 1u64..12, 0u64..20_000, effects, 0u64..3_000, 0u64..60_000);
@@ -98,7 +98,7 @@ fn grant() -> impl Strategy<Value = Grant> {
     })
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let tool = || 0..TOOLS.len();
     let step = prop_oneof![
         12 => (tool(), args()).prop_map(|(tool, args)| Step::Call(tool, args)),
@@ -113,7 +113,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..24)
 }
 
-fn narrowed(writ: WritBuilder, grant: &Grant) -> WritBuilder {
+pub fn narrowed(writ: WritBuilder, grant: &Grant) -> WritBuilder {
     let when = serde_json::from_value(json!({"field": "args.amount", "op": "lt", "value": 60})).unwrap();
     let scopes = grant.scopes.iter().map(|(tool, conditional)| {
         let scope = scope(TOOLS.get(*tool).copied().unwrap_or("*"));
@@ -137,7 +137,7 @@ fn opened(fixture: &Fixture, rules: &Value, guard: bool, without: usize) -> Runt
 }
 
 /// Does what a script says, and goes on with another run when one has ended. Returns the runs.
-fn play(fixture: &Fixture, chain: &WritChain, steps: &[Step]) -> Vec<openthymos::canon::TrajectoryId> {
+pub fn play(fixture: &Fixture, chain: &WritChain, steps: &[Step]) -> Vec<openthymos::canon::TrajectoryId> {
     let mut runtime = opened(fixture, &json!([]), true, TOOLS.len() - 1);
     let start = |runtime: &Runtime| block_on(runtime.start("a task", chain, &key(CHILD)));
     let Ok(mut run): Result<Run, _> = start(&runtime) else { return vec![] };

@@ -45,6 +45,16 @@ impl PolicySet {
     /// # Errors
     /// Every faulty rule, with its first fault.
     pub fn check(&self, contracts: &ContractSet) -> Result<(), Vec<RuleFault>> {
+        let contracts: Vec<&Contract> = contracts.iter().map(|contract| &**contract).collect();
+        self.check_each(&contracts)
+    }
+
+    /// Checks the rules as [`check`](Self::check) does, against contracts of which several may have one name: all that a ledger
+    /// has.
+    ///
+    /// # Errors
+    /// Every faulty rule, with its first fault.
+    pub fn check_each(&self, contracts: &[&Contract]) -> Result<(), Vec<RuleFault>> {
         let mut names = HashSet::new();
         let mut faults = Vec::new();
         for compiled in &self.0.rules {
@@ -66,14 +76,13 @@ impl PolicySet {
     }
 
     /// Why the rule is refused, if it is.
-    fn judge<'a>(&'a self, compiled: &Compiled, at: &str, contracts: &'a ContractSet) -> Option<Blame> {
+    fn judge<'a>(&'a self, compiled: &Compiled, at: &str, tools: &[&'a Contract]) -> Option<Blame> {
         let refuted = |view: &View<'_>| refute(&compiled.condition, true, at, view);
-        let tools: Vec<&'a Contract> = contracts.iter().map(|contract| &**contract).collect();
         let blame = meaningless(&compiled.condition, at).or_else(|| refuted(&View::anything()));
         if blame.is_some() || tools.is_empty() {
             return blame;
         }
-        if let Some(blame) = refuted(&View::tools(tools.clone())) {
+        if let Some(blame) = refuted(&View::tools(tools.to_vec())) {
             return Some(blame);
         }
         // More is known of a tool with each view, so the view in which the last tool drops out tells what is wrong.
@@ -81,7 +90,7 @@ impl PolicySet {
             [&|tool| View::tools(vec![tool]), &|tool| View::arguments(tool, &self.0.arguments), &|tool| {
                 View::types(tool, &self.0.arguments)
             }];
-        let mut left = tools;
+        let mut left = tools.to_vec();
         for view in views {
             let before = left.len();
             let mut first = None;

@@ -13,6 +13,7 @@ mod line;
 mod read;
 
 pub use line::{ExportStart, HeadStatement, Line, LineEntry, SignedHead};
+pub(super) use read::verify_by;
 pub use read::{MAX_AUTHORITY_BYTES, MAX_AUTHORITY_ENTRIES, MAX_LINE_BYTES, verify};
 
 /// The export format that this crate writes and reads.

@@ -32,6 +32,16 @@ pub const MAX_AUTHORITY_BYTES: usize = 256 << 20;
 pub fn verify(
     reader: impl BufRead,
     pins: Pins,
+    visit: impl FnMut(&Entry, &Replayer<'_>),
+) -> Result<(Report, Folded), ReplayError> {
+    verify_by(reader, pins, |_| Ok(()), visit)
+}
+
+/// As [`verify`]; `begin` sees the replayer before the first entry.
+pub(in crate::replay) fn verify_by(
+    reader: impl BufRead,
+    pins: Pins,
+    begin: impl FnOnce(&mut Replayer<'_>) -> Result<(), ReplayError>,
     mut visit: impl FnMut(&Entry, &Replayer<'_>),
 ) -> Result<(Report, Folded), ReplayError> {
     let mut lines = Lines { reader, number: 0, last: None, digest: domain::EXPORT.stream() };
@@ -66,6 +76,7 @@ pub fn verify(
     }
     let signer = pins.signer;
     let mut replayer = Replayer::new(&log, start.trajectory, pins);
+    begin(&mut replayer)?;
     let mut ahead = replayer.ahead();
     let mut next = Ok(next);
     let (mut page, mut bytes) = (Vec::new(), 0);

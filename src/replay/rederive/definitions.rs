@@ -49,7 +49,7 @@ impl Definitions {
 
 /// What was made ready, or could not be, by what names it.
 #[derive(Debug)]
-struct Ready<K, V>(Mutex<HashMap<K, Option<V>>>);
+pub(in crate::replay) struct Ready<K, V>(Mutex<HashMap<K, Option<V>>>);
 
 impl<K, V> Default for Ready<K, V> {
     fn default() -> Self {
@@ -58,7 +58,7 @@ impl<K, V> Default for Ready<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Ready<K, V> {
-    fn get(&self, key: K, make: impl FnOnce() -> Option<V>) -> Option<V> {
+    pub(in crate::replay) fn get(&self, key: K, make: impl FnOnce() -> Option<V>) -> Option<V> {
         let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ready.entry(key).or_insert_with(make).clone()
     }

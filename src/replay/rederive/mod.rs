@@ -8,5 +8,5 @@ mod report;
 pub use difference::{Difference, Differing, Part};
 pub use report::{Gap, Rederived};
 
-pub(super) use definitions::Definitions;
+pub(super) use definitions::{Definitions, Ready};
 pub(super) use rederiver::{Rederiver, Scene};

@@ -13,7 +13,11 @@ use crate::{
     },
     policy::PolicySet,
     proposal::{Decision, Proposal, Read, Status},
-    replay::{AuthorityLog, FaultKind},
+    replay::{
+        AuthorityLog, FaultKind,
+        record::Record,
+        simulate::{Simulator, Verdict},
+    },
     world::{Resource, World},
     writ::WritChain,
 };
@@ -32,6 +36,8 @@ pub(in crate::replay) struct Rederiver {
     waiting: HashMap<EntryId, Option<Blob>>,
     denied: Vec<Denied>,
     pub(in crate::replay) rederived: Rederived,
+    /// Decides everything once more with a change, where that is asked for.
+    pub(in crate::replay) simulator: Option<Simulator>,
 }
 
 /// The arguments of a call that was denied.
@@ -54,6 +60,9 @@ pub(in crate::replay) struct Scene<'a> {
     /// Whether it may have been made before the run was taken up, by the entry in front of it.
     pub(in crate::replay) before_resumption: bool,
 }
+
+/// What a decision would be with the change that is simulated, where one is.
+type Remade = Option<Result<Verdict, Gap>>;
 
 /// Why a decision is not found to follow: what is not at hand, or not the same.
 enum Not {
@@ -84,6 +93,7 @@ impl Default for Rederiver {
             waiting: HashMap::new(),
             denied: Vec::new(),
             rederived: Rederived::default(),
+            simulator: None,
         }
     }
 }
@@ -119,12 +129,22 @@ impl Rederiver {
         let found = entry.blob(&proposal.intent.args).or_else(|| self.turn.get(&proposal.intent.args));
         let args = found.cloned().or(waited);
         let decision = &proposal.decision;
-        match self.derive(proposal, args.as_ref(), scene) {
-            Ok(()) if decision.rests_on_code() => self.rederived.asserted += 1,
-            Ok(()) => self.rederived.derived += 1,
-            Err(Not::AtHand(gap)) => *self.rederived.not_derived.entry(gap).or_default() += 1,
+        let simulated = match self.derive(proposal, args.as_ref(), scene) {
+            Ok(simulated) => {
+                let derived = &mut self.rederived;
+                *if decision.rests_on_code() { &mut derived.asserted } else { &mut derived.derived } += 1;
+                simulated
+            }
+            Err(Not::AtHand(gap)) => {
+                *self.rederived.not_derived.entry(gap).or_default() += 1;
+                Some(Err(gap))
+            }
             Err(Not::Same(difference)) => return Err(FaultKind::Decision(Box::new(difference))),
             Err(Not::Sealable) => return Err(FaultKind::Proposal),
+        };
+        if let (Some(simulator), Some(simulated)) = (&mut self.simulator, simulated) {
+            let request = scene.request.map(|request| request.entry);
+            simulator.decided(proposal, (entry.id(), entry.header.seq), request, simulated);
         }
         if matches!(decision.status, Status::Suspended { .. }) {
             self.waiting.insert(entry.id(), args);
@@ -135,12 +155,26 @@ impl Rederiver {
     /// A request was denied, or came to nothing.
     pub(in crate::replay) fn ended(&mut self, request: &Request, denied: bool) {
         let args = self.waiting.remove(&request.entry).flatten();
+        if let Some(simulator) = &mut self.simulator {
+            simulator.ended(&request.entry);
+        }
         if denied {
             self.denied.push(Denied { tool: request.pending.proposal.intent.target.clone(), args });
         }
     }
 
-    fn derive(&self, proposal: &Proposal, args: Option<&Blob>, scene: &Scene<'_>) -> Result<(), Not> {
+    /// An entry is about to be checked.
+    pub(in crate::replay) fn begin(&mut self) {
+        self.simulator.iter_mut().for_each(Simulator::begin);
+    }
+
+    /// An entry was checked.
+    pub(in crate::replay) fn passed(&mut self, id: EntryId, seq: u64, record: &Record) {
+        self.simulator.iter_mut().for_each(|simulator| simulator.passed(id, seq, record));
+    }
+
+    /// Derives a decision, and what it would be with the change that is simulated.
+    fn derive(&self, proposal: &Proposal, args: Option<&Blob>, scene: &Scene<'_>) -> Result<Remade, Not> {
         let decision = &proposal.decision;
         if decision.compiler != COMPILER {
             return Err(Gap::Compiler(decision.compiler).into());
@@ -162,7 +196,7 @@ impl Rederiver {
         check_clock(decision, scene)?;
         check_reads(decision, scene.world)?;
         self.check_denied(proposal, &intent, scene)?;
-        let follows = |contracts| follows(proposal, &intent, contracts, &policies, scene);
+        let follows = |contracts| self.follows(proposal, &intent, contracts, &policies, scene);
         match follows(self.contracts.as_ref().map_err(|gap| *gap)?) {
             Err(Not::Same(difference)) if scene.before_resumption => match &self.before {
                 Ok(before) => follows(before).map_err(|_| Not::Same(difference)),
@@ -190,40 +224,46 @@ impl Rederiver {
         let told = |denied| if denied { "a call like it was denied" } else { "no call like it was denied" };
         Err(Differing::new(Part::Approvals, told(is), told(was)).into())
     }
-}
 
-/// Compiles again, and compares.
-fn follows(
-    proposal: &Proposal,
-    intent: &SealedIntent,
-    contracts: &ContractSet,
-    policies: &PolicySet,
-    scene: &Scene<'_>,
-) -> Result<(), Not> {
-    let decision = &proposal.decision;
-    let inputs = Inputs {
-        approvals: &decision.approvals,
-        balances: &decision.balances,
-        contracts,
-        earlier: scene.request.map(|request| &*request.pending.proposal),
-        intent,
-        policies,
-        recorded: Some(decision),
-        roster: scene.authority.roster.as_ref().map(|record| &record.roster),
-        standing: Standing {
-            chain: scene.chain,
-            clock_ms: decision.clock_ms.unwrap_or(decision.now_ms),
-            now_ms: decision.now_ms,
-            revoked: &scene.authority.revoked,
-            store: scene.log.store(),
-            trust: &scene.authority.trust,
-        },
-        trajectory: scene.trajectory,
-        world: scene.world,
-    };
-    let asked = decision.quote.clone().map(|quote| Asked { claim: decision.claim, quote });
-    let derived = compile(&inputs, asked).map_err(|_| Not::Sealable)?.into_proposal();
-    Difference::between(proposal, &derived, policies).map_or(Ok(()), |difference| Err(Not::Same(difference)))
+    /// Compiles again, and compares.
+    fn follows(
+        &self,
+        proposal: &Proposal,
+        intent: &SealedIntent,
+        contracts: &ContractSet,
+        policies: &PolicySet,
+        scene: &Scene<'_>,
+    ) -> Result<Remade, Not> {
+        let decision = &proposal.decision;
+        let inputs = Inputs {
+            approvals: &decision.approvals,
+            balances: &decision.balances,
+            contracts,
+            earlier: scene.request.map(|request| &*request.pending.proposal),
+            intent,
+            policies,
+            recorded: Some(decision),
+            roster: scene.authority.roster.as_ref().map(|record| &record.roster),
+            standing: Standing {
+                chain: scene.chain,
+                clock_ms: decision.clock_ms.unwrap_or(decision.now_ms),
+                now_ms: decision.now_ms,
+                revoked: &scene.authority.revoked,
+                store: scene.log.store(),
+                trust: &scene.authority.trust,
+            },
+            trajectory: scene.trajectory,
+            world: scene.world,
+        };
+        let asked = decision.quote.clone().map(|quote| Asked { claim: decision.claim, quote });
+        let derived = compile(&inputs, asked).map_err(|_| Not::Sealable)?.into_proposal();
+        if let Some(difference) = Difference::between(proposal, &derived, policies) {
+            return Err(Not::Same(difference));
+        }
+        let request = scene.request.map(|request| request.entry);
+        let simulate = |simulator: &Simulator| simulator.decide(&inputs, decision, request);
+        self.simulator.as_ref().map(simulate).transpose().map_err(|_| Not::Sealable)
+    }
 }
 
 /// The time that a decision was judged at is the later of the clock and the latest time on record.

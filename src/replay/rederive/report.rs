@@ -35,6 +35,9 @@ pub enum Gap {
     /// A policy set cannot be made ready.
     #[error("policy set {0} is not at hand, or cannot be used by this build")]
     PolicySet(PolicySetHash),
+    /// Policies written in Rust did not say what they think of them: they were not asked, or about another writ.
+    #[error("policies written in Rust were not asked about them, or about another writ")]
+    Unasked,
     /// They were made on a branch, whose world began elsewhere.
     #[error("the world of a branch begins on another run")]
     Branch,

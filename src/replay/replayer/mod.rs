@@ -24,6 +24,7 @@ use super::{
     origin::{Dispatches, UnknownEffect, check_called},
     record::Record,
     rederive::Rederiver,
+    simulate::{Premise, Simulator},
 };
 use crate::{
     approval::Requests,
@@ -214,6 +215,17 @@ impl<'a> Replayer<'a> {
         self.invalid = invalid;
     }
 
+    /// Has every decision made once more on another premise. `child_of` started the run, and would not have.
+    pub(super) fn simulate(&mut self, premise: Arc<Premise>, child_of: Option<(TrajectoryId, u64)>) {
+        let simulator = Simulator::new(premise, self.trajectory, child_of);
+        self.rederiver.get_or_insert_default().simulator = Some(simulator);
+    }
+
+    /// What the simulation came to at the last entry.
+    pub(super) fn simulator(&self) -> Option<&Simulator> {
+        self.rederiver.as_ref()?.simulator.as_ref()
+    }
+
     /// The authority entries that the run refers to.
     pub fn authority(&self) -> &'a AuthorityLog {
         self.log
@@ -263,7 +275,11 @@ impl<'a> Replayer<'a> {
                 self.missing.insert(*commitment, at(entry, FaultKind::Missing));
             }
         }
+        self.rederiver.iter_mut().for_each(Rederiver::begin);
         self.fold(entry, prepared)?;
+        if let (Some(rederiver), Ok(record)) = (&mut self.rederiver, &prepared.whole.record) {
+            rederiver.passed(id, header.seq, record);
+        }
         self.pinned_entry_seen |= self.pins.contains == Some(id);
         self.head = id;
         self.head_seq = header.seq;

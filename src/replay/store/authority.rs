@@ -11,20 +11,20 @@ use crate::{
 };
 
 /// The authority trajectory of a store, every entry of it checked.
-pub(super) struct Authority {
-    pub(super) log: AuthorityLog,
-    pub(super) trajectory: TrajectoryId,
+pub(in crate::replay) struct Authority {
+    pub(in crate::replay) log: AuthorityLog,
+    pub(in crate::replay) trajectory: TrajectoryId,
     /// The runs in the order in which they were opened, with the seq of the entry that did.
-    pub(super) openings: Vec<(TrajectoryId, u64)>,
+    pub(in crate::replay) openings: Vec<(TrajectoryId, u64)>,
     /// The seq of the last entry that holds each contract.
-    pub(super) contracts: BTreeMap<ContractHash, u64>,
+    pub(in crate::replay) contracts: BTreeMap<ContractHash, u64>,
     /// The last entry: its seq and id.
-    pub(super) head: (u64, EntryId),
+    pub(in crate::replay) head: (u64, EntryId),
 }
 
 impl Authority {
     /// Reads and checks every entry: hashes, signatures, seq and parent, and that each has force.
-    pub(super) async fn read(store: &dyn LedgerStore, pins: &StorePins) -> Result<Self, ReplayError> {
+    pub(in crate::replay) async fn read(store: &dyn LedgerStore, pins: &StorePins) -> Result<Self, ReplayError> {
         let genesis = store.scan(Position(0), 1).await?.into_iter().next().ok_or(ReplayError::Empty)?.1;
         let trajectory = AuthorityState::trajectory(AuthorityState::store_id(&genesis.record));
         let mut authority = Self {

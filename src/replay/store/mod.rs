@@ -19,7 +19,8 @@ pub use fault::StoreFault;
 pub use pins::{Kept, StorePins};
 pub use report::{Progress, StoreReport, WritAccount};
 
-use self::{authority::Authority, log::Log, runs::Runs};
+pub(super) use self::authority::Authority;
+use self::{log::Log, runs::Runs};
 use super::ReplayError;
 use crate::ledger::LedgerStore;
 

@@ -4,6 +4,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use super::super::{
     Bench, Failed, Row, Target, Unit, cores,
     floor::{Log, Signing},
@@ -15,7 +17,12 @@ use crate::{
     canon::TrajectoryId,
     host::block_on,
     ledger::redb::RedbLedger,
-    replay::{self, Options, Pins, Verdict, since_snapshot},
+    policy::{Bundle, BundleEntry},
+    replay::{
+        self, Options, Pins, Verdict,
+        simulate::{self, Change, Conclusion, Runs},
+        since_snapshot,
+    },
 };
 
 /// How many cores the figures are of that say so.
@@ -48,6 +55,16 @@ fn unsigned(bench: &mut Bench<'_>) -> Result<(), Failed> {
     let rederive = Pins { rederive: true, ..pins(1) };
     let turns = Turns::of(rounds, 1, |_| whole(&path, run, &rederive), plain)?;
     tell(bench, "derived again, one core", &turns, "the same replay without that", Some(30e3));
+    let once = |_| whole(&path, run, &Pins { rederive: true, ..Pins::default() });
+    let turns = Turns::of(rounds, 1, |_| simulated(&path, run), once)?;
+    let entries = bench.scale.entries;
+    bench.tell(Row {
+        name: format!("simulation of other rules on {} intents", entries - 2),
+        unit: Unit::Seconds,
+        figure: turns.product.best() / 1e9,
+        floor: Some((turns.floor.best() / 1e9, "a replay in which every decision is derived again")),
+        target: Some(Target::Most(3.0 * entries as f64 / 100e3)),
+    });
     Ok(())
 }
 
@@ -126,6 +143,23 @@ fn whole(path: &Path, run: TrajectoryId, pins: &Pins) -> Result<Duration, Failed
     match report.verdict() {
         Verdict::Verified => Ok(took),
         Verdict::Incomplete => Err(format!("a run that has to verify did not: {report}").into()),
+    }
+}
+
+/// How long a simulation of the whole run takes, once its ledger is open: of rules that deny some of its calls.
+fn simulated(path: &Path, run: TrajectoryId) -> Result<Duration, Failed> {
+    let ledger = RedbLedger::open(path)?;
+    let when = json!({"field": "args.key", "op": "eq", "value": "key-00000007"});
+    let rules = json!([{"name": "one", "when": when, "decision": {"kind": "deny", "reason": "closed"}}]);
+    let bundle = json!({"name": "new", "version": "1", "rules": rules});
+    let bundle = Bundle::from_json(bundle.to_string().as_bytes())?;
+    let change = Change { rules: Some(vec![BundleEntry::Unsigned(bundle)]), ..Change::default() };
+    let start = Instant::now();
+    let simulation = block_on(simulate::runs(&ledger, Runs::Of(&[run]), change, Pins::default(), |_| {}))?;
+    let took = start.elapsed();
+    match simulation.conclusion() {
+        Conclusion::Changes if simulation.undecided.is_empty() => Ok(took),
+        _ => Err(format!("a simulation that has to change some decisions came to {simulation:?}").into()),
     }
 }
 
