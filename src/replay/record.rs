@@ -3,7 +3,7 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            ApprovalOutcome, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
+            ApprovalOutcome, BranchStart, Checkpoint, Compensation, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
             Failure, InDoubtResolution, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
             Terminated, Turn, TurnStart, Vote,
         },
@@ -27,6 +27,9 @@ pub(super) enum Record {
     InDoubtResolution(Box<InDoubtResolution>),
     Erasure(Erasure),
     Resumed(Box<Resumed>),
+    Compensation(Box<Compensation>),
+    CompensationHalt,
+    Delegated,
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
     Aside,
@@ -55,9 +58,10 @@ impl Record {
             Kind::Erasure => Self::Erasure(entry.body()?),
             Kind::Resumed => Self::Resumed(entry.body()?),
             Kind::Terminated => Self::Terminated(entry.body()?),
-            Kind::Delegation => entry.body::<Delegated>().map(drop).map(aside)?,
+            Kind::Delegation => entry.body::<Delegated>().map(|_| Self::Delegated)?,
             Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
-            Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
+            Kind::CompensationHalt => entry.body::<CompensationHalt>().map(|_| Self::CompensationHalt)?,
+            Kind::Compensation => Self::Compensation(entry.body()?),
             Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
             Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
             Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,

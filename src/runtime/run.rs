@@ -8,7 +8,7 @@ use futures::{
 };
 
 use super::{
-    Answer, Limits, Summary, VoteError, Voted, approval,
+    Answer, Limits, Rollback, RollbackError, RollbackTo, Summary, Under, VoteError, Voted, approval,
     core::Core,
     drive,
     error::RunError,
@@ -16,11 +16,12 @@ use super::{
     journal::Journal,
     secrets, snapshots,
     submit::{self, Submitted},
+    undo,
     unrecorded::Unrecorded,
 };
 use crate::{
     approval::Request,
-    canon::{EntryId, TrajectoryId},
+    canon::{EntryId, TrajectoryId, WritId},
     cognition::Cognition,
     intent::{Intent, SealedIntent},
     ledger::record::EndReason,
@@ -142,6 +143,28 @@ impl Run {
             submit::carry_on(&inner, &mut journal).await
         })
         .await?
+    }
+
+    /// Undoes what the run did after an entry, which stays: every effect that was not undone, the newest first. Each is undone by the
+    /// call that its tool recorded for that, decided and carried out as any other call under the writ that is presented, and
+    /// committed as a step that names what it undoes. No effect is undone twice, whatever fails meanwhile.
+    ///
+    /// It stops where an effect cannot be undone, or the call that undoes it is refused, suspended, fails or is in doubt; that is
+    /// recorded and returned. Called again, it goes on from there. [`cancel`](Self::cancel) does not stop it.
+    ///
+    /// # Errors
+    /// When the writ is not good for it, what the run did does not verify, or the ledger or a key fails.
+    pub async fn compensate_to(
+        &self,
+        to: impl Into<RollbackTo>,
+        under: Under<'_>,
+    ) -> Result<Rollback, RollbackError> {
+        undo::of_run(self, to.into(), under).await
+    }
+
+    /// The id of its own writ.
+    pub(super) async fn own_writ(&self) -> WritId {
+        self.with_journal(|journal| journal.chain.id()).await
     }
 
     /// The writ chain that the run stands under.

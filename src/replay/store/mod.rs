@@ -9,6 +9,7 @@ mod fault;
 mod lane;
 mod log;
 mod pins;
+mod purse;
 mod registers;
 mod report;
 mod runs;

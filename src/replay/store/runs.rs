@@ -24,7 +24,8 @@ pub(super) struct Runs {
 
 /// What a replay showed of a run.
 pub(super) struct Replayed {
-    pub(super) chain: WritChain,
+    /// Its own chain, and those that were presented to undo what it did.
+    pub(super) chains: Vec<WritChain>,
     pub(super) entries: u64,
     pub(super) head: EntryId,
 }
@@ -61,7 +62,9 @@ impl Runs {
                     if report.verdict() != Verdict::Verified {
                         runs.incomplete.push(format!("run {}: {}", run.short(), report.incomplete.join(", ")));
                     }
-                    let replayed = Replayed { chain: folded.chain, entries: report.entries, head: report.head };
+                    let presented = folded.presented.into_iter().map(|presented| presented.chain);
+                    let chains = std::iter::once(folded.chain).chain(presented).collect();
+                    let replayed = Replayed { chains, entries: report.entries, head: report.head };
                     runs.by_id.insert(*run, replayed);
                 }
                 Err(ReplayError::Store(error)) => return Err(error.into()),
