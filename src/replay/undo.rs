@@ -111,6 +111,9 @@ pub enum UndoFault {
     /// The presented writ is the run's own.
     #[error("the writ that was presented to undo the run is the run's own")]
     OwnWrit,
+    /// The presented writ is of another tenant.
+    #[error("the writ that was presented to undo the run is of another tenant")]
+    Tenant,
     /// The statement is not signed by the subject of the presented writ.
     #[error("what was presented to undo the run: {0}")]
     Signature(SignatureError),
@@ -159,7 +162,7 @@ impl Undoing {
     pub(super) fn present(
         &mut self,
         record: &Compensation,
-        (store, run, own): (StoreId, TrajectoryId, WritId),
+        (store, run, own): (StoreId, TrajectoryId, &WritChain),
         trusts: impl FnOnce(&PublicKey) -> bool,
     ) -> Result<PublicKey, FaultKind> {
         let chain = UnverifiedChain { chain: record.chain.clone() }.verify()?;
@@ -168,8 +171,11 @@ impl Undoing {
         if (statement.store, statement.trajectory, statement.writ) != (store, run, writ) {
             return Err(UndoFault::Statement.into());
         }
-        if writ == own {
+        if writ == own.id() {
             return Err(UndoFault::OwnWrit.into());
+        }
+        if chain.leaf().tenant != own.leaf().tenant {
+            return Err(UndoFault::Tenant.into());
         }
         let hash = statement.hash().map_err(|_| UndoFault::Statement)?;
         let subject = chain.leaf().subject.key;

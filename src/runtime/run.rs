@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     approval::Request,
-    canon::{EntryId, TrajectoryId, WritId},
+    canon::{EntryId, TrajectoryId},
     cognition::Cognition,
     intent::{Intent, SealedIntent},
     ledger::record::EndReason,
@@ -160,11 +160,6 @@ impl Run {
         under: Under<'_>,
     ) -> Result<Rollback, RollbackError> {
         undo::of_run(self, to.into(), under).await
-    }
-
-    /// The id of its own writ.
-    pub(super) async fn own_writ(&self) -> WritId {
-        self.with_journal(|journal| journal.chain.id()).await
     }
 
     /// The writ chain that the run stands under.

@@ -205,7 +205,7 @@ impl Replayer<'_> {
             // A snapshot does not tell what was to be undone.
             return Err(FaultKind::Misplaced);
         };
-        let (of, trust) = ((self.log.store(), self.trajectory, started.chain.id()), &self.cursor.state().trust);
+        let (of, trust) = ((self.log.store(), self.trajectory, &started.chain), &self.cursor.state().trust);
         let issuer = self.undoing.present(record, of, |key| trust.has(key, Role::WritIssuer))?;
         self.vouching.stands_on(issuer, seq);
         if let Some(rederiver) = &mut self.rederiver {

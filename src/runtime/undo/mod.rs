@@ -140,8 +140,14 @@ async fn presented(
         let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).at(fault.index());
         StartError::InvalidChain { fault: Box::new(fault), refusal }
     })?;
-    if run.own_writ().await == chain.id() {
+    let own = run.writ().await;
+    if own.id() == chain.id() {
         return Err(RollbackError::OwnWrit);
+    }
+    let (tenant, of_run) = (&chain.leaf().tenant, &own.leaf().tenant);
+    if tenant != of_run {
+        let refusal = Refusal::new(Stage::Audience, Code::WrongTenant).asked(tenant).allowed(of_run);
+        return Err(refused(core, run, &chain, refusal).await?.into());
     }
     if subject.public_key() != chain.leaf().subject.key {
         let refusal = Refusal::new(Stage::Chain, Code::WrongSubject);
