@@ -105,11 +105,6 @@ impl Scene {
         start(&self.runtime, &signed(writ()))
     }
 
-    /// The entries of a kind.
-    fn of_kind(&self, run: &Run, kind: Kind) -> Vec<EntryId> {
-        let entries = self.fixture.entries(&run.id());
-        entries.iter().filter(|entry| entry.header.known_kind() == Some(kind)).map(|entry| entry.id()).collect()
-    }
 
     fn commit(&self, run: &Run, at: EntryId) -> Commit {
         self.fixture.entries(&run.id()).iter().find(|entry| entry.id() == at).unwrap().body().unwrap()

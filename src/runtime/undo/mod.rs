@@ -178,7 +178,7 @@ async fn sign(
 ) -> Result<Presentation, RollbackError> {
     let mut nonce = Nonce([0; 16]);
     core.host.entropy.fill(&mut nonce.0).map_err(RunError::from)?;
-    let Plan { base, targets, to, head } = plan;
+    let Plan { base, targets, to, head, after } = plan;
     let (store, trajectory, writ) = (core.store_id, run.id(), chain.id());
     let statement = CompensationStatement { base, nonce, plan: targets, store, to, trajectory, writ };
     let hash = statement.hash().map_err(RunError::from)?;
@@ -192,5 +192,5 @@ async fn sign(
         signature,
         statement,
     };
-    Ok(Presentation { record, chain: chain.clone(), head })
+    Ok(Presentation { record, chain: chain.clone(), head, after })
 }

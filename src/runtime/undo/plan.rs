@@ -14,6 +14,8 @@ pub(super) struct Plan {
     /// The entry that stays.
     pub(super) to: EntryId,
     pub(super) head: EntryId,
+    /// Effects in doubt that were dispatched after this seq are in the way of its end.
+    pub(super) after: u64,
 }
 
 /// Plans what to undo of a run next, from a replay of all its entries. `None` when there is nothing. With `first`, everything that
@@ -57,9 +59,13 @@ pub(super) async fn plan(
     if let Some(entry) = keep.iter().find(missing).filter(|_| first) {
         return Err(RollbackError::NotKept(*entry));
     }
-    let split = split.max(open.len().saturating_sub(MAX_PLAN));
+    let newest = open.len().saturating_sub(MAX_PLAN);
+    // What is in doubt before a portion that is not the last one is seen when its turn comes.
+    let after = if newest > split { u64::MAX } else { seq };
+    let split = split.max(newest);
     let base = open.iter().take(split).fold(EffectsHash::ZERO, |hash, target| hash.and(target));
     let targets = open.iter().skip(split).cloned();
     let targets: Vec<_> = targets.map(|of| Target { keep: keep.contains(&of.entry), ..of }).collect();
-    Ok((!targets.is_empty()).then_some(Plan { base, targets, to, head: folded.head }))
+    let in_doubt = folded.unknown_effects.iter().any(|effect| effect.seq > after);
+    Ok((in_doubt || !targets.is_empty()).then_some(Plan { base, targets, to, head: folded.head, after }))
 }

@@ -9,7 +9,7 @@ use crate::{
     intent::{IntentKind, IntentRecord, SealedIntent},
     ledger::{
         Draft, Kind,
-        record::{Compensation, CompensationHalt, Target, WhatHappened},
+        record::{Compensation, CompensationHalt, CompensationStatement, Target, WhatHappened},
         register::Account,
     },
     proposal::Refusal,
@@ -35,6 +35,8 @@ pub(super) struct Presentation {
     pub(super) record: Compensation,
     pub(super) chain: WritChain,
     pub(super) head: EntryId,
+    /// Effects in doubt that were dispatched after this seq are in the way of its end.
+    pub(super) after: u64,
 }
 
 /// What came of a plan.
@@ -53,7 +55,7 @@ pub(super) async fn carry_out(
     journal: &mut Journal,
     presentation: Presentation,
 ) -> Result<Portion, RunError> {
-    let Presentation { record, chain, head } = presentation;
+    let Presentation { record, chain, head, after } = presentation;
     if journal.head != head {
         return Ok(Portion::Moved);
     }
@@ -61,7 +63,7 @@ pub(super) async fn carry_out(
         return Ok(Portion::Refused(refusal));
     }
     let before = journal.stand_under(Some(chain.id()));
-    let portion = steps(inner, journal, &record.statement.plan, record.statement.to).await;
+    let portion = steps(inner, journal, &record.statement, after).await;
     journal.stand_under(before);
     portion
 }
@@ -101,27 +103,41 @@ async fn present(
     Ok(None)
 }
 
-async fn steps(inner: &Inner, journal: &mut Journal, plan: &[Target], to: EntryId) -> Result<Portion, RunError> {
+async fn steps(
+    inner: &Inner,
+    journal: &mut Journal,
+    statement: &CompensationStatement,
+    after: u64,
+) -> Result<Portion, RunError> {
     approval::lapse(&inner.core, journal).await?;
     let mut undone = Vec::new();
-    let mut left: Vec<_> = plan.iter().filter(|target| !target.keep).cloned().collect();
-    while let Some(target) = left.last() {
-        let stopped = match step(inner, journal, target).await? {
-            Step::Undone(step) => {
-                undone.push(step);
-                left.pop();
-                continue;
-            }
-            Step::Stopped(stopped) => stopped,
-        };
-        let halted = Some(halt(inner, journal, stopped, to).await?);
-        if let Some(HaltCause::Failed { effect: WhatHappened::Happened, .. }) = halted.as_ref().map(|halt| &halt.cause) {
-            left.pop();
+    let mut left: Vec<_> = statement.plan.iter().filter(|target| !target.keep).cloned().collect();
+    let stopped = loop {
+        let Some(target) = left.last() else { break in_doubt(journal, after) };
+        match step(inner, journal, target).await? {
+            Step::Undone(step) => undone.push(step),
+            Step::Stopped(stopped) => break Some(stopped),
         }
-        left.reverse();
-        return Ok(Portion::Over { undone, halted, left });
+        left.pop();
+    };
+    let Some(stopped) = stopped else { return Ok(Portion::Over { undone, halted: None, left }) };
+    if let HaltCause::Failed { effect: WhatHappened::Happened, .. } = stopped.cause {
+        left.pop();
     }
-    Ok(Portion::Over { undone, halted: None, left })
+    left.reverse();
+    let halted = Some(halt(inner, journal, stopped, statement.to).await?);
+    Ok(Portion::Over { undone, halted, left })
+}
+
+/// The last effect in doubt that was dispatched after a seq: nothing before it is undone until it is settled.
+fn in_doubt(journal: &Journal, after: u64) -> Option<Stopped> {
+    let later = journal.doubts.iter().filter(|doubt| doubt.seq > after);
+    later.max_by_key(|doubt| doubt.seq).map(|doubt| Stopped {
+        at: doubt.dispatch,
+        seq: doubt.seq,
+        cause: HaltCause::InDoubt,
+        message: format!("whether dispatch #{} of `{}` happened is not known: resolve it", doubt.seq, doubt.tool),
+    })
 }
 
 /// What came of a step.
@@ -143,9 +159,8 @@ async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<S
     let stopped = |cause, message: String| {
         Ok(Step::Stopped(Stopped { at: target.entry, seq: target.seq, cause, message }))
     };
-    if let Some(doubt) = journal.doubts.iter().filter(|doubt| doubt.seq > target.seq).max_by_key(|doubt| doubt.seq) {
-        let message = format!("whether dispatch #{} of `{}` happened is not known: resolve it", doubt.seq, doubt.tool);
-        return Ok(Step::Stopped(Stopped { at: doubt.dispatch, seq: doubt.seq, cause: HaltCause::InDoubt, message }));
+    if let Some(doubt) = in_doubt(journal, target.seq) {
+        return Ok(Step::Stopped(doubt));
     }
     let Some(undo) = &target.undo else {
         return stopped(HaltCause::NotCompensable, "nothing on record says how to undo it".into());
