@@ -29,6 +29,7 @@ mod resolve;
 mod resume;
 mod review;
 mod revoke;
+mod rollback;
 mod roster;
 mod rotate;
 mod run;
@@ -41,6 +42,7 @@ mod style;
 mod time;
 mod tools;
 mod trail;
+mod undone;
 mod verdict;
 mod whole;
 mod world;
@@ -74,6 +76,7 @@ enum Command {
     Approvals(approvals::Args),
     Approve(approve::Args),
     Resolve(resolve::Args),
+    Rollback(rollback::Args),
     Runs(runs::Args),
     Audit(audit::Args),
     Replay(replay::Args),
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Some(Command::Approvals(args)) => approvals::run(&args),
         Some(Command::Approve(args)) => approve::run(&args),
         Some(Command::Resolve(args)) => resolve::run(&args),
+        Some(Command::Rollback(args)) => rollback::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),

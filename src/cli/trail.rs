@@ -6,16 +6,16 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    canon::{Commitment, EntryId, PolicySetHash},
+    canon::{Commitment, EntryId, PolicySetHash, WritId},
     commit::{Commit, DeltaOp, Origin},
     crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            self, ApprovalOutcome, ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause,
+            self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Dispatch, EndReason, Failure, FailureCause,
             HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
-            RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            RotationStatement, RunStart, Target, Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -115,6 +115,16 @@ pub(super) enum What {
         tool: Option<String>,
         outcome: record::Outcome,
     },
+    Undo {
+        chain: Vec<SignedWrit>,
+        to: EntryId,
+        plan: Vec<Target>,
+    },
+    UndoStopped {
+        at: EntryId,
+        cause: String,
+        message: Option<String>,
+    },
     End {
         reason: EndReason,
         detail: Option<String>,
@@ -134,6 +144,12 @@ pub(super) struct Action {
     pub(super) rules: Vec<Fired>,
     pub(super) decision: Decision,
     pub(super) outcome: Outcome,
+    /// The keys of the chain that was presented for it, where it is a step of an undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) presented: Option<String>,
+    /// The entry whose effect it undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) undoes: Option<EntryId>,
     #[serde(skip)]
     dispatched: bool,
 }
@@ -197,6 +213,8 @@ pub(super) struct Reader {
     dispatched: HashMap<EntryId, Arc<Proposal>>,
     /// The tools of requests for approval.
     requests: HashMap<EntryId, String>,
+    /// The keys of the chains that were presented to undo the run.
+    presented: HashMap<WritId, String>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -204,7 +222,14 @@ pub(super) struct Reader {
 impl Reader {
     /// A reader before the first entry.
     pub(super) fn new() -> Self {
-        Self { sets: None, values: HashMap::new(), dispatched: HashMap::new(), requests: HashMap::new(), epochs: 0 }
+        Self {
+            sets: None,
+            values: HashMap::new(),
+            dispatched: HashMap::new(),
+            requests: HashMap::new(),
+            presented: HashMap::new(),
+            epochs: 0,
+        }
     }
 
     /// Reads the next entry of the run that `replay` goes through.
@@ -256,10 +281,10 @@ impl Reader {
                 }
             }
             Some(Kind::Dispatch) => {
-                let Dispatch { proposal, reserved, .. } = entry.body()?;
+                let Dispatch { compensates: undoes, proposal, reserved } = entry.body()?;
                 self.keep(entry, &proposal.intent);
                 self.dispatched.insert(entry.id(), proposal.clone());
-                What::Action(self.action(entry, &proposal, Outcome::Dispatched { reserved }))
+                What::Action(Action { undoes, ..self.action(entry, &proposal, Outcome::Dispatched { reserved }) })
             }
             Some(Kind::Commit) => {
                 let commit: Commit = entry.body()?;
@@ -267,7 +292,10 @@ impl Reader {
                 let output = value(entry, commit.observation.output);
                 let (proposal, dispatch) = self.origin(commit.origin);
                 let outcome = Outcome::Committed { output, changes, cost: commit.cost, dispatch };
-                self.outcome(entry, proposal, dispatch, outcome)
+                match self.outcome(entry, proposal, dispatch, outcome) {
+                    What::Action(action) => What::Action(Action { undoes: commit.compensates, ..action }),
+                    what => what,
+                }
             }
             Some(Kind::Failure) => {
                 let failure: Failure = entry.body()?;
@@ -320,6 +348,15 @@ impl Reader {
                 let operator = operator.map(|operator| operator.key);
                 What::Settled { dispatch, tool, verdict, operator, note: text(entry, note), cost }
             }
+            Some(Kind::Compensation) => {
+                let Compensation { chain, statement, .. } = entry.body()?;
+                self.presented.insert(statement.writ, authority(&chain));
+                What::Undo { chain, to: statement.to, plan: statement.plan }
+            }
+            Some(Kind::CompensationHalt) => {
+                let CompensationHalt { at, cause, detail, .. } = entry.body()?;
+                What::UndoStopped { at, cause, message: text(entry, detail) }
+            }
             Some(Kind::Terminated) => {
                 let Terminated { answer, detail, reason, spent } = entry.body()?;
                 What::End { reason, detail, answer: text(entry, answer), spent }
@@ -358,6 +395,8 @@ impl Reader {
             rules: self.rules(&proposal.decision),
             decision: proposal.decision.clone(),
             outcome,
+            presented: self.presented.get(&proposal.writ).cloned(),
+            undoes: None,
             dispatched: false,
         };
         if !goes_on && !action.waits() {

@@ -114,3 +114,21 @@ fn the_commands_of_the_page_on_approvals_run() {
     assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\ntwo\nthree\n");
     assert!(host.good(&["approvals"]).contains("1 of 2 (alice)"));
 }
+
+#[test]
+fn the_commands_of_the_page_on_undoing_run() {
+    let page = include_str!("../../docs/undo.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("notes.md", "one\n");
+    let call = |path: &str| serde_json::json!({"tool": "fs_write", "args": {"path": path, "content": "tidy\n"}});
+    write("tidy.json", &serde_json::json!([[call("notes.md"), call("more.md")], {"answer": "done"}]).to_string());
+    runs(&host, page);
+    assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\n");
+    assert!(!host.workspace().join("more.md").exists());
+    let (_, authority) = page.split_once("## On whose authority").unwrap();
+    for line in block(authority, "sh").lines().map(words) {
+        let arguments: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
+        host.good(&arguments);
+    }
+}
