@@ -27,8 +27,8 @@ use crate::{
     writ::{Scope, ToolPattern, Window, WritBuilder, WritChain},
 };
 
-/// How long a writ holds that is issued for one rollback.
-const HOUR_MS: u64 = 3_600_000;
+/// How long a writ holds that is issued for a rollback: as long as a vote on one of its steps.
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// Undo what a run did after a commit, the newest first
 ///
@@ -116,7 +116,9 @@ pub(super) fn run(args: &Args) -> Done {
     steward::catch_up(&home, &args.place)?;
     let runtime = steward::start(builder, &args.place)?;
     let rollback = block_on(async {
-        let chain = match presented {
+        // What waits for approval was asked for under the writ of the rollback before.
+        let asked = effects.asked_under(&subject.public_key(), now_ms());
+        let chain = match presented.or(asked) {
             Some(chain) => chain,
             None => {
                 let named = NamedKey::new(key_name, subject.public_key());
@@ -140,7 +142,7 @@ pub(super) fn run(args: &Args) -> Done {
     }
 }
 
-/// Issues the writ of this rollback: from the root, for one hour, and for the calls of the plan alone.
+/// Issues the writ of this rollback: from the root, for one day, and for the calls of the plan alone.
 async fn issue(
     runtime: &Runtime,
     home: &Home,
@@ -162,7 +164,7 @@ async fn issue(
         .scopes(scopes.collect::<Result<Vec<_>, _>>().map_err(Failure::failed)?)
         .effects_up_to(effect.unwrap_or(Effect::Read))
         .budget(budget::DEFAULT)
-        .window(Window { not_before_ms: now, expires_at_ms: now.saturating_add(HOUR_MS) })
+        .window(Window { not_before_ms: now, expires_at_ms: now.saturating_add(DAY_MS) })
         .sign(&root)
         .await
         .map_err(Failure::failed)

@@ -11,12 +11,14 @@ use super::{
 use crate::{
     canon::{EntryId, TrajectoryId},
     commit::{Commit, Origin},
+    crypto::PublicKey,
     ledger::{
         Entry, EntryError, Kind, LedgerStore,
         record::{Dispatch, Failure as Failed, Target},
     },
     replay::{self, Options, Pins, Replayer},
     runtime::RollbackTo,
+    writ::WritChain,
 };
 
 /// The effects of a run that were not undone.
@@ -28,6 +30,8 @@ pub(super) struct Effects {
     tools: HashMap<EntryId, String>,
     /// The tenant of the run's writ.
     pub(super) tenant: String,
+    /// The presented chains under which something waits for approval.
+    asking: Vec<WritChain>,
 }
 
 impl Effects {
@@ -44,7 +48,19 @@ impl Effects {
         };
         let (_, folded) = replay::run(store, run, Pins { options, ..Pins::default() }, visit).await?;
         let tenant = folded.chain.leaf().tenant.clone();
-        Ok(Self { open: folded.effects.open().to_vec(), entries, tools, tenant })
+        let waits = |chain: &WritChain| {
+            folded.requests.waiting().iter().any(|request| request.pending.proposal.writ == chain.id())
+        };
+        let asking = folded.presented.iter().map(|presented| presented.chain.clone()).filter(waits).collect();
+        Ok(Self { open: folded.effects.open().to_vec(), entries, tools, tenant, asking })
+    }
+
+    /// The chain to a subject, still good, under which something waits for approval.
+    pub(super) fn asked_under(&self, subject: &PublicKey, at_ms: u64) -> Option<WritChain> {
+        let good = |chain: &&WritChain| {
+            chain.leaf().subject.key == *subject && chain.links().all(|(_, writ)| writ.window.expires_at_ms > at_ms)
+        };
+        self.asking.iter().find(good).cloned()
     }
 
     /// The entry that stays, and its seq.
