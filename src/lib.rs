@@ -44,5 +44,9 @@ mod the_page_on_approvals {}
 mod the_page_on_delegation {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/undo.md")]
+mod the_page_on_undoing {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/writs.md")]
 mod the_page_on_writs {}

@@ -205,6 +205,8 @@ impl Requests {
         }
         let own = match self.of(&proposal.intent) {
             Some(request) if !request.approved => return Err(RequestFault::Unanswered(request.entry)),
+            // Under another writ it is another proposal, whatever was approved.
+            Some(request) if request.pending.proposal.writ != proposal.writ => return Err(RequestFault::Votes),
             Some(request) => request.evidence(authority, proposal.decision.now_ms),
             None => vec![],
         };

@@ -137,6 +137,8 @@ pub mod domain {
         TASK_SALT = "openthymos 2026 v1 task salt";
         /// A business key under which a tool's effect may happen once.
         BUSINESS_KEY = "openthymos 2026 v1 business key";
+        /// The effects of a run that were not undone, one after the other.
+        EFFECTS = "openthymos 2026 v1 effects";
     }
 }
 

@@ -114,6 +114,8 @@ ids! {
     BusinessKeyHash;
     /// The version of a file's content.
     FileHash;
+    /// The effects of a run that were not undone, hashed one after the other; zero for none.
+    EffectsHash;
 }
 
 fixed_bytes!(

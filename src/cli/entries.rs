@@ -124,6 +124,22 @@ impl Entries {
                     self.out.detail("answer", fit(&plain(answer), room));
                 }
             }
+            What::Undo { chain, to, plan } => {
+                let kept = plan.iter().filter(|target| target.keep).count();
+                let steps = count((plan.len() - kept) as u64, "effect", "effects");
+                self.head(line, BOLD, &format!("{steps} to be undone, back to entry {}", to.short()));
+                self.out.detail("under", trail::authority(chain));
+                for target in plan.iter().filter(|target| target.keep) {
+                    self.out.detail("stays", format_args!("entry {} (#{})", target.entry.short(), target.seq));
+                }
+            }
+            What::UndoStopped { at, cause, message } => {
+                self.head(line, WARN, &format!("undoing stopped: {}", plain(cause)));
+                self.out.detail("at", format_args!("entry {}", at.short()));
+                if let Some(message) = message {
+                    self.out.detail("because", fit(&plain(message), room));
+                }
+            }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
                 self.head(line, BOLD, &format!("{reason}{detail}"));
@@ -190,7 +206,10 @@ impl Entries {
         if let Some(why) = &action.rationale {
             out.detail("because", fit(&format!("{} ({})", plain(why), plain(&action.author)), room));
         }
-        out.detail("under", &self.authority);
+        if let Some(effect) = action.undoes {
+            out.detail("undoes", format_args!("entry {}", effect.short()));
+        }
+        out.detail("under", action.presented.as_ref().unwrap_or(&self.authority));
         out.detail("decided", decided(action));
         if let Some(clock_ms) = action.decision.clock_ms {
             let behind = words(action.decision.now_ms.saturating_sub(clock_ms));

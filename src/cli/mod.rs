@@ -31,6 +31,7 @@ mod resolve;
 mod resume;
 mod review;
 mod revoke;
+mod rollback;
 mod roster;
 mod rotate;
 mod run;
@@ -44,6 +45,7 @@ mod style;
 mod time;
 mod tools;
 mod trail;
+mod undone;
 mod verdict;
 mod whole;
 mod world;
@@ -78,6 +80,7 @@ enum Command {
     Approvals(approvals::Args),
     Approve(approve::Args),
     Resolve(resolve::Args),
+    Rollback(rollback::Args),
     Runs(runs::Args),
     Audit(audit::Args),
     Replay(replay::Args),
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Some(Command::Approvals(args)) => approvals::run(&args),
         Some(Command::Approve(args)) => approve::run(&args),
         Some(Command::Resolve(args)) => resolve::run(&args),
+        Some(Command::Rollback(args)) => rollback::run(&args),
         Some(Command::Runs(args)) => runs::run(&args),
         Some(Command::Audit(args)) => audit::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),

@@ -7,16 +7,17 @@ use serde_json::Value;
 
 use super::contracts::Renewed;
 use crate::{
-    canon::{Commitment, EntryId, PolicySetHash, TrajectoryId},
+    canon::{Commitment, EntryId, PolicySetHash, TrajectoryId, WritId},
     commit::{Commit, DeltaOp, Origin},
     crypto::NamedKey,
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            self, ApprovalOutcome, ClockReset, ClockResetStatement, Delegated, DelegationResult, Dispatch, EndReason,
-            Failure, FailureCause, HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord,
-            Rejection, Resumed, RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Delegated,
+            DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution, KeyRotation,
+            PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RunStart, Target, Terminated, Turn,
+            TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -122,6 +123,16 @@ pub(super) enum What {
         answer: Option<String>,
         spent: Amounts,
     },
+    Undo {
+        chain: Vec<SignedWrit>,
+        to: EntryId,
+        plan: Vec<Target>,
+    },
+    UndoStopped {
+        at: EntryId,
+        cause: String,
+        message: Option<String>,
+    },
     End {
         reason: EndReason,
         detail: Option<String>,
@@ -144,6 +155,12 @@ pub(super) struct Action {
     /// What of the tool's contract is another, where it was refused for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contract: Option<Renewed>,
+    /// The keys of the chain that was presented for it, where it is a step of an undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) presented: Option<String>,
+    /// The entry whose effect it undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) undoes: Option<EntryId>,
     #[serde(skip)]
     dispatched: bool,
 }
@@ -214,6 +231,8 @@ pub(super) struct Reader {
     requests: HashMap<EntryId, String>,
     /// The children of delegations.
     children: HashMap<EntryId, TrajectoryId>,
+    /// The keys of the chains that were presented to undo the run.
+    presented: HashMap<WritId, String>,
     /// How many epochs there were at the entry before.
     epochs: usize,
 }
@@ -227,6 +246,7 @@ impl Reader {
             dispatched: HashMap::new(),
             requests: HashMap::new(),
             children: HashMap::new(),
+            presented: HashMap::new(),
             epochs: 0,
         }
     }
@@ -285,10 +305,10 @@ impl Reader {
                 }
             }
             Some(Kind::Dispatch) => {
-                let Dispatch { proposal, reserved, .. } = entry.body()?;
+                let Dispatch { compensates: undoes, proposal, reserved } = entry.body()?;
                 self.keep(entry, &proposal.intent);
                 self.dispatched.insert(entry.id(), proposal.clone());
-                What::Action(self.action(entry, &proposal, Outcome::Dispatched { reserved }))
+                What::Action(Action { undoes, ..self.action(entry, &proposal, Outcome::Dispatched { reserved }) })
             }
             Some(Kind::Commit) => {
                 let commit: Commit = entry.body()?;
@@ -296,7 +316,10 @@ impl Reader {
                 let output = value(entry, commit.observation.output);
                 let (proposal, dispatch) = self.origin(commit.origin);
                 let outcome = Outcome::Committed { output, changes, cost: commit.cost, dispatch };
-                self.outcome(entry, proposal, dispatch, outcome)
+                match self.outcome(entry, proposal, dispatch, outcome) {
+                    What::Action(action) => What::Action(Action { undoes: commit.compensates, ..action }),
+                    what => what,
+                }
             }
             Some(Kind::Failure) => {
                 let failure: Failure = entry.body()?;
@@ -361,6 +384,15 @@ impl Reader {
                 let operator = operator.map(|operator| operator.key);
                 What::Settled { dispatch, tool, verdict, operator, note: text(entry, note), cost }
             }
+            Some(Kind::Compensation) => {
+                let Compensation { chain, statement, .. } = entry.body()?;
+                self.presented.insert(statement.writ, authority(&chain));
+                What::Undo { chain, to: statement.to, plan: statement.plan }
+            }
+            Some(Kind::CompensationHalt) => {
+                let CompensationHalt { at, cause, detail, .. } = entry.body()?;
+                What::UndoStopped { at, cause, message: text(entry, detail) }
+            }
             Some(Kind::Terminated) => {
                 let Terminated { answer, detail, reason, spent } = entry.body()?;
                 What::End { reason, detail, answer: text(entry, answer), spent }
@@ -400,6 +432,8 @@ impl Reader {
             decision: proposal.decision.clone(),
             outcome,
             contract: None,
+            presented: self.presented.get(&proposal.writ).cloned(),
+            undoes: None,
             dispatched: false,
         };
         if !goes_on && !action.waits() {

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commit {
-    /// The commit that this one undoes.
+    /// The entry whose effect this one undoes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensates: Option<EntryId>,
     /// What it cost.

@@ -29,6 +29,8 @@ pub enum Purpose {
     ClockReset,
     /// What a run amounts to after one of its entries, by the statement's hash.
     Snapshot,
+    /// The undoing of what a run did, by the statement's hash.
+    Compensation,
 }
 
 impl Purpose {
@@ -46,6 +48,7 @@ impl Purpose {
             Self::ExportHead => "export head",
             Self::ClockReset => "clock reset",
             Self::Snapshot => "snapshot",
+            Self::Compensation => "compensation",
         }
     }
 

@@ -24,6 +24,7 @@ pub struct Finished {
     pub(super) staged: Staged,
     pub(super) tool: Arc<dyn ToolContract>,
     pub(super) reads: Reads,
+    pub(super) compensates: Option<EntryId>,
     pub(super) dispatch: Option<EntryId>,
     pub(super) returned: Returned,
     pub(super) elapsed_ms: u64,
@@ -201,7 +202,8 @@ impl Finished {
         cost: Amounts,
         world_root: WorldRoot,
     ) -> Result<Draft, CanonError> {
-        let commit = Commit { compensates: None, cost, delta, observation, origin: self.origin(), undo, world_root };
+        let (compensates, origin) = (self.compensates, self.origin());
+        let commit = Commit { compensates, cost, delta, observation, origin, undo, world_root };
         Draft::seal_named(Kind::Commit, &commit, self.all_blobs(blobs))
     }
 

@@ -22,6 +22,7 @@ pub struct Execution {
     tool: Arc<dyn ToolContract>,
     reads: Reads,
     filled: Filled,
+    compensates: Option<EntryId>,
 }
 
 impl Execution {
@@ -29,7 +30,12 @@ impl Execution {
     pub fn new(staged: Staged, tool: Arc<dyn ToolContract>, world: &World, filled: Filled) -> Self {
         let ids: Vec<_> = staged.quote().reads.iter().map(|read| read.resource.clone()).collect();
         let (_, reads) = gather(&ids, world);
-        Self { staged, tool, reads, filled }
+        Self { staged, tool, reads, filled, compensates: None }
+    }
+
+    /// Says whose effect the call undoes.
+    pub fn undoing(&mut self, effect: Option<EntryId>) {
+        self.compensates = effect;
     }
 
     /// The proposal.
@@ -50,7 +56,7 @@ impl Execution {
         if !self.staged.contract().has_host_effect() {
             return Ok(None);
         }
-        let record = Dispatch { compensates: None, proposal: self.staged.shared(), reserved: self.cost() };
+        let record = Dispatch { compensates: self.compensates, proposal: self.staged.shared(), reserved: self.cost() };
         let blobs = self.staged.intent().blobs().cloned().collect();
         Draft::seal_named(Kind::Dispatch, &record, blobs).map(Some)
     }
@@ -87,8 +93,8 @@ impl Execution {
         stop.cancel();
         let elapsed = host.clock.monotonic().saturating_sub(started);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER);
-        let Self { staged, tool, reads, filled: Filled { veil, .. } } = *self;
+        let Self { staged, tool, reads, filled: Filled { veil, .. }, compensates } = *self;
         let returned = hide(&veil, returned);
-        Finished { staged, tool, reads, dispatch, returned, elapsed_ms, veil }
+        Finished { staged, tool, reads, compensates, dispatch, returned, elapsed_ms, veil }
     }
 }

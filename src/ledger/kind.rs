@@ -69,6 +69,8 @@ kinds! {
     Resumed = 20 "resumed";
     /// The run ended.
     Terminated = 21 "terminated";
+    /// A writ is presented to undo what the run did.
+    Compensation = 22 "compensation";
     /// The start of a store.
     Genesis = 64 "genesis";
     /// A root of trust was added or removed.

@@ -1,4 +1,4 @@
-use super::{Difference, LineageFault, StoreFault};
+use super::{Difference, LineageFault, StoreFault, UndoFault};
 use crate::{
     approval::RequestFault,
     canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
@@ -119,6 +119,9 @@ pub enum FaultKind {
     /// A host effect without a dispatch.
     #[error("a tool with a host effect was carried out without a dispatch")]
     Undispatched,
+    /// A step of an undo, or what was presented for it, that does not fit what the run did.
+    #[error(transparent)]
+    Undo(#[from] UndoFault),
     /// A vote, the end of a request for approval, or a decision that does not fit the requests that wait.
     #[error(transparent)]
     Request(#[from] RequestFault),

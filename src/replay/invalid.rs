@@ -77,8 +77,8 @@ pub(super) struct Vouching {
     signed: HashMap<KeyId, (u64, u64)>,
     /// The epochs that the run's entries name, by seq.
     epochs: BTreeSet<u64>,
-    /// The issuer of the run's root writ.
-    issuer: Option<PublicKey>,
+    /// The issuers of the root writs that it stands on, and from which of its entries on: its own, and those that were presented.
+    issuers: Vec<(PublicKey, u64)>,
 }
 
 impl Vouching {
@@ -101,8 +101,9 @@ impl Vouching {
         }
     }
 
-    pub(super) fn started(&mut self, issuer: PublicKey) {
-        self.issuer = Some(issuer);
+    /// From the entry `seq` on it stands on a root writ of this issuer.
+    pub(super) fn stands_on(&mut self, issuer: PublicKey, seq: u64) {
+        self.issuers.push((issuer, seq));
     }
 
     /// What nothing vouches for, in words.
@@ -128,8 +129,11 @@ impl Vouching {
                 let entries = span(first.max(*signed), *last);
                 doubts.push(format!("{entries} signed by {since}: nothing vouches for them"));
             }
-            if invalid.run == Some(0) && self.issuer == Some(*key) {
-                doubts.push(format!("the run was started under a writ issued by {since}: nothing vouches for it"));
+            for (_, seq) in self.issuers.iter().filter(|(issuer, seq)| issuer == key && invalid.run <= Some(*seq)) {
+                doubts.extend(invalid.run.map(|_| match seq {
+                    0 => format!("the run was started under a writ issued by {since}: nothing vouches for it"),
+                    seq => format!("entry {seq} presents a writ issued by {since}: nothing vouches for it"),
+                }));
             }
             let Some(first) = invalid.authority else { continue };
             for entry in spoken.get(&key.id()).into_iter().flatten().filter(|entry| entry.header.seq >= first) {

@@ -23,6 +23,7 @@ mod run;
 pub mod simulate;
 mod snapshot;
 mod store;
+mod undo;
 mod whole;
 
 pub use authority::{AuthorityLog, Contracts, authority_of};
@@ -38,4 +39,5 @@ pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
 pub use snapshot::{KeptResource, SealedSnapshot, Snapshot, since_snapshot};
+pub use undo::{Effects, Presented, UndoFault};
 pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};

@@ -13,6 +13,9 @@ pub struct Options {
     /// whose root the last commit records. What stays unseen otherwise is a commit in the middle whose record claims a root
     /// that the world did not have: whoever holds the runtime's key can write one, and nothing is derived from it.
     pub every_root: bool,
+    /// Whether all effects that were not undone are told at the end, in [`Folded::effects`](super::Folded::effects), and not only
+    /// those of the last plan. Memory is bounded by their number then.
+    pub effects: bool,
     /// On how many threads entries are checked; `None` for as many as the machine runs at once. The verdict and the first
     /// fault do not depend on it. Short runs stay on the caller's thread.
     pub workers: Option<NonZeroUsize>,

@@ -3,7 +3,7 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            ApprovalOutcome, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
+            ApprovalOutcome, BranchStart, Checkpoint, Compensation, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
             Failure, InDoubtResolution, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
             Terminated, Turn, TurnStart, Vote,
         },
@@ -29,6 +29,8 @@ pub(super) enum Record {
     InDoubtResolution(Box<InDoubtResolution>),
     Erasure(Erasure),
     Resumed(Box<Resumed>),
+    Compensation(Box<Compensation>),
+    CompensationHalt,
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
     Aside,
@@ -59,7 +61,8 @@ impl Record {
             Kind::Terminated => Self::Terminated(entry.body()?),
             Kind::Delegation => Self::Delegation(entry.body()?),
             Kind::DelegationResult => Self::DelegationResult(entry.body()?),
-            Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
+            Kind::CompensationHalt => entry.body::<CompensationHalt>().map(|_| Self::CompensationHalt)?,
+            Kind::Compensation => Self::Compensation(entry.body()?),
             Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
             Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
             Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,

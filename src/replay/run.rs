@@ -6,7 +6,7 @@ use crate::{
     canon::TrajectoryId,
     ledger::{
         Entry, EntryError, Kind, LedgerStore,
-        record::{BranchStart, Resumed, RunStart},
+        record::{BranchStart, Compensation, Resumed, RunStart},
     },
 };
 
@@ -78,6 +78,9 @@ pub async fn closure(store: &dyn LedgerStore, trajectory: &TrajectoryId) -> Resu
                 Some(Kind::Root) => contracts.extend(entry.body::<RunStart>().map_err(unreadable(entry))?.contracts),
                 Some(Kind::Branch) => {
                     contracts.extend(entry.body::<BranchStart>().map_err(unreadable(entry))?.run.contracts);
+                }
+                Some(Kind::Compensation) => {
+                    contracts.extend(entry.body::<Compensation>().map_err(unreadable(entry))?.contracts);
                 }
                 Some(Kind::Resumed) => contracts.extend(entry.body::<Resumed>().map_err(unreadable(entry))?.contracts),
                 _ => {}

@@ -22,10 +22,13 @@ pub(crate) struct Accounts(Mutex<State>);
 struct State {
     /// What is spent or held under a writ, by all runs.
     used: BTreeMap<WritId, Amounts>,
-    /// What of it is due to the runs that are open here.
-    runs: BTreeMap<TrajectoryId, Share>,
+    /// What of it is due to the runs that are open here, and to undoing them.
+    runs: BTreeMap<Holder, Share>,
     tenures: u64,
 }
+
+/// Who uses the accounts of a chain: a run, or the undoing of a run under the writ that was presented for it.
+pub(crate) type Holder = (TrajectoryId, Option<WritId>);
 
 struct Share {
     tenure: u64,
@@ -35,14 +38,14 @@ struct Share {
 /// The right to use the accounts for a run: that of the handle that took the run up last.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tenure {
-    trajectory: TrajectoryId,
+    holder: Holder,
     number: u64,
 }
 
 impl Tenure {
     /// No right at all: of a handle that only reads so far.
     pub(crate) fn none(trajectory: TrajectoryId) -> Self {
-        Self { trajectory, number: 0 }
+        Self { holder: (trajectory, None), number: 0 }
     }
 }
 
@@ -74,15 +77,15 @@ impl Accounts {
 
     /// Opens the accounts for a run, whose chain is loaded. `on_record` is what the ledger has of it: what an earlier handle
     /// reserved beyond that is given back, and that handle can reserve nothing more.
-    pub(crate) fn open(&self, trajectory: TrajectoryId, chain: &WritChain, on_record: Amounts) -> Tenure {
+    pub(crate) fn open(&self, holder: Holder, chain: &WritChain, on_record: Amounts) -> Tenure {
         let mut state = self.lock();
         state.tenures += 1;
         let number = state.tenures;
         let share = Share { tenure: number, amount: on_record };
         // What is not open is in the accounts as it is on record.
-        let before = state.runs.insert(trajectory, share).map_or(on_record, |share| share.amount);
+        let before = state.runs.insert(holder, share).map_or(on_record, |share| share.amount);
         change(&mut state.used, chain, |used| used.minus(&before).plus(&on_record));
-        Tenure { trajectory, number }
+        Tenure { holder, number }
     }
 
     /// Holds `amount` on every account of the chain, or on none. Returns what was left before either way.
@@ -107,9 +110,9 @@ impl Accounts {
     /// A handle is gone: what it reserved beyond `on_record` is given back. A run that has ended is forgotten.
     pub(crate) fn leave(&self, tenure: Tenure, chain: &WritChain, on_record: Amounts, ended: bool) {
         let mut state = self.lock();
-        let reserved = state.runs.get(&tenure.trajectory).map_or(Amounts::ZERO, |share| share.amount);
+        let reserved = state.runs.get(&tenure.holder).map_or(Amounts::ZERO, |share| share.amount);
         if state.alter(tenure, chain, |used| used.minus(&reserved).plus(&on_record)) && ended {
-            state.runs.remove(&tenure.trajectory);
+            state.runs.remove(&tenure.holder);
         }
     }
 }
@@ -117,7 +120,7 @@ impl Accounts {
 impl State {
     /// Changes what a run uses, unless another handle has taken it up.
     fn alter(&mut self, tenure: Tenure, chain: &WritChain, by: impl Fn(&Amounts) -> Amounts) -> bool {
-        let Some(share) = self.runs.get_mut(&tenure.trajectory).filter(|share| share.tenure == tenure.number) else {
+        let Some(share) = self.runs.get_mut(&tenure.holder).filter(|share| share.tenure == tenure.number) else {
             return false;
         };
         share.amount = by(&share.amount);
@@ -174,18 +177,21 @@ fn change(used: &mut BTreeMap<WritId, Amounts>, chain: &WritChain, by: impl Fn(&
     }
 }
 
-/// The registers of one trajectory's accounts, the same value for every writ of its chain, and of the totals that they are
-/// part of.
+/// The registers of one holder's accounts, the same value for every writ of its chain, and of the totals that they are part of.
 pub(crate) fn registers(
     before: Account,
     after: Account,
     chain: &WritChain,
-    trajectory: &TrajectoryId,
+    (trajectory, presented): &Holder,
 ) -> Vec<RegisterOp> {
     let value = after.to_bytes();
     let mut ops = Vec::with_capacity(2 * chain.links().len());
     for (writ, _) in chain.links() {
-        ops.push(RegisterOp::Set { key: RegisterKey::account(&writ, trajectory), value: Some(value.clone()) });
+        let key = match presented {
+            Some(presented) => RegisterKey::undo_account(&writ, trajectory, presented),
+            None => RegisterKey::account(&writ, trajectory),
+        };
+        ops.push(RegisterOp::Set { key, value: Some(value.clone()) });
         ops.push(RegisterOp::Add { key: RegisterKey::total(&writ), before, after });
     }
     ops

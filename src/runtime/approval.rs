@@ -109,7 +109,7 @@ pub(super) struct Signed {
 
 /// What an answer has to be signed on, in the epoch that is in force.
 pub(super) fn statement(core: &Core, journal: &Journal, answer: &Answer<'_>) -> Result<VoteStatement, VoteError> {
-    journal.check_open()?;
+    journal.check_votable(&answer.request)?;
     let authority = core.authority.state();
     let request = journal.requests.get(&answer.request)?;
     let ballot = request.ballot(&authority)?;
@@ -139,7 +139,7 @@ pub(super) async fn sign(core: &Core, answer: &Answer<'_>, statement: VoteStatem
 /// Records a vote, and with it how the request ends where it decides: both or neither.
 pub(super) async fn cast(core: &Core, journal: &mut Journal, signed: Signed) -> Result<Voted, VoteError> {
     let Signed { vote, note } = signed;
-    journal.check_open()?;
+    journal.check_votable(&vote.pending)?;
     let mut authority = core.authority.state();
     for _ in 0..ATTEMPTS {
         let at_ms = core.now(&authority).judged_ms;

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use crate::{
-    canon::{BusinessKeyHash, ProposalId},
+    canon::{BusinessKeyHash, EntryId, ProposalId},
     ledger::{
         RegisterKey, RegisterOp,
         record::WhatHappened,
@@ -17,6 +17,8 @@ pub(crate) struct Called {
     pub(crate) proposal: ProposalId,
     /// The business key, where the tool named one.
     pub(crate) key: Option<BusinessKeyHash>,
+    /// What it undoes, where it is a step of an undo.
+    pub(crate) compensates: Option<EntryId>,
     /// The seq of the request for approval that it waited on.
     pub(crate) request: Option<u64>,
     /// Whether the same proposal can come again: its intent is in its author's hands.
@@ -29,6 +31,7 @@ impl Called {
         let seq = journal.next_seq;
         let mut ops = first(RegisterKey::outcome(&self.proposal), ProposalState::Dispatched { seq }.to_bytes());
         ops.extend(self.claim(journal, ClaimState::InDoubt));
+        ops.extend(self.undoes(journal, ClaimState::InDoubt));
         ops.extend(journal.answered(self.request));
         ops
     }
@@ -37,8 +40,7 @@ impl Called {
     pub(crate) fn concluding(&self, journal: &Journal, effect: WhatHappened) -> Vec<RegisterOp> {
         let value = Some(ProposalState::Concluded { seq: journal.next_seq }.to_bytes());
         let mut ops = vec![RegisterOp::Set { key: RegisterKey::outcome(&self.proposal), value }];
-        if let Some(key) = &self.key {
-            let key = RegisterKey::business_key(key);
+        for key in self.key.as_ref().map(RegisterKey::business_key).into_iter().chain(self.undone()) {
             match effect {
                 WhatHappened::None => ops.push(RegisterOp::Set { key, value: None }),
                 WhatHappened::Happened => {
@@ -60,9 +62,20 @@ impl Called {
         }
         if committed {
             ops.extend(self.claim(journal, ClaimState::Done));
+            ops.extend(self.undoes(journal, ClaimState::Done));
         }
         ops.extend(journal.answered(self.request));
         ops
+    }
+
+    /// The register that says that what it undoes is undone.
+    fn undone(&self) -> Option<RegisterKey> {
+        self.compensates.as_ref().map(RegisterKey::compensated)
+    }
+
+    /// Nobody undid it before, and now this call does.
+    fn undoes(&self, journal: &Journal, state: ClaimState) -> Vec<RegisterOp> {
+        self.undone().map(|key| first(key, claim_bytes(&claim(journal, state)))).unwrap_or_default()
     }
 
     fn claim(&self, journal: &Journal, state: ClaimState) -> Vec<RegisterOp> {

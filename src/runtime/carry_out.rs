@@ -18,6 +18,7 @@ use crate::{
     canon::EntryId,
     execute::{Concluded, Conclusion, Execution},
     ledger::{RegisterKey, RegisterOp, StoreError, record::WhatHappened},
+    tool::CancelToken,
     writ::Amounts,
 };
 
@@ -39,12 +40,14 @@ pub(super) async fn carry_out(
     journal: &mut Journal,
     authority: &InForce,
     asked: Submission<'_>,
-    execution: Box<Execution>,
+    mut execution: Box<Execution>,
 ) -> Result<Attempt, RunError> {
+    execution.undoing(asked.undoes);
     let staged = execution.staged();
     let called = Called {
         proposal: staged.id(),
         key: staged.quote().key,
+        compensates: asked.undoes,
         request: asked.waited_at(),
         may_come_again: asked.may_come_again,
     };
@@ -68,7 +71,9 @@ impl Carried<'_> {
         let dispatch = self.dispatched.as_ref().map(|doubt| doubt.dispatch);
         let under_way = dispatch.map(|dispatch| self.core().calls.begin(dispatch));
         let concluded = {
-            let finished = execution.run(dispatch, self.inner.cancel.clone(), host).await;
+            // What a cancelled run did can be undone.
+            let cancel = self.asked.undoes.map_or_else(|| self.inner.cancel.clone(), |_| CancelToken::default());
+            let finished = execution.run(dispatch, cancel, host).await;
             if let Some(under_way) = under_way.filter(|_| finished.has_returned()) {
                 under_way.returned();
             }
@@ -102,7 +107,7 @@ impl Carried<'_> {
         registers.extend(self.called.dispatching(journal));
         match journal.append(self.core(), self.authority, draft, registers).await {
             Ok(dispatch) => {
-                self.dispatched = Some(Box::new(Doubt::of(execution.staged(), dispatch, seq)));
+                self.dispatched = Some(Box::new(Doubt::of(execution.staged(), dispatch, seq, self.asked.undoes)));
                 self.asked.decided(journal);
                 let intent = self.asked.intent.id();
                 self.inner.watchers.tell(Some((seq, dispatch)), || EventKind::Dispatched { intent });
@@ -163,6 +168,7 @@ impl Carried<'_> {
                 cost,
                 held: self.held,
                 epoch: self.authority.epoch,
+                presented: journal.presented,
                 head: journal.head,
             });
         }

@@ -237,7 +237,13 @@ async fn begin(
     let (before, held) = (journal.used, staged.quote().cost);
     journal.used.spent = before.spent.plus(&held);
     let called =
-        Called { proposal: staged.id(), key: None, request: asked.waited_at(), may_come_again: asked.may_come_again };
+        Called {
+            proposal: staged.id(),
+            key: None,
+            request: asked.waited_at(),
+            may_come_again: asked.may_come_again,
+            compensates: None,
+        };
     let counted = RegisterKey::descendants(&journal.lineage.top);
     let was = (quoted.descendants > 0).then(|| seq_bytes(quoted.descendants));
     let mut registers = journal.account();
@@ -263,7 +269,7 @@ async fn begin(
     journal.children.delegated((core.store_id, journal.trajectory), (id, seq), &delegated)?;
     journal.settle(core, &held, &held);
     asked.decided(journal);
-    let tenure = core.accounts.open(run, &chain, Amounts::ZERO);
+    let tenure = core.accounts.open((run, None), &chain, Amounts::ZERO);
     let lineage = Lineage { top: journal.lineage.top, generation: quoted.generation, from: start.start.from };
     let child = Journal { lineage, ..Journal::new(run, chain, head, tenure) };
     inner.children.keep(Run::below(inner, child));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{authority::expect_epoch, core::Core, error::RunError, in_force::InForce, journal::Journal, past, secrets};
 use crate::{
-    canon::{Blob, BusinessKeyHash, EntryId, FileHash, ProposalId, Salt},
+    canon::{Blob, BusinessKeyHash, EntryId, FileHash, ProposalId, Salt, WritId},
     compile::Staged,
     contract::{Effect, SealedContract, ToolName},
     crypto::{NamedKey, PublicKey, Purpose, Role, SignatureError},
@@ -33,6 +33,10 @@ pub(crate) struct Doubt {
     pub(crate) key: Option<BusinessKeyHash>,
     /// Absent when a failure has debited it.
     pub(crate) held: Option<Amounts>,
+    /// What it undoes, where it is a step of an undo.
+    pub(crate) undoes: Option<EntryId>,
+    /// The writ that it is under.
+    pub(crate) writ: WritId,
 }
 
 /// What is found out about an effect in doubt, and by whom.
@@ -77,7 +81,7 @@ pub enum ResolveError {
 
 impl Doubt {
     /// What is in doubt from the dispatch of a staged proposal on, until its outcome is known.
-    pub(crate) fn of(staged: &Staged, dispatch: EntryId, seq: u64) -> Self {
+    pub(crate) fn of(staged: &Staged, dispatch: EntryId, seq: u64, undoes: Option<EntryId>) -> Self {
         let quote = staged.quote();
         Self {
             dispatch,
@@ -88,13 +92,15 @@ impl Doubt {
             probe: quote.probe,
             key: quote.key,
             held: Some(quote.cost),
+            undoes,
+            writ: staged.proposal().writ,
         }
     }
 
     /// Reads the dispatch of an effect, and the arguments wherever they stand.
     pub(crate) async fn read(core: &Core, journal: &Journal, effect: &UnknownEffect) -> Result<Self, RunError> {
         let entry = past::entry(&*core.store, &journal.trajectory, effect.seq, effect.dispatch).await?;
-        let proposal = entry.body::<Dispatch>()?.proposal;
+        let Dispatch { compensates: undoes, proposal, .. } = entry.body()?;
         let values = if effect.args_seq == effect.seq {
             entry
         } else {
@@ -111,6 +117,8 @@ impl Doubt {
             probe: quote.and_then(|quote| quote.probe),
             key: quote.and_then(|quote| quote.key),
             held: effect.held,
+            undoes,
+            writ: proposal.writ,
             tool: proposal.intent.target.clone(),
         })
     }
@@ -203,8 +211,23 @@ pub(crate) fn seal_note(core: &Core, note: &str) -> Result<Blob, RunError> {
     Ok(Blob::seal(&Value::from(secrets::text(&core.redactor, note)), salt)?)
 }
 
-/// Records what became of an effect in doubt, debits it, and frees or takes its business key.
+/// Records what became of an effect in doubt, debits it, and frees or takes its business key and what it undoes.
 async fn settle(
+    core: &Core,
+    journal: &mut Journal,
+    authority: &InForce,
+    doubt: &Doubt,
+    verdict: HappenedVerdict,
+    said: Option<(Operator, Option<Blob>)>,
+) -> Result<EntryId, RunError> {
+    // It is debited where it was held: a step of an undo under the writ that was presented for it.
+    let before = journal.stand_under(doubt.undoes.map(|_| doubt.writ));
+    let settled = settle_under(core, journal, authority, doubt, verdict, said).await;
+    journal.stand_under(before);
+    settled
+}
+
+async fn settle_under(
     core: &Core,
     journal: &mut Journal,
     authority: &InForce,
@@ -227,8 +250,8 @@ async fn settle(
     registers.extend(journal.account());
     let value = Some(ProposalState::Concluded { seq }.to_bytes());
     registers.push(RegisterOp::Set { key: RegisterKey::outcome(&doubt.proposal), value });
-    if let Some(key) = &doubt.key {
-        let key = RegisterKey::business_key(key);
+    let undone = doubt.undoes.as_ref().map(RegisterKey::compensated);
+    for key in doubt.key.as_ref().map(RegisterKey::business_key).into_iter().chain(undone) {
         registers.push(RegisterOp::Expect { key: key.clone(), value: Some(claim_bytes(&doubt.claim(journal))) });
         let done = Claim { seq, state: ClaimState::Done, trajectory: journal.trajectory };
         let value = (verdict == HappenedVerdict::Happened).then(|| claim_bytes(&done));

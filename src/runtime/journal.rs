@@ -15,8 +15,8 @@ use super::{
     unrecorded::Unrecorded,
 };
 use crate::{
-    approval::Requests,
-    canon::{Bytes, EntryId, TrajectoryId},
+    approval::{Request, Requests},
+    canon::{Bytes, EntryId, TrajectoryId, WritId},
     delegation::Children,
     ledger::{Batch, Draft, Kind, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
@@ -26,10 +26,30 @@ use crate::{
 /// How often an entry is signed again because the authority changes while it is stored.
 const ATTEMPTS: usize = 64;
 
+/// A chain that the entries of a run may be decided under, and what was used under it.
+pub(crate) struct Standing {
+    pub(crate) chain: WritChain,
+    /// Its last writ, where it was presented to undo what the run did; none for the run's own.
+    pub(crate) presented: Option<WritId>,
+    pub(crate) used: Account,
+    /// What the registers have of it.
+    pub(crate) recorded: Account,
+    pub(crate) tenure: Tenure,
+}
+
+fn on_record(used: &Account) -> Amounts {
+    used.spent.plus(&used.held)
+}
+
 /// A run's state: the fold of its entries, and its place in the ledger.
 pub(crate) struct Journal {
     pub(crate) trajectory: TrajectoryId,
+    /// What its entries are decided under at the moment: the run's own chain, or one that was presented to undo what it did.
     pub(crate) chain: WritChain,
+    /// The last writ of that chain, where it was presented.
+    pub(crate) presented: Option<WritId>,
+    /// The other chains, with what was used under each.
+    pub(crate) aside: Vec<Standing>,
     pub(crate) world: World,
     pub(crate) base_seq: u64,
     pub(crate) next_seq: u64,
@@ -67,6 +87,8 @@ impl Journal {
         Self {
             trajectory,
             chain,
+            presented: None,
+            aside: Vec::new(),
             world: World::default(),
             base_seq: 0,
             next_seq: 1,
@@ -89,12 +111,26 @@ impl Journal {
         }
     }
 
+    /// Whether a request for approval asks for a call under the chain of the moment.
+    pub(crate) fn has_asked(&self, request: &Request) -> bool {
+        request.pending.proposal.writ == self.chain.id()
+    }
+
     /// Whether more may be recorded.
     pub(crate) fn check_open(&self) -> Result<(), RunError> {
-        match (self.ended, self.stale) {
+        // What a run did may be undone after its end.
+        match (self.ended && self.presented.is_none(), self.stale) {
             (true, _) => Err(RunError::Ended),
             (_, true) => Err(RunError::Stale),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a request may be voted on: after the end of the run, when it is one of an undo.
+    pub(crate) fn check_votable(&self, request: &EntryId) -> Result<(), RunError> {
+        match self.requests.get(request) {
+            Ok(request) if !self.stale && !self.has_asked(request) => Ok(()),
+            _ => self.check_open(),
         }
     }
 
@@ -253,16 +289,33 @@ impl Journal {
 
     /// Takes the accounts over from whatever handle had the run before.
     pub(crate) fn open_accounts(&mut self, core: &Core) {
-        self.tenure = core.accounts.open(self.trajectory, &self.chain, self.on_record());
+        self.tenure = core.accounts.open((self.trajectory, self.presented), &self.chain, on_record(&self.used));
+        for other in &mut self.aside {
+            let holder = (self.trajectory, other.presented);
+            other.tenure = core.accounts.open(holder, &other.chain, on_record(&other.used));
+        }
     }
 
     /// Leaves the accounts as the ledger has them.
     pub(crate) fn leave_accounts(&self, core: &Core) {
-        core.accounts.leave(self.tenure, &self.chain, self.on_record(), self.ended);
+        core.accounts.leave(self.tenure, &self.chain, on_record(&self.used), self.ended);
+        for other in &self.aside {
+            core.accounts.leave(other.tenure, &other.chain, on_record(&other.used), self.ended);
+        }
     }
 
-    fn on_record(&self) -> Amounts {
-        self.used.spent.plus(&self.used.held)
+    /// From now on entries are decided under another chain: one that was presented, or, for `None`, the run's own. Returns which
+    /// it was.
+    pub(crate) fn stand_under(&mut self, presented: Option<WritId>) -> Option<WritId> {
+        let before = self.presented;
+        if let Some(other) = self.aside.iter_mut().find(|other| other.presented == presented) {
+            std::mem::swap(&mut self.chain, &mut other.chain);
+            std::mem::swap(&mut self.presented, &mut other.presented);
+            std::mem::swap(&mut self.used, &mut other.used);
+            std::mem::swap(&mut self.recorded, &mut other.recorded);
+            std::mem::swap(&mut self.tenure, &mut other.tenure);
+        }
+        before
     }
 
     /// Holds `amount` on every account of the chain, or on none. Returns what was left before either way.
@@ -282,7 +335,7 @@ impl Journal {
 
     /// The registers of this trajectory's accounts, as they shall be.
     pub(crate) fn account(&self) -> Vec<RegisterOp> {
-        accounts::registers(self.recorded, self.used, &self.chain, &self.trajectory)
+        accounts::registers(self.recorded, self.used, &self.chain, &(self.trajectory, self.presented))
     }
 
     /// The seq of the last entry.

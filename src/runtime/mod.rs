@@ -39,6 +39,7 @@ mod start;
 mod submit;
 mod summary;
 mod turn;
+mod undo;
 mod unrecorded;
 
 pub use approval::{Answer, VoteError, Voted};
@@ -56,6 +57,7 @@ pub use rotate::{RotateError, Rotation};
 pub use run::Run;
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
+pub use undo::{Halt, HaltCause, Rollback, RollbackError, RollbackTo, Under, Undone};
 
 use std::sync::Arc;
 
@@ -130,6 +132,20 @@ impl Runtime {
     /// As [`resume`](Self::resume).
     pub async fn take_over(&self, run: &Run) -> Result<Run, StartError> {
         resume::resume(&self.0, &run.id(), run.unrecorded().await).await
+    }
+
+    /// Undoes what a run did, ended or not: as [`Run::compensate_to`]. A run that has not ended is taken up first, as
+    /// [`resume`](Self::resume) does.
+    ///
+    /// # Errors
+    /// As [`Run::compensate_to`], and when there is no such run, or it does not verify.
+    pub async fn compensate_to(
+        &self,
+        run: &TrajectoryId,
+        to: impl Into<RollbackTo>,
+        under: Under<'_>,
+    ) -> Result<Rollback, RollbackError> {
+        undo::of_any(&self.0, run, to.into(), under).await
     }
 
     /// Settles an effect in doubt on an operator's word. `signer` holds the key of a trusted approver. The run may have ended,

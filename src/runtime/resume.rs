@@ -9,7 +9,7 @@ use super::{
     delegation::Lineage,
     doubt::{self, Doubt},
     error::{RunError, StartError},
-    journal::Journal,
+    journal::{Journal, Standing},
     snapshots::{self, Snapshots},
     unrecorded::{self, Unrecorded},
 };
@@ -21,7 +21,7 @@ use crate::{
         record::{Rejection, Resumed},
         register::Account,
     },
-    replay::{self, Folded, Pins, Snapshot, Verdict},
+    replay::{self, Folded, Pins, Presented, Snapshot, Verdict},
     writ::Amounts,
 };
 
@@ -45,7 +45,9 @@ pub(super) async fn journal(
         return Err(StartError::AuthorityOnly);
     }
     let (mut journal, folded) = take_up(core, run, true).await?;
-    snapshots::keep_replayed(core, &mut journal, Snapshot::of(core.store_id, *run, &folded)).await;
+    if folded.presented.is_empty() {
+        snapshots::keep_replayed(core, &mut journal, Snapshot::of(core.store_id, *run, &folded)).await;
+    }
     if folded.ended.is_some() {
         return Err(StartError::Ended(*run));
     }
@@ -82,8 +84,16 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         return Err(StartError::Incomplete { run: *run, reason: report.incomplete.join("; ") });
     }
     core.accounts.load(&*core.store, &folded.chain).await.map_err(RunError::from)?;
+    let mut aside = Vec::with_capacity(folded.presented.len());
+    for Presented { chain, spent, held } in &folded.presented {
+        core.accounts.load(&*core.store, chain).await.map_err(RunError::from)?;
+        let used = Account { spent: *spent, held: *held };
+        let (presented, tenure) = (Some(chain.id()), Tenure::none(*run));
+        aside.push(Standing { chain: chain.clone(), presented, used, recorded: used, tenure });
+    }
     let used = Account { spent: folded.spent, held: folded.held };
     let mut journal = Journal {
+        aside,
         world: folded.world.clone(),
         base_seq: folded.base_seq,
         next_seq: folded.head_seq + 1,

@@ -8,7 +8,8 @@ use futures::{
 };
 
 use super::{
-    Answer, ChildResult, Limits, StartError, Summary, VoteError, Voted, approval,
+    Answer, ChildResult, Limits, Rollback, RollbackError, RollbackTo, StartError, Summary, Under, VoteError, Voted,
+    approval,
     children::{self, Handles},
     core::Core,
     drive,
@@ -17,6 +18,7 @@ use super::{
     journal::Journal,
     secrets, snapshots,
     submit::{self, Submitted},
+    undo,
     unrecorded::Unrecorded,
 };
 use crate::{
@@ -186,6 +188,23 @@ impl Run {
             children::conclude(&inner, &mut journal, &run).await
         })
         .await?
+    }
+
+    /// Undoes what the run did after an entry, which stays: every effect that was not undone, the newest first. Each is undone by the
+    /// call that its tool recorded for that, decided and carried out as any other call under the writ that is presented, and
+    /// committed as a step that names what it undoes. No effect is undone twice, whatever fails meanwhile.
+    ///
+    /// It stops where an effect cannot be undone, or the call that undoes it is refused, suspended, fails or is in doubt; that is
+    /// recorded and returned. Called again, it goes on from there. [`cancel`](Self::cancel) does not stop it.
+    ///
+    /// # Errors
+    /// When the writ is not good for it, what the run did does not verify, or the ledger or a key fails.
+    pub async fn compensate_to(
+        &self,
+        to: impl Into<RollbackTo>,
+        under: Under<'_>,
+    ) -> Result<Rollback, RollbackError> {
+        undo::of_run(self, to.into(), under).await
     }
 
     /// The writ chain that the run stands under.

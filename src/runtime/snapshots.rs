@@ -52,7 +52,8 @@ impl Journal {
         if kind == Kind::Turn {
             (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
         }
-        if core.snapshot_every == 0 {
+        // A snapshot does not tell what is to be undone: of a run for which that was asked none is taken.
+        if core.snapshot_every == 0 || !self.aside.is_empty() {
             return;
         }
         let mut asked = Vec::new();

@@ -79,7 +79,7 @@ pub(super) async fn start(
         core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
         match open(core, &chain, &start, &task, trajectory, &authority).await {
             Ok(head) => {
-                let tenure = core.accounts.open(trajectory, &chain, Amounts::ZERO);
+                let tenure = core.accounts.open((trajectory, None), &chain, Amounts::ZERO);
                 return Ok(Run::new(Arc::clone(core), Journal::new(trajectory, chain, head, tenure)));
             }
             Err(RunError::Store(error)) if error.is_conflict() => core.authority.refresh(core).await?,
@@ -132,7 +132,7 @@ async fn open(
 }
 
 /// Records that a start was refused.
-async fn refuse(core: &Core, refusal: Refusal, task: Blob, writ: Option<WritId>) -> Result<StartError, RunError> {
+pub(super) async fn refuse(core: &Core, refusal: Refusal, task: Blob, writ: Option<WritId>) -> Result<StartError, RunError> {
     let record = StartRefused { refusal: refusal.clone(), task: task.commitment(), writ };
     let draft = Draft::seal(Kind::StartRefused, &record, vec![task])?;
     core.authority.append(core, vec![draft], vec![], |_| vec![]).await?;

@@ -120,6 +120,8 @@ pub(super) struct Submission<'a> {
     pub(super) request: Option<&'a Request>,
     /// Whether its author can submit it once more: it is carried out at most once.
     pub(super) may_come_again: bool,
+    /// The entry whose effect it undoes.
+    pub(super) undoes: Option<EntryId>,
 }
 
 impl Submission<'_> {
@@ -145,7 +147,7 @@ pub(super) async fn submit(
     if may_come_again && let Some(earlier) = Box::pin(earlier(inner, journal, &intent)).await? {
         return Ok(earlier);
     }
-    decide(inner, journal, Submission { intent: &intent, request: None, may_come_again }).await
+    decide(inner, journal, Submission { intent: &intent, request: None, may_come_again, undoes: None }).await
 }
 
 /// What became of a sealed intent that was submitted before: what waits goes on waiting, or is carried out when it is approved.
@@ -154,7 +156,7 @@ async fn earlier(inner: &Inner, journal: &mut Journal, intent: &SealedIntent) ->
         None => outcome::earlier(inner, journal, intent).await,
         Some(request) if !request.approved => Ok(Some(suspended(&request))),
         Some(request) => {
-            let asked = Submission { intent, request: Some(&request), may_come_again: true };
+            let asked = Submission { intent, request: Some(&request), may_come_again: true, undoes: None };
             decide(inner, journal, asked).await.map(Some)
         }
     }
@@ -166,7 +168,7 @@ async fn waiting(inner: &Inner, journal: &mut Journal, intent: &SealedIntent) ->
         return Ok(None);
     }
     approval::lapse(&inner.core, journal).await?;
-    Ok(journal.requests.of(intent.record()).cloned())
+    Ok(journal.requests.of(intent.record()).filter(|request| journal.has_asked(request)).cloned())
 }
 
 fn suspended(request: &Request) -> Submitted {
@@ -180,19 +182,21 @@ fn suspended(request: &Request) -> Submitted {
 pub(super) async fn carry_on(inner: &Inner, journal: &mut Journal) -> Result<Vec<(EntryId, Submitted)>, RunError> {
     journal.check_open()?;
     approval::lapse(&inner.core, journal).await?;
-    let approved: Vec<_> = journal.requests.waiting().iter().filter(|request| request.approved).cloned().collect();
+    // What an undo asked for is carried out by an undo.
+    let approved = journal.requests.waiting().iter().filter(|request| request.approved && journal.has_asked(request));
+    let approved: Vec<_> = approved.cloned().collect();
     let mut carried = Vec::with_capacity(approved.len());
     for request in approved {
         // Without its arguments nothing can be done but to deny it.
         let Some(intent) = past::intent(&*inner.core.store, journal, &request).await? else { continue };
         let intent = intent.recorded();
-        let asked = Submission { intent: &intent, request: Some(&request), may_come_again: true };
+        let asked = Submission { intent: &intent, request: Some(&request), may_come_again: true, undoes: None };
         carried.push((request.entry, Box::pin(decide(inner, journal, asked)).await?));
     }
     Ok(carried)
 }
 
-async fn decide(inner: &Inner, journal: &mut Journal, asked: Submission<'_>) -> Result<Submitted, RunError> {
+pub(super) async fn decide(inner: &Inner, journal: &mut Journal, asked: Submission<'_>) -> Result<Submitted, RunError> {
     let (intent, record) = (asked.intent, asked.intent.record());
     inner.watchers.tell(None, || EventKind::Proposed {
         intent: intent.id(),

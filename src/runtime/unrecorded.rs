@@ -2,7 +2,7 @@
 
 use super::{authority::expect_epoch, call::Called, core::Core, error::RunError, journal::Journal};
 use crate::{
-    canon::{CanonError, EntryId},
+    canon::{CanonError, EntryId, WritId},
     commit::Origin,
     execute,
     intent::IntentRecord,
@@ -30,12 +30,30 @@ pub(crate) struct Unrecorded {
     pub(crate) head: EntryId,
     /// The authority that it was decided under.
     pub(crate) epoch: EntryId,
+    /// The writ that was presented for it, where it is a step of an undo.
+    pub(crate) presented: Option<WritId>,
 }
 
 /// Records an outcome that an earlier handle could not. A commit becomes a failure that says so: its world has gone on.
 /// What touched only the world is left out when the authority has changed since, the clock is behind its decision, or the
 /// budget has no room for it.
 pub(crate) async fn record(
+    core: &Core,
+    journal: &mut Journal,
+    unrecorded: Unrecorded,
+    unanswered: &mut Vec<IntentRecord>,
+) -> Result<(), RunError> {
+    if unrecorded.presented.is_some() && unrecorded.dispatch.is_none() {
+        // A step of an undo that touched only the world: it is planned once more.
+        return Ok(());
+    }
+    let before = journal.stand_under(unrecorded.presented);
+    let recorded = record_under(core, journal, unrecorded, unanswered).await;
+    journal.stand_under(before);
+    recorded
+}
+
+async fn record_under(
     core: &Core,
     journal: &mut Journal,
     unrecorded: Unrecorded,

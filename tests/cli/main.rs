@@ -16,6 +16,7 @@ mod pages;
 mod processes;
 mod rederive;
 mod resolve;
+mod rollback;
 mod rotation;
 mod secrets;
 mod simulate;

@@ -151,3 +151,21 @@ fn the_commands_of_the_page_on_simulation_run_and_tell_what_it_shows() {
     let run = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap()[..12].to_owned();
     assert_eq!(told.replace(&run, "5b1f0a8be6f2"), block(page, "text"));
 }
+
+#[test]
+fn the_commands_of_the_page_on_undoing_run() {
+    let page = include_str!("../../docs/undo.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("notes.md", "one\n");
+    let call = |path: &str| serde_json::json!({"tool": "fs_write", "args": {"path": path, "content": "tidy\n"}});
+    write("tidy.json", &serde_json::json!([[call("notes.md"), call("more.md")], {"answer": "done"}]).to_string());
+    runs(&host, page);
+    assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\n");
+    assert!(!host.workspace().join("more.md").exists());
+    let (_, authority) = page.split_once("## On whose authority").unwrap();
+    for line in block(authority, "sh").lines().map(words) {
+        let arguments: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
+        host.good(&arguments);
+    }
+}

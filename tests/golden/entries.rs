@@ -86,6 +86,7 @@ fn reads_back(entry: &Entry) {
         Kind::Delegation => round::<record::Delegated>(entry),
         Kind::DelegationResult => round::<record::DelegationResult>(entry),
         Kind::CompensationHalt => round::<record::CompensationHalt>(entry),
+        Kind::Compensation => round::<record::Compensation>(entry),
         Kind::InDoubtResolution => round::<record::InDoubtResolution>(entry),
         Kind::Skill => round::<record::SkillBound>(entry),
         Kind::Routing => round::<record::RoutingOutcome>(entry),

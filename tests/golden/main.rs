@@ -25,5 +25,7 @@ mod run;
 mod signatures;
 #[cfg(feature = "schema")]
 mod tools;
+#[cfg(feature = "schema")]
+mod undone;
 mod worlds;
 mod writs;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use openthymos::{
     canon::{
-        Blob, BusinessKeyHash, CheckpointHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId, TrajectoryId,
+        Blob, BusinessKeyHash, CheckpointHash, EffectsHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId, TrajectoryId,
         WorldRoot,
     },
     commit::{Commit, DeltaOp, Observation, Origin, Undo},
@@ -13,10 +13,10 @@ use openthymos::{
     ledger::{
         Draft, Kind,
         record::{
-            ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult,
+            ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, Compensation, CompensationHalt, CompensationStatement, Delegated, DelegationResult,
             Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
             MalformedRequest, Operator, Outcome, PendingApproval, Rejection, ResolutionStatement, Resumed,
-            RoutingOutcome, RunStart, SkillBound, StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart,
+            RoutingOutcome, RunStart, SkillBound, StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart,
             Vote, VoteStatement, WhatHappened,
         },
     },
@@ -300,6 +300,24 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             let detail = blob("the receipt is gone", 19);
             let (cause, commitment) = ("not_compensable".into(), Some(detail.commitment()));
             Draft::seal(kind, &CompensationHalt { at: id(9), cause, detail: commitment, to: id(10) }, vec![detail])
+        }
+        Kind::Compensation => {
+            let start = run_start(None);
+            let undo = Undo { args: blob(json!({"of": 5}), 17).commitment(), tool: "refund".parse().unwrap() };
+            let targets = [(id(2), 3, true, None), (id(9), 6, false, Some(undo))];
+            let target = |(entry, seq, keep, undo)| Target { entry, keep, seq, undo };
+            let statement = CompensationStatement {
+                base: EffectsHash::ZERO,
+                nonce: Nonce([8; 16]),
+                plan: targets.map(target).into(),
+                store: store(),
+                to: id(10),
+                trajectory: TrajectoryId([7; 32]),
+                writ: start.start.writ,
+            };
+            let signature = AGENT.secret().sign(Purpose::Compensation, statement.hash().unwrap().as_bytes());
+            let (chain, contracts, policy_set) = (start.chain, start.contracts, start.policy_set);
+            Draft::seal(kind, &Compensation { chain, contracts, policy_set, signature, statement }, vec![])
         }
         Kind::InDoubtResolution => {
             let note = blob("seen on the statement", 20);

@@ -8,7 +8,7 @@ use crate::{
     fixture::{AGENT, OPERATOR},
 };
 
-const PURPOSES: [(Purpose, &str); 11] = [
+const PURPOSES: [(Purpose, &str); 12] = [
     (Purpose::Entry, "entry"),
     (Purpose::Writ, "writ"),
     (Purpose::Start, "start"),
@@ -20,6 +20,7 @@ const PURPOSES: [(Purpose, &str); 11] = [
     (Purpose::Resolution, "resolution"),
     (Purpose::ExportHead, "export head"),
     (Purpose::ClockReset, "clock reset"),
+    (Purpose::Compensation, "compensation"),
 ];
 
 /// The group's order, little-endian.

@@ -3,11 +3,12 @@
 import shapes
 from authority import begins_anew, key_id, speak_for
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
+from undo import Undoing, add
 from votes import Requests
 from world import World
 from writs import check_chain
 
-AFTER_END = (15, 18, 19)
+AFTER_END = (5, 6, 7, 8, 9, 10, 11, 14, 15, 18, 19, 22)
 
 
 class Run:
@@ -18,14 +19,15 @@ class Run:
         self.base_seq, self.world = 0, World()
         self.writ = None
         self.dispatches, self.in_doubt = {}, set()
-        self.dispatched, self.unsettled = set(), []
+        self.dispatched, self.unsettled = set(), {}
+        self.undoing, self.tenant = Undoing(), None
         self.turn, self.ended = None, False
         self.held = {}
         self.unanswered, self.resumed = [], None
         self.requests, self.voted = Requests(), {}
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
-        self.time, self.issuer = 0, None
+        self.time, self.issuers = 0, []
         self.signed, self.named = [], set()
 
     def push(self, entry):
@@ -93,11 +95,27 @@ class Run:
             if body["proposal"]["resolved"]["id"] in self.dispatched:
                 raise Refused("dispatch", "of a proposal that was dispatched before")
             self.dispatched.add(body["proposal"]["resolved"]["id"])
+            writ = body["proposal"]["writ"]
+            self.undoing.check_mark(writ, body)
+            self.undoing.dispatched(entry.id, writ, body["reserved"])
             self.dispatches[entry.id] = body["reserved"]
-            self.unsettled.append(entry.id)
+            self.unsettled[entry.id] = entry.seq
         elif kind == 6:
             self.check_cost(body)
+            undoes = self.undoes(body["origin"])
             self.outcome(body["origin"], entry, False)
+            if "proposal" in body["origin"]:
+                self.undoing.check_mark(body["origin"]["proposal"]["writ"], body)
+                if undoes:
+                    self.undoing.planned.pop()
+            elif undoes:
+                if body.get("compensates") != self.undoing.steps[body["origin"]["dispatch"]][1]["entry"]:
+                    raise Refused("undo", "not what its dispatch undoes")
+                self.undoing.over(body["origin"]["dispatch"], True)
+            elif "compensates" in body:
+                raise Refused("undo", "its dispatch undoes nothing")
+            if not undoes and ("dispatch" in body["origin"] or body["delta"] or "undo" in body):
+                self.undoing.happened(entry.id, entry.seq, body.get("undo"))
             if "proposal" in body["origin"] and body["delta"]:
                 contract = self.authority.contracts[body["origin"]["proposal"]["resolved"]["contract"]]
                 if contract["effect"] == "read":
@@ -106,12 +124,19 @@ class Run:
             if self.world.root() != body["world_root"]:
                 raise Refused("world_root", f"is {self.world.root()}")
             self.base_seq = entry.seq
-            self.spend(body["cost"])
+            self.spend(body["cost"], undoes)
         elif kind == 7:
+            undoes = self.undoes(body["origin"])
             self.outcome(body["origin"], entry, body["effect"] == "unknown")
-            self.spend(body["cost"])
+            self.spend(body["cost"], undoes)
+            if undoes and "dispatch" in body["origin"] and body["effect"] != "unknown":
+                self.undoing.over(body["origin"]["dispatch"], body["effect"] == "happened")
+            elif not undoes and body["effect"] == "happened":
+                self.undoing.happened(entry.id, entry.seq, body.get("undo"))
         elif kind == 8 and "refused" in body:
             self.proposal(body["refused"], "rejected")
+        elif kind == 8 and self.ended:
+            raise Refused("place", "after the end of the run")
         elif kind == 8 and "abandoned" in body:
             if body["abandoned"]["by"] != self.resumed or body["abandoned"]["intent"] not in self.unanswered:
                 raise Refused("abandoned", "not without an outcome when the run was taken up")
@@ -126,16 +151,26 @@ class Run:
                 self.voted[entry.seq] = key_id(body["statement"]["approver"]["key"])
         elif kind == 11:
             self.requests.end(entry, self.authority.epochs[self.at_epoch])
+        elif kind == 12:
+            self.undoing.happened(entry.id, entry.seq)
+        elif kind == 14 and not self.undoing.presented:
+            raise Refused("undo", "stopped, and had not begun")
         elif kind == 15:
+            undoes = self.undoing.steps.get(body["dispatch"], (None,))[0]
             self.settle(body)
-            self.spend(body["cost"])
+            self.spend(body["cost"], undoes)
+            happened = body["verdict"] == "happened"
+            if undoes:
+                self.undoing.over(body["dispatch"], happened)
+            elif happened:
+                self.undoing.happened(entry.id, entry.seq)
         elif kind == 18:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)
         elif kind == 20:
             if self.turn != body.get("turn"):
                 raise Refused("turn", "not the one that is open")
-            if body["debited"] != self.held or body.get("in_doubt", []) != self.unsettled:
+            if body["debited"] != self.held or body.get("in_doubt", []) != list(self.unsettled):
                 raise Refused("resumed", "not what was left open")
             self.turn, self.held = None, {}
             self.resumed = entry.id
@@ -145,6 +180,10 @@ class Run:
                 raise Refused("spent", f"the entries cost {self.spent}")
             self.requests.finish()
             self.ended = True
+        elif kind == 22:
+            own, epoch = (self.writ, self.tenant), self.authority.epochs[self.at_epoch]
+            issuer = self.undoing.present(body, self.authority.store, self.trajectory, own, epoch)
+            self.issuers.append((issuer, entry.seq))
 
     def begin(self, body):
         start, signed = body["start"], body["chain"]
@@ -159,7 +198,8 @@ class Run:
         if self.authority.opened.get(self.trajectory) != ids[-1]:
             raise Refused("start", "the run's opening is not recorded")
         self.writ, self.budgets = ids[-1], [link["writ"]["budget"] for link in signed]
-        self.issuer = signed[0]["writ"]["issuer"]["key"]
+        self.tenant = signed[-1]["writ"]["tenant"]
+        self.issuers = [(signed[0]["writ"]["issuer"]["key"], 0)]
 
     def proposal(self, proposal, status):
         """Checks a proposal and its decision. Returns the request for approval that it waited on."""
@@ -172,9 +212,17 @@ class Run:
             raise Refused("time", "decided after it was written")
         if decision["policy_set"] != self.authority.epochs[self.at_epoch].policy_set:
             raise Refused("policy_set", "was not in force")
-        self.check_balances(decision, status)
-        if proposal["writ"] != self.writ:
-            raise Refused("proposal", "under another writ")
+        presented = self.undoing.presented.get(proposal["writ"])
+        if presented:
+            self.undoing.check_call(proposal, self.unsettled)
+            self.check_balances(decision, status, presented.budgets, presented.spent, presented.held.values())
+        else:
+            if self.ended:
+                raise Refused("place", "after the end of the run")
+            holds = [held for dispatch, held in self.dispatches.items() if dispatch not in self.undoing.steps]
+            self.check_balances(decision, status, self.budgets, self.spent, [self.held, *holds])
+            if proposal["writ"] != self.writ:
+                raise Refused("proposal", "under another writ")
         if "resolved" in proposal:
             self.check_resolved(proposal)
         elif status == "staged":
@@ -187,17 +235,16 @@ class Run:
         if contract is None or contract["name"] != proposal["intent"]["target"]:
             raise Refused("contract", "not in the file, or of another tool")
         identity = {"contract": resolved["contract"], "intent": hashed_json("intent", proposal["intent"]),
-                    "plan": resolved["plan"], "trajectory": self.trajectory, "writ": self.writ}
+                    "plan": resolved["plan"], "trajectory": self.trajectory, "writ": proposal["writ"]}
         if hashed_json("proposal", identity) != resolved["id"]:
             raise Refused("proposal", "the id is not that of its contents")
 
-    def check_balances(self, decision, status):
-        if len(decision["balances"]) != len(self.budgets):
+    def check_balances(self, decision, status, budgets, spent, holds):
+        if len(decision["balances"]) != len(budgets):
             raise Refused("balances", "not one for each writ")
-        holds = [self.held, *self.dispatches.values()]
-        for budget, left in zip(self.budgets, decision["balances"]):
+        for budget, left in zip(budgets, decision["balances"]):
             for dimension, amount in left.items():
-                used = self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in holds)
+                used = spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in holds)
                 most = max(budget.get(dimension, 0) - (used if used < MAX_INTEGER else 0), 0)
                 if amount > most:
                     raise Refused("balances", f"{amount} {dimension} left, where there were {most} at most")
@@ -229,11 +276,27 @@ class Run:
         if in_doubt:
             self.in_doubt.add(dispatch)
         else:
-            self.unsettled.remove(dispatch)
+            del self.unsettled[dispatch]
+        self.release(dispatch)
 
-    def spend(self, amounts):
-        for dimension, amount in amounts.items():
-            self.spent[dimension] = min(self.spent.get(dimension, 0) + amount, MAX_INTEGER)
+    def undoes(self, origin):
+        """The presented writ that an outcome is under, if any."""
+        if "proposal" in origin:
+            writ = origin["proposal"]["writ"]
+            undoes = writ if writ in self.undoing.presented else None
+        else:
+            undoes = self.undoing.steps.get(origin["dispatch"], (None,))[0]
+        if self.ended and not undoes:
+            raise Refused("place", "after the end of the run")
+        return undoes
+
+    def release(self, dispatch):
+        """What was held for a step of an undo is held no more."""
+        if dispatch in self.undoing.steps:
+            self.undoing.presented[self.undoing.steps[dispatch][0]].held.pop(dispatch, None)
+
+    def spend(self, amounts, presented=None):
+        add(self.undoing.presented[presented].spent if presented else self.spent, amounts)
 
     def answered(self, intent):
         if intent in self.unanswered:
@@ -250,7 +313,8 @@ class Run:
             held = {}
         else:
             raise Refused("dispatch", "not in doubt")
-        self.unsettled.remove(dispatch)
+        del self.unsettled[dispatch]
+        self.release(dispatch)
         if body["cost"] != held:
             raise Refused("cost", "not what was held for it")
         if "operator" in body:
@@ -272,8 +336,9 @@ class Run:
             voted = [seq for seq, voter in self.voted.items() if voter == key_id(key) and seq >= first]
             if key_id(key) in self.signed[first:] or voted:
                 self.incomplete.append(f"entries from {first} on are signed by {since}")
-            if first == 0 and self.issuer == key:
-                self.incomplete.append(f"started under a writ issued by {since}")
+            for issuer, seq in self.issuers:
+                if issuer == key and first <= seq:
+                    self.incomplete.append(f"entry {seq} rests on a writ issued by {since}")
             for entry in self.authority.changes:
                 if entry.seq < found.get("authority", entry.seq + 1) or key_id(key) not in speak_for(entry):
                     continue

@@ -234,6 +234,9 @@ KINDS = {
     20: ("resumed", record(contracts=array(hash_), debited=amounts, in_doubt_=some(hash_), policy_set=hash_,
                           turn_=hash_)),
     21: ("terminated", record(answer_=hash_, detail_=text, reason=end, spent=amounts)),
+    22: ("compensation", record(chain=chain, contracts=array(hash_), policy_set=hash_, signature=signature, statement=record(
+        base=hash_, nonce=nonce, plan=array(record(entry=hash_, keep_=true, seq=count, undo_=undo), most=1024), store=hash_,
+        to=hash_, trajectory=hash_, writ=hash_))),
     64: ("genesis", record(nonce=nonce, runtime=null_or(named), software=text)),
     65: ("trust_root", record(change=words("added removed"), roles=array(role), root=named)),
     66: ("key_rotation", record(signature=signature, signed_by=key, statement=record(invalid_from_=count, new=named, old=key, store=hash_,

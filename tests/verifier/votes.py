@@ -130,6 +130,8 @@ class Requests:
             if request.proposal["intent"] == intent:
                 if not request.approved:
                     raise Refused("request", "decided again before it was approved")
+                if request.proposal["writ"] != proposal["writ"]:
+                    raise Refused("approvals", "of a proposal under another writ")
                 # On a channel that the roster does not have any more, nothing counts.
                 counted = [unless_refused(each.evidence, epoch, decision["now_ms"]) for each in (*request.before, request)]
                 found, own = request, [evidence for evidence in counted if evidence]

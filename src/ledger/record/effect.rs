@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dispatch {
-    /// The commit that it undoes, when it is a step of an undo.
+    /// The entry whose effect it undoes, when it is a step of an undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensates: Option<EntryId>,
     /// What is carried out.
@@ -210,13 +210,13 @@ words!(HappenedVerdict, "verdict on an effect in doubt", { Happened = "happened"
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompensationHalt {
-    /// The commit that could not be undone.
+    /// The entry whose effect could not be undone; where an effect in doubt is in the way, its dispatch.
     pub at: EntryId,
     /// A short stable code for why.
     pub cause: String,
     /// Commits to a message, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Commitment>,
-    /// The commit to which everything was to be undone.
+    /// The entry to which everything was to be undone.
     pub to: EntryId,
 }

@@ -5,6 +5,7 @@
 
 mod approval;
 mod authority;
+mod compensation;
 mod delegation;
 mod effect;
 mod run;
@@ -15,6 +16,7 @@ pub use authority::{
     ClockReset, ClockResetStatement, ContractRecord, Genesis, KeyRotation, PolicySetRecord, Revocation,
     RevocationStatement, RosterRecord, RotationStatement, RunOpened, StartRefused, TrustChange, TrustRoot,
 };
+pub use compensation::{Compensation, CompensationStatement, MAX_PLAN, Target};
 pub use delegation::{Delegated, DelegationResult};
 pub use effect::{
     CompensationHalt, Dispatch, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Operator, Rejection,

@@ -18,12 +18,13 @@ pub struct RegisterKey(Vec<u8>);
 pub enum Register {
     /// What became of a proposal. Key: proposal id. Value: [`ProposalState`].
     Outcome = b'o',
-    /// What one trajectory spent and holds of one writ's budget. Key: writ id ‖ trajectory id. Value: [`Account`].
+    /// What one trajectory spent and holds of one writ's budget. Key: writ id ‖ trajectory id, and the presented writ for what
+    /// was spent on undoing. Value: [`Account`].
     Account = b'a',
     /// What all trajectories together spent and hold of a writ's budget: the sum of their accounts. Key: writ id. Value:
     /// [`Account`].
     Total = b'w',
-    /// That a commit was undone. Key: entry id.
+    /// That an effect was undone, or is about to be. Key: the id of its entry. Value: a [`Claim`](crate::proposal::Claim).
     Compensated = b'c',
     /// The last authority entry that opened an epoch. Key: empty. Value: [`Epoch`].
     Epoch = b'e',
@@ -84,6 +85,11 @@ impl RegisterKey {
         Self::new(Register::Account, &[writ.as_bytes(), trajectory.as_bytes()])
     }
 
+    /// What undoing in a trajectory, under a presented writ, used of the budget of a writ of its chain.
+    pub fn undo_account(writ: &WritId, trajectory: &TrajectoryId, presented: &WritId) -> Self {
+        Self::new(Register::Account, &[writ.as_bytes(), trajectory.as_bytes(), presented.as_bytes()])
+    }
+
     /// What all trajectories used of a writ's budget: a prefix of their accounts' keys.
     pub fn accounts(writ: &WritId) -> Self {
         Self::new(Register::Account, &[writ.as_bytes()])
@@ -94,9 +100,9 @@ impl RegisterKey {
         Self::new(Register::Total, &[writ.as_bytes()])
     }
 
-    /// That a commit was undone.
-    pub fn compensated(commit: &EntryId) -> Self {
-        Self::new(Register::Compensated, &[commit.as_bytes()])
+    /// That an effect was undone, or is about to be.
+    pub fn compensated(effect: &EntryId) -> Self {
+        Self::new(Register::Compensated, &[effect.as_bytes()])
     }
 
     /// The epoch of the store's authority.

@@ -3,20 +3,24 @@
 use super::{Recorded, Replayer, Started, prepared::Signed};
 use crate::{
     approval::Request,
-    canon::{CanonError, Commitment, EntryId, KeyId, ProposalId},
+    canon::{CanonError, Commitment, EntryId, KeyId, ProposalId, WritId},
     commit::{Commit, Origin},
     crypto::{Purpose, Role},
     delegation::ChildFault,
     intent::IntentRecord,
     ledger::{
         AuthorityState, Entry, EntryError, Kind,
-        record::{ApprovalOutcome, Delegated, InDoubtResolution, Operator, Outcome, RunStart},
+        record::{
+            ApprovalOutcome, Compensation, Delegated, Failure, HappenedVerdict, InDoubtResolution, Operator, Outcome,
+            RunStart, WhatHappened,
+        },
     },
     proposal::Proposal,
     replay::{
-        FaultKind,
+        FaultKind, Presented, UndoFault,
         origin::{check_balances, check_change, check_origin, check_proposal, check_staged},
         rederive::Scene,
+        undo::has_effect,
         whole::Whole,
     },
     world::FoldOp,
@@ -61,7 +65,7 @@ impl Replayer<'_> {
         if opened.writ != chain.id() {
             return Err(FaultKind::NotOpened);
         }
-        self.vouching.started(issuer);
+        self.vouching.stands_on(issuer, 0);
         if let Some(rederiver) = &mut self.rederiver {
             rederiver.started(self.log, start);
         }
@@ -118,10 +122,19 @@ impl Replayer<'_> {
     ) -> Result<Option<Request>, FaultKind> {
         self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
-        check_proposal(proposal, identity, started.chain.id(), self.log)?;
+        let own = (&started.chain, self.spent.plus(&self.held()));
+        let (chain, used) = match self.undoing.of(&proposal.writ) {
+            Some(Presented { chain, spent, held }) => {
+                let in_doubt = self.dispatches.unknown().last().map(|effect| effect.seq);
+                self.undoing.check_call(&proposal.intent, proposal.writ, in_doubt)?;
+                (chain, spent.plus(held))
+            }
+            None if self.ended.is_some() => return Err(FaultKind::AfterEnd),
+            None => own,
+        };
+        check_proposal(proposal, identity, chain.id(), self.log)?;
         let decision = &proposal.decision;
-        let used = self.spent.plus(&self.held());
-        let budgets = started.chain.links().map(|(_, writ)| writ.budget);
+        let budgets = chain.links().map(|(_, writ)| writ.budget);
         check_balances(decision, budgets, &used)?;
         let time_ms = entry.header.time_ms;
         if decision.now_ms > time_ms {
@@ -153,11 +166,12 @@ impl Replayer<'_> {
     fn rederive(&mut self, proposal: &Proposal, entry: &Entry, request: Option<&Request>) -> Result<(), FaultKind> {
         let (Some(rederiver), Some(started)) = (&mut self.rederiver, &self.start) else { return Ok(()) };
         let just_resumed = self.resumed == Some(entry.header.parent);
+        let presented = self.undoing.of(&proposal.writ);
         let scene = Scene {
             log: self.log,
             authority: self.cursor.state(),
             trajectory: self.trajectory,
-            chain: &started.chain,
+            chain: presented.map_or(&started.chain, |presented| &presented.chain),
             world: &self.world,
             request,
             latest_ms: self.latest_ms,
@@ -196,9 +210,93 @@ impl Replayer<'_> {
         Ok(())
     }
 
-    /// What is held for turns and dispatches without an outcome.
+    /// What is held for turns and dispatches without an outcome, but for steps of an undo.
     pub(super) fn held(&self) -> Amounts {
-        self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held())
+        let steps = self.undoing.presented.iter().fold(Amounts::ZERO, |sum, presented| sum.plus(&presented.held));
+        self.turn.map_or(Amounts::ZERO, |(_, held)| held).plus(&self.dispatches.held().minus(&steps))
+    }
+
+    /// A writ is presented to undo what the run did.
+    pub(super) fn present(&mut self, record: &Compensation, seq: u64) -> Result<(), FaultKind> {
+        let Some(started) = self.start.as_ref().filter(|_| self.since.is_none()) else {
+            // A snapshot does not tell what was to be undone.
+            return Err(FaultKind::Misplaced);
+        };
+        let (of, trust) = ((self.log.store(), self.trajectory, &started.chain), &self.cursor.state().trust);
+        let issuer = self.undoing.present(record, of, |key| trust.has(key, Role::WritIssuer))?;
+        self.vouching.stands_on(issuer, seq);
+        if let Some(rederiver) = &mut self.rederiver {
+            rederiver.resumed(self.log, &record.contracts);
+        }
+        Ok(())
+    }
+
+    /// The presented writ that an outcome is under, and what it undoes; none of an outcome under the run's own.
+    pub(super) fn undoes(&self, origin: &Origin) -> Result<Option<(WritId, Option<EntryId>)>, FaultKind> {
+        let undoes = match origin {
+            Origin::Dispatch(dispatch) => self.undoing.step(dispatch).map(|(writ, target)| (writ, Some(target))),
+            Origin::Proposal(proposal) => self.undoing.of(&proposal.writ).map(|_| (proposal.writ, None)),
+        };
+        if undoes.is_none() && self.ended.is_some() { Err(FaultKind::AfterEnd) } else { Ok(undoes) }
+    }
+
+    /// Debits an outcome or a settlement, on the account that it is under.
+    pub(super) fn debit(&mut self, presented: Option<WritId>, held: Option<Amounts>, cost: &Amounts) {
+        match presented {
+            Some(writ) => self.undoing.settled(&writ, &held.unwrap_or_default(), cost),
+            None => self.spent = self.spent.plus(cost),
+        }
+    }
+
+    /// Follows what a failure says of its effect.
+    pub(super) fn failure(
+        &mut self,
+        failure: &Failure,
+        identity: Identity,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), FaultKind> {
+        let undoes = self.undoes(&failure.origin)?;
+        let held = self.held_for(&failure.origin);
+        self.outcome(&failure.origin, identity, failure.effect == WhatHappened::Unknown, entry)?;
+        self.debit(undoes.map(|(writ, _)| writ), held, &failure.cost);
+        match (failure.effect, &failure.origin) {
+            (WhatHappened::Unknown, _) => {}
+            (effect, Origin::Dispatch(dispatch)) if undoes.is_some() => {
+                self.undoing.over(dispatch, effect == WhatHappened::Happened);
+            }
+            (WhatHappened::Happened, _) => self.undoing.happened(id, entry.header.seq, failure.undo.clone()),
+            (WhatHappened::None, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Follows the settlement of a doubt.
+    pub(super) fn resolution(
+        &mut self,
+        resolution: &InDoubtResolution,
+        seq: u64,
+        id: EntryId,
+    ) -> Result<(), FaultKind> {
+        let step = self.undoing.step(&resolution.dispatch);
+        let held = self.dispatches.held_for(&resolution.dispatch);
+        self.dispatches.settled(resolution)?;
+        self.check_operator(resolution)?;
+        self.debit(step.map(|(writ, _)| writ), held, &resolution.cost);
+        let happened = resolution.verdict == HappenedVerdict::Happened;
+        if step.is_some() {
+            self.undoing.over(&resolution.dispatch, happened);
+        } else if happened {
+            self.undoing.happened(id, seq, None);
+        }
+        Ok(())
+    }
+
+    fn held_for(&self, origin: &Origin) -> Option<Amounts> {
+        match origin {
+            Origin::Dispatch(dispatch) => self.dispatches.held_for(dispatch),
+            Origin::Proposal(_) => None,
+        }
     }
 
     /// What was quoted is a hard cap, but for the time that the call took.
@@ -226,7 +324,27 @@ impl Replayer<'_> {
         id: EntryId,
     ) -> Result<(), FaultKind> {
         self.check_cost(commit)?;
+        let undoes = self.undoes(&commit.origin)?;
+        let held = self.held_for(&commit.origin);
         self.outcome(&commit.origin, identity, false, entry)?;
+        match (&commit.origin, undoes) {
+            (Origin::Dispatch(dispatch), Some((_, Some(target)))) => {
+                if commit.compensates != Some(target) {
+                    return Err(UndoFault::Order(target).into());
+                }
+                self.undoing.over(dispatch, true);
+            }
+            (Origin::Dispatch(_), _) => {
+                commit.compensates.map_or(Ok(()), |said| Err(UndoFault::Unpresented(said)))?;
+            }
+            (Origin::Proposal(proposal), undoes) => {
+                self.undoing.check_mark(&proposal.writ, commit.compensates)?;
+                undoes.into_iter().for_each(|_| self.undoing.done_at_once());
+            }
+        }
+        if undoes.is_none() && has_effect(commit) {
+            self.undoing.happened(id, entry.header.seq, commit.undo.clone());
+        }
         check_change(commit, self.log)?;
         self.world.fold(entry.header.seq, folds)?;
         let recorded = Recorded { seq: entry.header.seq, id, root: commit.world_root };
@@ -236,7 +354,7 @@ impl Replayer<'_> {
         self.last_root = Some(recorded);
         self.base_seq = entry.header.seq;
         self.commits += 1;
-        self.spent = self.spent.plus(&commit.cost);
+        self.debit(undoes.map(|(writ, _)| writ), held, &commit.cost);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::{
         Kind,
         record::{EndReason, RunStart},
     },
-    replay::{Fault, FaultKind, Rederived, ReplayError, Report, UnknownEffect},
+    replay::{Effects, Presented, Fault, FaultKind, Rederived, ReplayError, Report, UnknownEffect},
     world::World,
     writ::{Amounts, WritChain},
 };
@@ -43,8 +43,12 @@ pub struct Folded {
     pub unanswered: Vec<IntentRecord>,
     /// Why the run ended; `None` when it has not.
     pub ended: Option<EndReason>,
-    /// What is held for dispatches and turns without an outcome.
+    /// What is held for dispatches and turns without an outcome, but for steps of an undo.
     pub held: Amounts,
+    /// The writs that were presented to undo what the run did.
+    pub presented: Vec<Presented>,
+    /// What was not undone; [all of it](crate::replay::Options::effects) where that was asked for.
+    pub effects: Effects,
     /// The turn without an outcome, and what is held for it.
     pub open_turn: Option<(EntryId, Amounts)>,
     /// How many turns were begun.
@@ -132,6 +136,8 @@ impl Replayer<'_> {
             unanswered: self.unanswered,
             ended: self.ended,
             held,
+            presented: self.undoing.presented,
+            effects: self.undoing.effects,
             open_turn: self.turn,
             steps: self.steps,
             turn_seq: self.turn_seq,

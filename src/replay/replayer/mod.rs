@@ -16,7 +16,7 @@ use self::{
     prepared::{Keys, Prepared, Preparing, Signed},
 };
 use super::{
-    Fault, FaultKind, InvalidFrom, Pins,
+    Effects, Fault, FaultKind, InvalidFrom, Pins, UndoFault,
     ahead::{self, Ahead},
     authority::{AuthorityCursor, AuthorityLog},
     fault::at,
@@ -25,6 +25,7 @@ use super::{
     record::Record,
     rederive::Rederiver,
     simulate::{Premise, Simulator},
+    undo::Undoing,
 };
 use crate::{
     approval::Requests,
@@ -34,7 +35,7 @@ use crate::{
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Kind, StoredBlob,
-        record::{EndReason, Link, Rejection, RunStart, Terminated, WhatHappened},
+        record::{EndReason, Link, Rejection, RunStart, Terminated},
     },
     proposal::Status,
     world::World,
@@ -65,6 +66,7 @@ pub struct Replayer<'a> {
     base_seq: u64,
     dispatches: Dispatches,
     dispatched: HashSet<ProposalId>,
+    undoing: Undoing,
     turn: Option<(EntryId, Amounts)>,
     requests: Requests,
     children: Children,
@@ -95,6 +97,13 @@ pub struct Replayer<'a> {
     since: Option<u64>,
 }
 
+/// What may follow the end of a run: upkeep, the settlement of doubts, and undoing.
+fn may_follow_the_end(kind: Kind) -> bool {
+    use Kind::*;
+    matches!(kind, Erasure | Checkpoint | InDoubtResolution | Compensation | CompensationHalt)
+        || matches!(kind, Dispatch | Commit | Failure | Rejection | PendingApproval | Vote | ApprovalOutcome)
+}
+
 struct Started {
     chain: WritChain,
     start: RunStart,
@@ -111,7 +120,7 @@ struct Recorded {
 impl<'a> Replayer<'a> {
     /// A replay of `trajectory` from its first entry on.
     pub fn new(log: &'a AuthorityLog, trajectory: TrajectoryId, pins: Pins) -> Self {
-        let rederiver = pins.rederive.then(Rederiver::default);
+        let (rederiver, effects) = (pins.rederive.then(Rederiver::default), pins.options.effects);
         Self {
             log,
             cursor: AuthorityCursor::new(),
@@ -130,6 +139,7 @@ impl<'a> Replayer<'a> {
             base_seq: 0,
             dispatches: Dispatches::default(),
             dispatched: HashSet::new(),
+            undoing: Undoing::new(effects),
             turn: None,
             requests: Requests::default(),
             children: Children::default(),
@@ -231,6 +241,11 @@ impl<'a> Replayer<'a> {
         self.log
     }
 
+    /// What was not undone so far.
+    pub fn effects(&self) -> &Effects {
+        &self.undoing.effects
+    }
+
     /// The world as it stands.
     pub fn world(&self) -> &World {
         &self.world
@@ -299,7 +314,7 @@ impl<'a> Replayer<'a> {
         if kind.is_authority() || (self.start.is_none() != matches!(kind, Kind::Root | Kind::Branch)) {
             return Err(FaultKind::Misplaced);
         }
-        if self.ended.is_some() && !matches!(kind, Kind::Erasure | Kind::Checkpoint | Kind::InDoubtResolution) {
+        if self.ended.is_some() && !may_follow_the_end(kind) {
             return Err(FaultKind::AfterEnd);
         }
         if self.withdrawn && !matches!(kind, Kind::ApprovalOutcome | Kind::Terminated) {
@@ -351,15 +366,13 @@ impl<'a> Replayer<'a> {
                     Some(request) => request.args_seq,
                     None => self.args_seq(whole, entry, &dispatch.proposal.intent.args),
                 };
-                let held = Some(dispatch.reserved);
+                let (held, writ) = (Some(dispatch.reserved), dispatch.proposal.writ);
+                self.undoing.check_mark(&writ, dispatch.compensates)?;
+                self.undoing.dispatched(id, writ, &dispatch.reserved);
                 self.dispatches.dispatched(UnknownEffect { dispatch: id, seq, args_seq, held });
             }
             Record::Commit(commit) => self.commit(commit, identity, folds, entry, id)?,
-            Record::Failure(failure) => {
-                let in_doubt = failure.effect == WhatHappened::Unknown;
-                self.outcome(&failure.origin, identity, in_doubt, entry)?;
-                self.spent = self.spent.plus(&failure.cost);
-            }
+            Record::Failure(failure) => self.failure(failure, identity, entry, id)?,
             Record::Rejection(rejection) => match &**rejection {
                 Rejection::Refused(proposal) => {
                     self.proposal(proposal, identity, entry)?;
@@ -367,6 +380,7 @@ impl<'a> Replayer<'a> {
                         return Err(FaultKind::Status { expected: "rejected" });
                     }
                 }
+                _ if self.ended.is_some() => return Err(FaultKind::AfterEnd),
                 Rejection::Abandoned { by, intent } => {
                     if self.resumed != Some(*by) || !self.unanswered.contains(intent) {
                         return Err(FaultKind::Misplaced);
@@ -391,11 +405,9 @@ impl<'a> Replayer<'a> {
                 self.requests.voted(id, (**vote).clone());
             }
             Record::ApprovalOutcome(ended) => self.end_request(ended, entry.header.time_ms)?,
-            Record::InDoubtResolution(resolution) => {
-                self.dispatches.settled(resolution)?;
-                self.check_operator(resolution)?;
-                self.spent = self.spent.plus(&resolution.cost);
-            }
+            Record::InDoubtResolution(resolution) => self.resolution(resolution, seq, id)?,
+            Record::Compensation(record) => self.present(record, seq)?,
+            Record::CompensationHalt if self.undoing.presented.is_empty() => return Err(UndoFault::NotBegun.into()),
             Record::Erasure(erasure) => {
                 for erased in &erasure.blobs {
                     self.missing.remove(&erased.commitment);
@@ -426,7 +438,7 @@ impl<'a> Replayer<'a> {
                 let Terminated { answer, reason, spent, .. } = **end;
                 self.returned = Some(Returned { answer, head: id, reason, seq, spent });
             }
-            Record::Aside => {}
+            Record::Aside | Record::CompensationHalt => {}
             Record::Foreign => return Err(FaultKind::Misplaced),
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     StoreFault, WritAccount,
-    lane::{Lane, Movement},
+    purse::{Movement, Purse},
     wide::Wide,
 };
 use crate::{
@@ -35,8 +35,9 @@ struct Sums {
 }
 
 impl Accounts {
-    /// Opens the accounts of a run's chain: the root's first.
-    pub(super) fn open(&mut self, chain: &WritChain) -> Vec<usize> {
+    /// Opens the accounts of a chain that a run stands on: the root's first. A chain that is presented to undo a run counts for no
+    /// run.
+    pub(super) fn open(&mut self, chain: &WritChain, presented: bool) -> Purse {
         let mut parent = None;
         let mut accounts = Vec::with_capacity(chain.links().len());
         for (writ, body) in chain.links() {
@@ -45,12 +46,12 @@ impl Accounts {
                 self.writs.push(Sums::new(writ, parent, body.budget));
             }
             if let Some(sums) = self.writs.get_mut(at) {
-                sums.runs += 1;
+                sums.runs += u64::from(!presented);
             }
             accounts.push(at);
             parent = Some(writ);
         }
-        accounts
+        Purse::new(accounts, presented.then(|| chain.id()))
     }
 
     /// The writ of an account.
@@ -70,14 +71,14 @@ impl Accounts {
     /// balance may be lower, since others may have reserved what came to nothing, and never higher.
     pub(super) fn check_balances(
         &self,
-        lane: &Lane,
+        purse: &Purse,
         run: TrajectoryId,
         position: u64,
         balances: &[Amounts],
     ) -> Result<(), StoreFault> {
-        for ((at, known), said) in lane.chain.iter().zip(&lane.known).zip(balances) {
+        for ((at, known), said) in purse.chain.iter().zip(&purse.known).zip(balances) {
             let Some(sums) = self.writs.get(*at) else { continue };
-            let counted = known.plus(lane.exceeded).minus(sums.returned).amounts();
+            let counted = known.plus(purse.exceeded).minus(sums.returned).amounts();
             let most = sums.budget.minus(&counted);
             // Sums of this size are held at the largest amount, and what is taken off then is taken off too little.
             let exact = |dimension: &Dimension| sums.peak.amounts().get(*dimension) < MAX_INTEGER;
@@ -94,15 +95,15 @@ impl Accounts {
     /// for what outcomes cost beyond what was held for them.
     pub(super) fn add(
         &mut self,
-        lane: &mut Lane,
+        purse: &mut Purse,
         run: TrajectoryId,
         position: u64,
         movement: &Movement,
     ) -> Result<(), StoreFault> {
         let Movement { reserved, returned, cost } = movement;
-        for (at, known) in lane.chain.iter().zip(&mut lane.known) {
+        for (at, known) in purse.chain.iter().zip(&mut purse.known) {
             let Some(sums) = self.writs.get_mut(*at) else { continue };
-            sums.exceeded = sums.exceeded.plus(lane.exceeded);
+            sums.exceeded = sums.exceeded.plus(purse.exceeded);
             sums.reserved = sums.reserved.plus((*reserved).into());
             let granted = sums.reserved.minus(sums.returned);
             if let Some(dimension) = granted.exceeds(&sums.budget) {
@@ -115,7 +116,7 @@ impl Accounts {
             sums.peak = sums.peak.most(sums.spent.plus(sums.held));
             *known = sums.reserved.plus(sums.exceeded);
         }
-        lane.exceeded = cost.minus(returned).into();
+        purse.exceeded = cost.minus(returned).into();
         Ok(())
     }
 

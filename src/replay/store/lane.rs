@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 
-use super::wide::Wide;
+use super::purse::{Movement, Purse};
 use crate::{
-    canon::{BusinessKeyHash, EntryId, ProposalId, TrajectoryId},
+    canon::{BusinessKeyHash, EntryId, ProposalId, TrajectoryId, WritId},
     commit::{Commit, Origin},
     intent::IntentRecord,
     ledger::{
         Entry, EntryError, Head, Kind, Position,
         record::{Failure, HappenedVerdict, Outcome, Rejection, WhatHappened},
-        register::{Account, ProposalState},
+        register::ProposalState,
     },
     proposal::{Claim, ClaimState, Proposal},
     replay::{FaultKind, record::Record, whole::Whole},
@@ -19,19 +19,12 @@ use crate::{
 /// itself; here counts what they do to what all trajectories share.
 pub(super) struct Lane {
     trajectory: TrajectoryId,
-    /// The accounts of its writs, the root's first.
-    pub(super) chain: Vec<usize>,
+    /// What it uses of its own chain's accounts first, then of each chain that was presented to undo what it did.
+    pub(super) purses: Vec<Purse>,
     /// How many entries went by.
     pub(super) entries: u64,
     /// The last of them, and its position.
     pub(super) last: (EntryId, Position),
-    /// What it spent and holds.
-    pub(super) used: Account,
-    /// What its last entry cost beyond what was held for it.
-    pub(super) exceeded: Wide,
-    /// For every account, what had been reserved under it by the last entry, or was spent beyond that: no later decision
-    /// can have overlooked it.
-    pub(super) known: Vec<Wide>,
     turn: Amounts,
     /// The requests for approval that wait.
     pub(super) waiting: Vec<Waiting>,
@@ -56,6 +49,8 @@ struct Open {
     held: Amounts,
     proposal: ProposalId,
     key: Option<BusinessKeyHash>,
+    writ: WritId,
+    compensates: Option<EntryId>,
 }
 
 /// What an entry does to what all trajectories share.
@@ -63,21 +58,12 @@ struct Open {
 pub(super) struct Step {
     /// The balances that a decision in it was made on.
     pub(super) balances: Option<Vec<Amounts>>,
-    /// What it does to the accounts of the chain.
+    /// The writ that it is under, where it may be one that was presented.
+    pub(super) writ: Option<WritId>,
+    /// What it does to the accounts of that chain.
     pub(super) movement: Movement,
     /// What it makes of a proposal and of a business key, for good.
     pub(super) settled: Settled,
-}
-
-/// What an entry does to the accounts of its chain.
-#[derive(Default)]
-pub(super) struct Movement {
-    /// It is held from now on.
-    pub(super) reserved: Amounts,
-    /// It is held no more.
-    pub(super) returned: Amounts,
-    /// It is spent.
-    pub(super) cost: Amounts,
 }
 
 /// What became of a proposal, and of the business key that it has.
@@ -87,19 +73,18 @@ pub(super) struct Settled {
     /// Whether the register of the outcome may be absent: the proposal was not dispatched, and cannot come again.
     pub(super) optional: bool,
     pub(super) claim: Option<(BusinessKeyHash, Claim)>,
+    /// What it undid, or is about to.
+    pub(super) compensated: Option<(EntryId, Claim)>,
 }
 
 impl Lane {
-    pub(super) fn new(trajectory: TrajectoryId, chain: Vec<usize>) -> Self {
-        let known = vec![Wide::default(); chain.len()];
+    /// `purses` are those of its own chain and of those that were presented, in this order.
+    pub(super) fn new(trajectory: TrajectoryId, purses: Vec<Purse>) -> Self {
         Self {
             trajectory,
-            chain,
+            purses,
             entries: 0,
             last: (EntryId::ZERO, Position::default()),
-            used: Account::default(),
-            exceeded: Wide::default(),
-            known,
             turn: Amounts::ZERO,
             waiting: Vec::new(),
             open: HashMap::new(),
@@ -124,13 +109,19 @@ impl Lane {
         let whole = whole.as_ref().map_err(EntryError::clone)?;
         let id = whole.id;
         let step = self.step(header.seq, id, whole.record.as_ref().map_err(EntryError::clone)?);
-        let Movement { reserved, returned, cost } = step.movement;
-        self.used.held = self.used.held.plus(&reserved).minus(&returned);
-        self.used.spent = self.used.spent.plus(&cost);
+        if let Some(purse) = self.purse(step.writ) {
+            purse.moved(&step.movement);
+        }
         self.entries += 1;
         self.last = (id, position);
         self.resumed = header.known_kind() == Some(Kind::Resumed);
         Ok(step)
+    }
+
+    /// What it uses under a writ: its own, unless that one was presented.
+    pub(super) fn purse(&mut self, writ: Option<WritId>) -> Option<&mut Purse> {
+        let at = self.purses.iter().position(|purse| purse.presented.is_some() && purse.presented == writ);
+        self.purses.get_mut(at.unwrap_or(0))
     }
 
     /// Its last entry.
@@ -142,6 +133,7 @@ impl Lane {
     fn step(&mut self, seq: u64, id: EntryId, record: &Record) -> Step {
         let mut step = Step::default();
         if let Some(decided) = record.proposal() {
+            step.writ = Some(decided.writ);
             self.waiting.retain(|waiting| waiting.intent != decided.intent);
         }
         match record {
@@ -179,6 +171,8 @@ impl Lane {
                     held: reserved,
                     proposal: proposal.resolved.map_or(ProposalId::ZERO, |resolved| resolved.id),
                     key: proposal.decision.quote.as_ref().and_then(|quote| quote.key),
+                    writ: proposal.writ,
+                    compensates: dispatch.compensates,
                 };
                 self.open.insert(id, open);
                 step.balances = Some(proposal.decision.balances.clone());
@@ -190,8 +184,9 @@ impl Lane {
                 self.outcome(&mut step, seq, cost, &delegated.origin, WhatHappened::None);
             }
             Record::Commit(commit) => {
-                let Commit { cost, origin, .. } = &**commit;
+                let Commit { compensates, cost, origin, .. } = &**commit;
                 self.outcome(&mut step, seq, *cost, origin, WhatHappened::Happened);
+                step.settled.compensated = compensates.map(|undone| (undone, self.claim(ClaimState::Done, seq)));
             }
             Record::Failure(failure) => {
                 let Failure { cost, origin, effect, .. } = &**failure;
@@ -206,6 +201,7 @@ impl Lane {
             Record::InDoubtResolution(resolution) => {
                 step.movement.cost = resolution.cost;
                 if let Some(open) = self.open.remove(&resolution.dispatch) {
+                    step.writ = Some(open.writ);
                     step.movement.returned = open.held;
                     step.settled = self.settled(&open, seq, resolution.verdict == HappenedVerdict::Happened);
                 }
@@ -230,10 +226,12 @@ impl Lane {
                     outcome: resolved.map(|resolved| (resolved.id, ProposalState::Concluded { seq })),
                     optional: true,
                     claim: key.map(|key| (key, self.claim(ClaimState::Done, seq))),
+                    compensated: None,
                 };
             }
             Origin::Dispatch(dispatch) => {
                 let Some(mut open) = self.open.remove(dispatch) else { return };
+                step.writ = Some(open.writ);
                 step.movement.returned = std::mem::take(&mut open.held);
                 match effect {
                     WhatHappened::Unknown => {
@@ -247,11 +245,12 @@ impl Lane {
     }
 
     fn settled(&self, open: &Open, seq: u64, happened: bool) -> Settled {
-        let key = open.key.filter(|_| happened);
+        let (key, done) = (open.key.filter(|_| happened), self.claim(ClaimState::Done, seq));
         Settled {
             outcome: Some((open.proposal, ProposalState::Concluded { seq })),
             optional: false,
-            claim: key.map(|key| (key, self.claim(ClaimState::Done, seq))),
+            claim: key.map(|key| (key, done)),
+            compensated: open.compensates.filter(|_| happened).map(|undone| (undone, done)),
         }
     }
 
@@ -266,10 +265,12 @@ impl Lane {
                 Some(seq) => ProposalState::Concluded { seq },
                 None => ProposalState::Dispatched { seq: open.seq },
             };
+            let claim = self.claim(ClaimState::InDoubt, open.seq);
             Settled {
                 outcome: Some((open.proposal, state)),
                 optional: false,
-                claim: open.key.map(|key| (key, self.claim(ClaimState::InDoubt, open.seq))),
+                claim: open.key.map(|key| (key, claim)),
+                compensated: open.compensates.map(|undone| (undone, claim)),
             }
         })
     }

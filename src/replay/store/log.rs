@@ -44,8 +44,12 @@ impl Log {
         let mut accounts = Accounts::default();
         let mut lanes = HashMap::from([(authority.trajectory, Lane::new(authority.trajectory, vec![]))]);
         for (run, _) in &authority.openings {
-            let chain = runs.by_id.get(run).map(|replayed| accounts.open(&replayed.member.chain)).unwrap_or_default();
-            lanes.insert(*run, Lane::new(*run, chain));
+            let mut purses = Vec::new();
+            if let Some(replayed) = runs.by_id.get(run) {
+                purses.push(accounts.open(&replayed.member.chain, false));
+                purses.extend(replayed.presented.iter().map(|chain| accounts.open(chain, true)));
+            }
+            lanes.insert(*run, Lane::new(*run, purses));
         }
         let head = Kept { position: Position::default(), entry: EntryId::ZERO };
         let lookups = Lookups::default();
@@ -141,10 +145,12 @@ impl Log {
             StoreFault::Entry { position: position.0, trajectory, fault }
         })?;
         if self.judged {
-            if let Some(balances) = &step.balances {
-                self.accounts.check_balances(lane, trajectory, position.0, balances)?;
+            if let Some(purse) = lane.purse(step.writ) {
+                if let Some(balances) = &step.balances {
+                    self.accounts.check_balances(purse, trajectory, position.0, balances)?;
+                }
+                self.accounts.add(purse, trajectory, position.0, &step.movement)?;
             }
-            self.accounts.add(lane, trajectory, position.0, &step.movement)?;
             self.lookups.settled(store, &step.settled).await?;
         }
         self.entries += 1;

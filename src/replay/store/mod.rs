@@ -10,6 +10,7 @@ mod lane;
 mod lineages;
 mod log;
 mod pins;
+mod purse;
 mod registers;
 mod report;
 mod runs;

@@ -4,6 +4,7 @@ use super::{
     Authority, PAGE, StoreFault,
     lane::{Lane, Settled, Waiting},
     log::Log,
+    purse::Purse,
 };
 use crate::{
     canon::{Bytes, ContractHash, ProposalId, TrajectoryId, WritId},
@@ -16,12 +17,13 @@ use crate::{
     writ::{Amounts, Dimension},
 };
 
-/// How many registers of proposals and business keys were found as the entries make them, each another one: a second
+/// How many registers of proposals, business keys and undone effects were found as the entries make them, each another one: a second
 /// dispatch of a proposal, or a second call that did what one key names, would have to find itself in the same register.
 #[derive(Default)]
 pub(super) struct Lookups {
     outcomes: u64,
     claims: u64,
+    compensated: u64,
 }
 
 impl Lookups {
@@ -37,6 +39,11 @@ impl Lookups {
             let name = || format!("register of business key {key}");
             expect(store, &RegisterKey::business_key(key), Some(claim_bytes(claim)), name).await?;
             self.claims += 1;
+        }
+        if let Some((undone, claim)) = &settled.compensated {
+            let name = || format!("register of the undoing of entry {undone}");
+            expect(store, &RegisterKey::compensated(undone), Some(claim_bytes(claim)), name).await?;
+            self.compensated += 1;
         }
         Ok(())
     }
@@ -56,9 +63,13 @@ pub(super) async fn compare(store: &dyn LedgerStore, authority: &Authority, log:
         expect(store, &RegisterKey::contract(contract), Some(seq_bytes(*seq)), name).await?;
     }
     for (run, lane) in &log.lanes {
-        for writ in writs(log, lane) {
-            let used = (lane.used != Account::default()).then(|| lane.used.to_bytes());
-            expect(store, &RegisterKey::account(&writ, run), used, || account(&writ, run)).await?;
+        for (purse, writ) in writs(log, lane) {
+            let used = (purse.used != Account::default()).then(|| purse.used.to_bytes());
+            let key = match &purse.presented {
+                Some(presented) => RegisterKey::undo_account(&writ, run, presented),
+                None => RegisterKey::account(&writ, run),
+            };
+            expect(store, &key, used, || account(&writ, run)).await?;
         }
         for Waiting { seq, proposal, .. } in &lane.waiting {
             let (key, value) = (RegisterKey::request(run, *seq), Some(proposal.as_bytes().as_slice().into()));
@@ -83,16 +94,18 @@ pub(super) async fn compare(store: &dyn LedgerStore, authority: &Authority, log:
 fn totals(log: &Log) -> BTreeMap<WritId, Account> {
     let mut totals = BTreeMap::<_, Account>::new();
     for lane in log.lanes.values() {
-        for writ in writs(log, lane) {
+        for (purse, writ) in writs(log, lane) {
             let total = totals.entry(writ).or_default();
-            *total = total.add(&Account::default(), &lane.used);
+            *total = total.add(&Account::default(), &purse.used);
         }
     }
     totals
 }
 
-fn writs(log: &Log, lane: &Lane) -> impl Iterator<Item = WritId> {
-    lane.chain.iter().filter_map(|at| log.accounts.writ(*at))
+/// The writs that a trajectory uses, each with what it is used as.
+fn writs<'a>(log: &'a Log, lane: &'a Lane) -> impl Iterator<Item = (&'a Purse, WritId)> {
+    let of = move |purse: &'a Purse| purse.chain.iter().filter_map(move |at| Some((purse, log.accounts.writ(*at)?)));
+    lane.purses.iter().flat_map(of)
 }
 
 fn account(writ: &WritId, run: &TrajectoryId) -> String {
@@ -101,7 +114,7 @@ fn account(writ: &WritId, run: &TrajectoryId) -> String {
 
 /// Checks that there is no register that no entry makes.
 async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) -> Result<u64, ReplayError> {
-    let (mut outcomes, mut claims, mut all, mut after) = (0, 0, 0, None);
+    let (mut outcomes, mut claims, mut compensated, mut all, mut after) = (0, 0, 0, 0, None);
     loop {
         let page = store.registers(&[], after.as_ref(), PAGE).await?;
         for (key, value) in &page {
@@ -109,6 +122,7 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
             match (Register::of(key), id(key)) {
                 (Some(Register::Outcome), _) => outcomes += 1,
                 (Some(Register::BusinessKey), _) => claims += 1,
+                (Some(Register::Compensated), _) => compensated += 1,
                 (Some(Register::Epoch), _) if *key == RegisterKey::epoch() => {}
                 (Some(Register::Opened), Some(run)) if authority.log.opened(&TrajectoryId(run)).is_some() => {}
                 (Some(Register::Contract), Some(hash)) if authority.contracts.contains_key(&ContractHash(hash)) => {}
@@ -125,7 +139,8 @@ async fn no_others(store: &dyn LedgerStore, authority: &Authority, log: &Log) ->
             None => break,
         }
     }
-    if (outcomes, claims) != (log.lookups.outcomes, log.lookups.claims) {
+    let Lookups { outcomes: made, claims: had, compensated: undone } = log.lookups;
+    if (outcomes, claims, compensated) != (made, had, undone) {
         return Err(name_extra(store).await?.into());
     }
     Ok(all)
@@ -150,9 +165,14 @@ fn waits(log: &Log, key: &RegisterKey) -> bool {
 }
 
 fn is_account(log: &Log, key: &RegisterKey) -> bool {
-    let Some((writ, run)) = key.as_bytes().get(1..).and_then(|ids| ids.split_first_chunk::<32>()) else { return false };
-    let lane = <[u8; 32]>::try_from(run).ok().and_then(|run| log.lanes.get(&TrajectoryId(run)));
-    lane.is_some_and(|lane| writs(log, lane).any(|of| of == WritId(*writ)))
+    let ids = key.as_bytes().get(1..).and_then(|ids| ids.split_first_chunk::<32>());
+    let Some((writ, (run, presented))) = ids.and_then(|(writ, ids)| Some((writ, ids.split_first_chunk::<32>()?))) else {
+        return false;
+    };
+    let of = |(purse, of): (&Purse, WritId)| {
+        of == WritId(*writ) && presented == purse.presented.as_ref().map_or(&[][..], |writ| writ.as_bytes())
+    };
+    log.lanes.get(&TrajectoryId(*run)).is_some_and(|lane| writs(log, lane).any(of))
 }
 
 /// Finds a register of a proposal or a business key that no entry makes. It is known that there is one, so the log is read
@@ -162,6 +182,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
     let mut keep = |settled: &Settled| {
         made.extend(settled.outcome.as_ref().map(|(proposal, _)| RegisterKey::outcome(proposal)));
         made.extend(settled.claim.as_ref().map(|(key, _)| RegisterKey::business_key(key)));
+        made.extend(settled.compensated.as_ref().map(|(undone, _)| RegisterKey::compensated(undone)));
     };
     let (mut position, mut size) = (0, PageSize::new());
     loop {
@@ -179,7 +200,7 @@ async fn name_extra(store: &dyn LedgerStore) -> Result<StoreFault, ReplayError> 
         }
     }
     lanes.values().flat_map(Lane::in_doubt).for_each(|settled| keep(&settled));
-    for class in [Register::Outcome, Register::BusinessKey] {
+    for class in [Register::Outcome, Register::BusinessKey, Register::Compensated] {
         let (prefix, mut after) = (RegisterKey::all(class), None);
         loop {
             let page = store.registers(prefix.as_bytes(), after.as_ref(), PAGE).await?;
@@ -205,6 +226,7 @@ fn extra(key: &RegisterKey, value: &[u8]) -> StoreFault {
         },
         Some(Register::Outcome) => format!("outcome register of proposal {rest}"),
         Some(Register::BusinessKey) => format!("register of business key {rest}"),
+        Some(Register::Compensated) => format!("register of the undoing of entry {rest}"),
         Some(Register::Opened) => format!("register of the opening of run {rest}"),
         Some(Register::Contract) => format!("register of contract {rest}"),
         Some(Register::Descendants) => format!("register of the runs below run {rest}"),
@@ -245,7 +267,7 @@ fn words(key: &RegisterKey, value: &[u8]) -> String {
             ProposalState::Dispatched { seq } => format!("`dispatched at seq {seq}`"),
             ProposalState::Concluded { seq } => format!("`concluded at seq {seq}`"),
         }),
-        Some(Register::BusinessKey) => claim_of(value).map(|claim| match claim.state {
+        Some(Register::BusinessKey | Register::Compensated) => claim_of(value).map(|claim| match claim.state {
             ClaimState::InDoubt => format!("`in doubt, dispatched at {claim}`"),
             ClaimState::Done => format!("`done at {claim}`"),
         }),

@@ -5,6 +5,7 @@ use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{Entry, LedgerStore},
     replay::{Pins, Rederived, ReplayError, Replayer, Verdict, lineage::Member, run::run_under},
+    writ::WritChain,
 };
 
 /// The runs of a store, each replayed by itself.
@@ -24,6 +25,8 @@ pub(super) struct Runs {
 /// What a replay showed of a run.
 pub(super) struct Replayed {
     pub(super) member: Member,
+    /// The chains that were presented to undo what it did.
+    pub(super) presented: Vec<WritChain>,
     pub(super) entries: u64,
     pub(super) head: EntryId,
 }
@@ -60,7 +63,9 @@ impl Runs {
                     if report.verdict() != Verdict::Verified {
                         runs.incomplete.push(format!("run {}: {}", run.short(), report.incomplete.join(", ")));
                     }
-                    let replayed = Replayed { member: Member::of(folded), entries: report.entries, head: report.head };
+                    let presented = folded.presented.iter().map(|presented| presented.chain.clone()).collect();
+                    let member = Member::of(folded);
+                    let replayed = Replayed { member, presented, entries: report.entries, head: report.head };
                     runs.by_id.insert(*run, replayed);
                 }
                 Err(ReplayError::Store(error)) => return Err(error.into()),

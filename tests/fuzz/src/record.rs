@@ -43,6 +43,9 @@ fn read(kind: Kind, entry: &Entry) {
         Kind::Delegation => body::<record::Delegated>(entry, |_| {}),
         Kind::DelegationResult => body::<record::DelegationResult>(entry, |_| {}),
         Kind::CompensationHalt => body::<record::CompensationHalt>(entry, |_| {}),
+        Kind::Compensation => body::<record::Compensation>(entry, |presented| {
+            presented.statement.hash().expect("a statement can be sealed");
+        }),
         Kind::InDoubtResolution => body::<record::InDoubtResolution>(entry, |_| {}),
         Kind::Skill => body::<record::SkillBound>(entry, |_| {}),
         Kind::Routing => body::<record::RoutingOutcome>(entry, |_| {}),

@@ -1,0 +1,196 @@
+//! Undoing what a run did: newest first, under a writ that is presented for it, each step as a commit of its own.
+
+mod plan;
+mod report;
+mod steps;
+
+pub use report::{Halt, HaltCause, Rollback, RollbackError, Undone};
+
+use std::sync::Arc;
+
+use self::{
+    plan::Plan,
+    steps::{Portion, Presentation},
+};
+use super::{
+    Run, StartError,
+    core::Core,
+    doubt,
+    error::RunError,
+    resume,
+    start::{refuse, standing},
+};
+use crate::{
+    canon::{Blob, EntryId, Nonce, Salt, TrajectoryId},
+    crypto::Purpose,
+    host::Signer,
+    ledger::record::{Compensation, CompensationStatement},
+    proposal::{Code, Refusal, Stage},
+    writ::{PresentedChain, WritChain},
+};
+
+/// How often undoing is planned again because the run or the authority changed meanwhile.
+const ATTEMPTS: usize = 8;
+
+/// How far back a run is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RollbackTo {
+    /// All that it did.
+    Start,
+    /// What it did after this entry, which stays.
+    Entry(EntryId),
+}
+
+impl From<EntryId> for RollbackTo {
+    fn from(entry: EntryId) -> Self {
+        Self::Entry(entry)
+    }
+}
+
+/// On whose authority a run is undone.
+#[derive(Clone)]
+pub struct Under<'a> {
+    chain: PresentedChain,
+    subject: &'a dyn Signer,
+    keep: Vec<EntryId>,
+}
+
+impl<'a> Under<'a> {
+    /// Presents a writ chain that is not the run's own. `subject` holds the key of its last writ's subject.
+    pub fn writ(chain: impl Into<PresentedChain>, subject: &'a dyn Signer) -> Self {
+        Self { chain: chain.into(), subject, keep: Vec::new() }
+    }
+
+    /// Says of effects that they stay as they are, for good: what cannot be undone, or was dealt with otherwise.
+    #[must_use]
+    pub fn keeping(self, effects: impl IntoIterator<Item = EntryId>) -> Self {
+        Self { keep: effects.into_iter().collect(), ..self }
+    }
+}
+
+/// Takes a run up, ended or not, and undoes what it did.
+pub(super) async fn of_any(
+    core: &Arc<Core>,
+    run: &TrajectoryId,
+    to: RollbackTo,
+    under: Under<'_>,
+) -> Result<Rollback, RollbackError> {
+    if !core.runs {
+        return Err(StartError::AuthorityOnly.into());
+    }
+    let (mut journal, folded) = resume::take_up(core, run, true).await?;
+    let run = if folded.ended.is_none() {
+        resume::resume(core, run, None).await?
+    } else {
+        if let Some(doubt) = journal.doubts.iter().find(|doubt| core.calls.is_under_way(&doubt.dispatch)) {
+            return Err(StartError::UnderWay { run: *run, dispatch: doubt.dispatch }.into());
+        }
+        journal.open_accounts(core);
+        Run::new(Arc::clone(core), journal)
+    };
+    of_run(&run, to, under).await
+}
+
+/// Undoes what a run did, a portion at a time.
+pub(super) async fn of_run(run: &Run, to: RollbackTo, under: Under<'_>) -> Result<Rollback, RollbackError> {
+    let core = &run.inner().core;
+    let Under { chain, subject, keep } = under;
+    let chain = presented(core, run, chain, subject).await?;
+    run.exclusively(|inner| async move {
+        let mut journal = inner.journal.lock().await;
+        doubt::reconcile_all(&inner.core, &mut journal).await
+    })
+    .await??;
+    let mut rollback = Rollback::default();
+    let (mut attempts, mut first) = (ATTEMPTS, true);
+    while attempts > 0 {
+        let Some(plan) = plan::plan(run, to, &keep, first).await? else { return Ok(rollback) };
+        first = false;
+        let presentation = sign(core, run, plan, &chain, subject).await?;
+        let portion = run
+            .exclusively(move |inner| async move {
+                let mut journal = inner.journal.lock().await;
+                steps::carry_out(&inner, &mut journal, presentation).await
+            })
+            .await??;
+        match portion {
+            Portion::Moved => attempts -= 1,
+            Portion::Refused(refusal) => return Err(refused(core, run, &chain, refusal).await?.into()),
+            Portion::Over { undone, halted, left } => {
+                attempts = ATTEMPTS;
+                rollback.undone.extend(undone);
+                if halted.is_some() {
+                    return Ok(Rollback { halted, left, ..rollback });
+                }
+            }
+        }
+    }
+    Err(RunError::Stale.into())
+}
+
+/// Verifies what is presented, and that it is good for an undo here and now.
+async fn presented(
+    core: &Core,
+    run: &Run,
+    chain: PresentedChain,
+    subject: &dyn Signer,
+) -> Result<WritChain, RollbackError> {
+    let chain = chain.verify().map_err(|fault| {
+        let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).at(fault.index());
+        StartError::InvalidChain { fault: Box::new(fault), refusal }
+    })?;
+    let own = run.writ().await;
+    if own.id() == chain.id() {
+        return Err(RollbackError::OwnWrit);
+    }
+    let (tenant, of_run) = (&chain.leaf().tenant, &own.leaf().tenant);
+    if tenant != of_run {
+        let refusal = Refusal::new(Stage::Audience, Code::WrongTenant).asked(tenant).allowed(of_run);
+        return Err(refused(core, run, &chain, refusal).await?.into());
+    }
+    if subject.public_key() != chain.leaf().subject.key {
+        let refusal = Refusal::new(Stage::Chain, Code::WrongSubject);
+        let refusal = refusal.asked(subject.public_key()).allowed(chain.leaf().subject.key);
+        return Err(refused(core, run, &chain, refusal).await?.into());
+    }
+    if let Err(refusal) = standing(core, &chain, &core.authority.state()) {
+        return Err(refused(core, run, &chain, refusal).await?.into());
+    }
+    Ok(chain)
+}
+
+/// Records that a writ is not good for an undo, as a start that was refused.
+async fn refused(core: &Core, run: &Run, chain: &WritChain, refusal: Refusal) -> Result<StartError, RunError> {
+    let mut salt = Salt([0; 16]);
+    core.host.entropy.fill(&mut salt.0)?;
+    let task = Blob::seal(&format!("undo run {}", run.id()).into(), salt)?;
+    refuse(core, refusal, task, Some(chain.id())).await
+}
+
+/// Has the subject of the writ sign what is to be undone.
+async fn sign(
+    core: &Core,
+    run: &Run,
+    plan: Plan,
+    chain: &WritChain,
+    subject: &dyn Signer,
+) -> Result<Presentation, RollbackError> {
+    let mut nonce = Nonce([0; 16]);
+    core.host.entropy.fill(&mut nonce.0).map_err(RunError::from)?;
+    let Plan { base, targets, to, head, after } = plan;
+    let (store, trajectory, writ) = (core.store_id, run.id(), chain.id());
+    let statement = CompensationStatement { base, nonce, plan: targets, store, to, trajectory, writ };
+    let hash = statement.hash().map_err(RunError::from)?;
+    let signature = subject.sign(Purpose::Compensation, hash.as_bytes()).await.map_err(RunError::from)?;
+    let verified = subject.public_key().verify(Purpose::Compensation, hash.as_bytes(), &signature);
+    verified.map_err(RollbackError::Signature)?;
+    let record = Compensation {
+        chain: chain.signed().to_vec(),
+        contracts: core.tools.contracts().hashes(),
+        policy_set: core.policies.hash(),
+        signature,
+        statement,
+    };
+    Ok(Presentation { record, chain: chain.clone(), head, after })
+}
