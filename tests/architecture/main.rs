@@ -117,7 +117,7 @@ mod tests {
                 "src/replay/read.rs:3: `crate::tool::Call`: `replay` may not name `tool`; it may name approval, canon, \
                  compile, crypto, ledger, nouns, policy",
                 "src/replay/read.rs:3: `crate::tool::ToolRegistry`: `replay` may not name `tool`; it may name \
-                 approval, canon, compile, crypto, ledger, nouns, policy",
+                 approval, canon, compile, crypto, delegation, ledger, nouns, policy",
             ]
         );
     }

@@ -1,0 +1,105 @@
+//! Undoing a run and all below it: the newest effect first by its place in the store, whichever run it is of.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Rollback, RollbackError, RollbackTo, Under};
+use crate::{
+    canon::{EntryId, TrajectoryId},
+    ledger::{Kind, LedgerStore, Position, record::Delegated},
+    replay::{self, Options, PageSize, Pins},
+    runtime::{StartError, RunError},
+};
+
+/// Where the entries of a run and of those below it stand in the store.
+pub(super) struct Places(HashMap<TrajectoryId, Vec<(Position, EntryId)>>);
+
+/// A portion of what is to be undone: of one run, down to where another one has something newer.
+pub(super) struct Share {
+    pub(super) run: TrajectoryId,
+    pub(super) to: RollbackTo,
+    /// What of it stays.
+    pub(super) keep: Vec<EntryId>,
+}
+
+impl Places {
+    /// Reads the places of a run and of all below it.
+    pub(super) async fn read(store: &dyn LedgerStore, run: &TrajectoryId) -> Result<Self, RollbackError> {
+        let mut places: HashMap<TrajectoryId, Vec<_>> = HashMap::from([(*run, Vec::new())]);
+        let (mut from, mut size) = (Position::default(), PageSize::new());
+        loop {
+            let page = store.scan(from, size.get()).await.map_err(RunError::from)?;
+            for (position, entry) in &page {
+                let Some(entries) = places.get_mut(&entry.header.trajectory) else { continue };
+                entries.push((*position, entry.id()));
+                if entry.header.known_kind() == Some(Kind::Delegation) {
+                    let child = entry.body::<Delegated>().map_err(RunError::from)?.child;
+                    places.entry(child).or_default();
+                }
+            }
+            from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
+            if size.read(page.iter().map(|(_, entry)| entry.bytes())) {
+                return Ok(Self(places));
+            }
+        }
+    }
+
+    /// Whether there is no run below.
+    pub(super) fn is_of_one_run(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    /// The place of the entry that stays.
+    pub(super) fn stays(&self, run: &TrajectoryId, to: RollbackTo) -> Result<Position, RollbackError> {
+        let entries = self.0.get(run).map(Vec::as_slice).unwrap_or_default();
+        let found = match to {
+            RollbackTo::Start => entries.first(),
+            RollbackTo::Entry(id) => entries.iter().find(|(_, entry)| *entry == id),
+        };
+        match (found, to) {
+            (Some((position, _)), _) => Ok(*position),
+            (None, RollbackTo::Entry(id)) => Err(RollbackError::NotThere(id)),
+            (None, RollbackTo::Start) => Err(StartError::Replay(replay::ReplayError::NoRun(*run)).into()),
+        }
+    }
+
+    /// What is to be undone next of everything after a place. `None` when nothing is left.
+    pub(super) async fn next(
+        &self,
+        store: &dyn LedgerStore,
+        after: Position,
+        keep: &[EntryId],
+    ) -> Result<Option<Share>, RollbackError> {
+        let mut newest = BTreeMap::new();
+        let mut kept: HashMap<TrajectoryId, Vec<EntryId>> = HashMap::new();
+        for (run, entries) in &self.0 {
+            let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
+            let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
+            let targets = folded.effects.open().iter().map(|target| target.seq);
+            let open = targets.chain(folded.unknown_effects.iter().map(|effect| effect.seq));
+            let place = |seq: u64| entries.get(usize::try_from(seq).ok()?).map(|(position, _)| *position);
+            if let Some(last) = open.filter_map(place).filter(|position| *position > after).max() {
+                newest.insert(last, *run);
+            }
+            let of_run = folded.effects.open().iter().map(|target| target.entry).filter(|entry| keep.contains(entry));
+            kept.insert(*run, of_run.collect());
+        }
+        let mut newest = newest.into_iter().rev();
+        let Some((_, run)) = newest.next() else { return Ok(None) };
+        let until = newest.next().map_or(after, |(position, _)| position);
+        let entries = self.0.get(&run).map(Vec::as_slice).unwrap_or_default();
+        let stays = entries.iter().rev().find(|(position, _)| *position <= until);
+        let to = stays.map_or(RollbackTo::Start, |(_, entry)| RollbackTo::Entry(*entry));
+        Ok(Some(Share { run, to, keep: kept.remove(&run).unwrap_or_default() }))
+    }
+
+    /// That everything which is to be kept is an effect that was not undone.
+    pub(super) async fn check_kept(&self, store: &dyn LedgerStore, keep: &[EntryId]) -> Result<(), RollbackError> {
+        let mut missing = keep.to_vec();
+        for run in self.0.keys().take_while(|_| !keep.is_empty()) {
+            let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
+            let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
+            missing.retain(|entry| !folded.effects.open().iter().any(|target| target.entry == *entry));
+        }
+        missing.first().map_or(Ok(()), |entry| Err(RollbackError::NotKept(*entry)))
+    }
+}
