@@ -13,9 +13,10 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Dispatch, EndReason, Failure, FailureCause,
-            HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
-            RotationStatement, RunStart, Target, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Dispatch,
+            EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval,
+            PolicySetRecord, Rejection, Resumed, RotationStatement, RunStart, Target, Terminated, Turn, TurnStart,
+            Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
