@@ -18,12 +18,12 @@ use openthymos::{
     host::SeededEntropy,
     ledger::{
         Kind, LedgerStore, RegisterKey,
-        record::{CompensationHalt, FailureCause, HappenedVerdict, WhatHappened},
+        record::{CompensationHalt, FailureCause, HappenedVerdict, MAX_PLAN, WhatHappened},
         register::claim_of,
     },
     policy::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput, PolicySet},
     proposal::{ClaimState, Code, Verdict},
-    replay::Pins,
+    replay::{self, Pins},
     runtime::{
         Answer, HaltCause, Resolution, Rollback, RollbackError, RollbackTo, Run, Runtime, StartError, Submitted, Under,
     },
@@ -520,4 +520,21 @@ fn a_run_that_was_undone_is_taken_up_as_it_is_where_it_had_snapshots() {
     assert_eq!((block_on(run.world()).root(), block_on(run.spent())), (before.root(), spent));
     assert_eq!(undo(&run, RollbackTo::Start, &nth_chain(5, undo_writ())).unwrap().undone.len(), 12);
     verified(&runtime, &run.id());
+}
+
+#[test]
+fn more_effects_than_a_plan_has_are_undone_in_several() {
+    let scene = Scene::new();
+    let many = u64::try_from(MAX_PLAN).unwrap() + 2;
+    let chain = signed(writ().budget(Amounts { tool_calls: 2 * many, ..PLENTY }));
+    let run = start(&scene.runtime, &chain);
+    let first = set(&run, "a", 1);
+    (1..many).for_each(|value| drop(committed(submit(&run, "kv_set", json!({"key": "x", "value": value})))));
+    let wide = undo_chain(undo_writ().budget(Amounts { tool_calls: many, ..PLENTY }));
+    let rollback = undo(&run, RollbackTo::Start, &wide).unwrap();
+    assert_eq!((rollback.undone.len() as u64, rollback.undone.last().unwrap().effect), (many, first));
+    let plans = scene.fixture.kinds(&run.id()).into_iter().filter(|kind| *kind == Kind::Compensation);
+    assert_eq!(plans.count(), 2);
+    let report = block_on(scene.runtime.replay(&run.id(), Pins::default())).unwrap();
+    assert_eq!((report.verdict(), report.world_root), (replay::Verdict::Verified, WorldRoot::ZERO));
 }
