@@ -28,7 +28,7 @@ use openthymos::{
         Answer, HaltCause, Resolution, Rollback, RollbackError, RollbackTo, Run, Runtime, StartError, Submitted, Under,
     },
     tool::{ToolContract, ToolError, ToolOutput, builtin},
-    writ::{Amounts, Window, WritBuilder, WritChain},
+    writ::{Amounts, UnverifiedChain, Window, WritBuilder, WritChain},
 };
 use serde_json::json;
 
@@ -240,6 +240,10 @@ fn a_writ_that_is_revoked_expired_or_not_trusted_undoes_nothing() {
     assert!(
         matches!(wrong_subject, Err(RollbackError::Start(StartError::Refused(refusal))) if refusal.code == Code::WrongSubject)
     );
+    let mut forged = UnverifiedChain { chain: other.signed().to_vec() };
+    forged.chain[0].signature = chain.signed()[0].signature;
+    let forged = block_on(run.compensate_to(RollbackTo::Start, Under::writ(forged, &key(OPERATOR))));
+    assert!(matches!(forged, Err(RollbackError::Start(StartError::InvalidChain { .. }))), "{forged:?}");
     let own = block_on(run.writ());
     let own = block_on(run.compensate_to(RollbackTo::Start, Under::writ(own, &key(AGENT))));
     assert!(matches!(own, Err(RollbackError::OwnWrit)));
@@ -248,7 +252,7 @@ fn a_writ_that_is_revoked_expired_or_not_trusted_undoes_nothing() {
     assert_eq!((scene.fixture.entries(&run.id()).len(), scene.levels.calls().len()), (entries, 1));
     let refused = scene.fixture.authority();
     let refused = refused.iter().filter(|entry| entry.header.known_kind() == Some(Kind::StartRefused));
-    assert_eq!(refused.count(), 5);
+    assert_eq!(refused.count(), 6);
     verified(&scene.runtime, &run.id());
 }
 
@@ -529,7 +533,9 @@ fn more_effects_than_a_plan_has_are_undone_in_several() {
     let chain = signed(writ().budget(Amounts { tool_calls: 2 * many, ..PLENTY }));
     let run = start(&scene.runtime, &chain);
     let first = set(&run, "a", 1);
-    (1..many).for_each(|value| drop(committed(submit(&run, "kv_set", json!({"key": "x", "value": value})))));
+    for value in 1..many {
+        committed(submit(&run, "kv_set", json!({"key": "x", "value": value})));
+    }
     let wide = undo_chain(undo_writ().budget(Amounts { tool_calls: many, ..PLENTY }));
     let rollback = undo(&run, RollbackTo::Start, &wide).unwrap();
     assert_eq!((rollback.undone.len() as u64, rollback.undone.last().unwrap().effect), (many, first));
