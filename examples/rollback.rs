@@ -60,7 +60,8 @@ async fn work() -> Result<(), Box<dyn Error>> {
     };
     let writ = issue(NamedKey::new("agent", agent.public_key()), &["book", "voucher"]).await?;
     let run = runtime.start("a weekend in Rome", &writ, &agent).await?;
-    for (tool, what) in [("book", "the flight"), ("voucher", "the museum"), ("book", "the hotel"), ("book", "a table")] {
+    for (tool, what) in [("book", "the flight"), ("voucher", "the museum"), ("book", "the hotel"), ("book", "a table")]
+    {
         run.submit(Intent::act(tool, json!({ "what": what }))).await?;
     }
     run.close().await?;

@@ -1,6 +1,11 @@
 //! Even with the runtime's key: a run is undone only by what was presented for it, newest first, by the recorded calls, nothing twice
 //! and nothing left out.
-#![expect(clippy::unwrap_used, reason = "a helper that goes wrong should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper that goes wrong should stop the test"
+)]
 
 mod common;
 

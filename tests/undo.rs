@@ -1,4 +1,5 @@
 //! What a run did is undone newest first, under a writ that is presented for it, each step as a commit of its own, and nothing twice.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that goes wrong should stop the test")]
 
 mod common;
 
@@ -17,14 +18,17 @@ use openthymos::{
     host::SeededEntropy,
     ledger::{
         Kind, LedgerStore, RegisterKey,
-        record::{CompensationHalt, FailureCause, HappenedVerdict, WhatHappened},
+        record::{CompensationHalt, FailureCause, HappenedVerdict, MAX_PLAN, WhatHappened},
         register::claim_of,
     },
-    proposal::{ClaimState, Code},
-    replay::Pins,
-    runtime::{Answer, HaltCause, Resolution, Rollback, RollbackError, RollbackTo, Run, Runtime, StartError, Submitted, Under},
+    policy::{PolicyDescriptor, PolicyEngine, PolicyError, PolicyInput, PolicySet},
+    proposal::{ClaimState, Code, Verdict},
+    replay::{self, Pins},
+    runtime::{
+        Answer, HaltCause, Resolution, Rollback, RollbackError, RollbackTo, Run, Runtime, StartError, Submitted, Under,
+    },
     tool::{ToolContract, ToolError, ToolOutput, builtin},
-    writ::{Amounts, Window, WritBuilder, WritChain},
+    writ::{Amounts, UnverifiedChain, Window, WritBuilder, WritChain},
 };
 use serde_json::json;
 
@@ -96,15 +100,13 @@ impl Scene {
         let mut tools: Vec<Arc<dyn ToolContract>> = vec![Arc::new(change(levels.set()))];
         tools.extend(more.into_iter().map(|tool| Arc::new(tool) as Arc<dyn ToolContract>));
         tools.extend(builtin::kv());
-        let builder = fixture.builder().trust(named(OPERATOR), [Role::Approver]).tools(tools);
-        let runtime = block_on(builder.open()).unwrap();
+        let runtime = block_on(fixture.builder().trust(named(OPERATOR), [Role::Approver]).tools(tools).open()).unwrap();
         Self { fixture, levels, runtime }
     }
 
     fn start(&self) -> Run {
         start(&self.runtime, &signed(writ()))
     }
-
 
     fn commit(&self, run: &Run, at: EntryId) -> Commit {
         self.fixture.entries(&run.id()).iter().find(|entry| entry.id() == at).unwrap().body().unwrap()
@@ -175,7 +177,8 @@ fn a_run_that_has_ended_is_undone_too_and_its_world_with_it() {
     committed(submit(&run, "kv_set", json!({"key": "x", "value": 1})));
     block_on(run.close()).unwrap();
     let spent = verified(&scene.runtime, &run.id()).spent;
-    let under = || Under::writ(&operator(), Box::leak(Box::new(key(OPERATOR))));
+    let (chain, operator) = (operator(), key(OPERATOR));
+    let under = || Under::writ(&chain, &operator);
     let rollback = block_on(scene.runtime.compensate_to(&run.id(), RollbackTo::Start, under())).unwrap();
     assert_eq!((rollback.undone.len(), rollback.halted), (2, None));
     assert_eq!(scene.levels.of("a"), Some(0));
@@ -201,8 +204,7 @@ fn no_tool_is_called_where_the_presented_writ_does_not_let_it() {
         let rollback = undo(&run, RollbackTo::Start, &undo_chain(writ)).unwrap();
         assert!(matches!(stopped(&rollback), HaltCause::Refused(refusal) if refusal.code == code), "{rollback:?}");
         assert_eq!(rollback.left.len(), 1);
-        let halt: CompensationHalt =
-            scene.fixture.entries(&run.id()).last().unwrap().body().unwrap();
+        let halt: CompensationHalt = scene.fixture.entries(&run.id()).last().unwrap().body().unwrap();
         assert_eq!((halt.at, halt.cause.as_str()), (effect, "refused"));
         assert_eq!((scene.levels.calls().len(), scene.register(&effect)), (1, None));
         verified(&scene.runtime, &run.id());
@@ -235,7 +237,13 @@ fn a_writ_that_is_revoked_expired_or_not_trusted_undoes_nothing() {
     assert_eq!(code(&strange), Code::UntrustedRoot);
     let other = nth_chain(98, undo_writ());
     let wrong_subject = block_on(run.compensate_to(RollbackTo::Start, Under::writ(&other, &key(STRANGER))));
-    assert!(matches!(wrong_subject, Err(RollbackError::Start(StartError::Refused(refusal))) if refusal.code == Code::WrongSubject));
+    assert!(
+        matches!(wrong_subject, Err(RollbackError::Start(StartError::Refused(refusal))) if refusal.code == Code::WrongSubject)
+    );
+    let mut forged = UnverifiedChain { chain: other.signed().to_vec() };
+    forged.chain[0].signature = chain.signed()[0].signature;
+    let forged = block_on(run.compensate_to(RollbackTo::Start, Under::writ(forged, &key(OPERATOR))));
+    assert!(matches!(forged, Err(RollbackError::Start(StartError::InvalidChain { .. }))), "{forged:?}");
     let own = block_on(run.writ());
     let own = block_on(run.compensate_to(RollbackTo::Start, Under::writ(own, &key(AGENT))));
     assert!(matches!(own, Err(RollbackError::OwnWrit)));
@@ -244,7 +252,7 @@ fn a_writ_that_is_revoked_expired_or_not_trusted_undoes_nothing() {
     assert_eq!((scene.fixture.entries(&run.id()).len(), scene.levels.calls().len()), (entries, 1));
     let refused = scene.fixture.authority();
     let refused = refused.iter().filter(|entry| entry.header.known_kind() == Some(Kind::StartRefused));
-    assert_eq!(refused.count(), 5);
+    assert_eq!(refused.count(), 6);
     verified(&scene.runtime, &run.id());
 }
 
@@ -256,7 +264,9 @@ fn the_budget_of_the_presented_writ_is_what_undoing_spends() {
     let two = undo_chain(undo_writ().budget(Amounts { tool_calls: 2, ..PLENTY }));
     let rollback = undo(&run, RollbackTo::Start, &two).unwrap();
     assert_eq!(undone(&rollback), [effects[2], effects[1]]);
-    assert!(matches!(&rollback.halted.unwrap().cause, HaltCause::Refused(refusal) if refusal.code == Code::BudgetExceeded));
+    assert!(
+        matches!(&rollback.halted.unwrap().cause, HaltCause::Refused(refusal) if refusal.code == Code::BudgetExceeded)
+    );
     let accounts = whole(&*scene.fixture.ledger).accounts;
     let account = accounts.iter().find(|account| account.writ == two.id()).unwrap();
     assert_eq!((account.spent.tool_calls, account.runs), (2, 0));
@@ -365,7 +375,8 @@ fn an_effect_in_doubt_stops_what_came_before_it() {
 
 #[test]
 fn an_effect_that_happened_and_failed_is_undone_as_well() {
-    let scene = Scene::with(|tool| tool.with(|tool| tool.postcondition = Some(Box::new(|()| Err("looks_wrong".into())))), []);
+    let scene =
+        Scene::with(|tool| tool.with(|tool| tool.postcondition = Some(Box::new(|()| Err("looks_wrong".into())))), []);
     let run = scene.start();
     let failed = submit(&run, "set", json!({"name": "a", "amount": 1}));
     assert!(matches!(failed, Submitted::Failed { effect: WhatHappened::Happened, .. }));
@@ -455,4 +466,81 @@ fn a_cancelled_run_is_undone() {
     let effect = set(&run, "a", 1);
     run.cancel();
     assert_eq!(undone(&undo(&run, RollbackTo::Start, &operator()).unwrap()), [effect]);
+}
+
+/// Denies whatever a rollback asks for.
+struct NoRollback;
+
+impl PolicyEngine for NoRollback {
+    fn descriptor(&self) -> PolicyDescriptor {
+        PolicyDescriptor { config: String::new(), name: "no rollback".into(), version: "1".into() }
+    }
+
+    fn evaluate(&self, input: &PolicyInput<'_>) -> Result<Verdict, PolicyError> {
+        let denied = input.intent.record().author == "rollback";
+        Ok(if denied { Verdict::Deny { reason: "not here".into() } } else { Verdict::Permit })
+    }
+}
+
+#[test]
+fn rules_that_are_in_force_are_asked_about_every_step() {
+    let scene = Scene::new();
+    let run = scene.start();
+    let effect = set(&run, "a", 1);
+    let policies = PolicySet::builder().engine(Arc::new(NoRollback)).build().unwrap();
+    let tools = [Arc::new(scene.levels.set()) as Arc<dyn ToolContract>].into_iter().chain(builtin::kv());
+    let strict = block_on(scene.fixture.builder().policies(policies).tools(tools).open()).unwrap();
+    let (chain, operator) = (operator(), key(OPERATOR));
+    let under = Under::writ(&chain, &operator);
+    let rollback = block_on(strict.compensate_to(&run.id(), RollbackTo::Start, under)).unwrap();
+    assert!(matches!(stopped(&rollback), HaltCause::Refused(refusal) if refusal.code == Code::PolicyDenied));
+    assert_eq!((scene.levels.calls().len(), scene.register(&effect)), (1, None));
+    verified(&strict, &run.id());
+}
+
+#[test]
+fn a_run_that_was_undone_is_taken_up_as_it_is_where_it_had_snapshots() {
+    let (fixture, levels) = (Fixture::default(), Levels::default());
+    let open = || {
+        let tools = [Arc::new(levels.set()) as Arc<dyn ToolContract>].into_iter().chain(builtin::kv());
+        block_on(fixture.builder().snapshot_every(1).tools(tools).open()).unwrap()
+    };
+    let runtime = open();
+    let run = start(&runtime, &signed(writ()));
+    for value in 0..12 {
+        committed(submit(&run, "kv_set", json!({"key": "x", "value": value})));
+        set(&run, "a", value + 1);
+    }
+    let kept = block_on(fixture.ledger.snapshot(&run.id(), u64::MAX)).unwrap().unwrap().0;
+    assert_eq!(undo(&run, RollbackTo::Start, &operator()).unwrap().undone.len(), 24);
+    for value in 0..12 {
+        committed(submit(&run, "kv_set", json!({"key": "y", "value": value})));
+    }
+    assert_eq!(block_on(fixture.ledger.snapshot(&run.id(), u64::MAX)).unwrap().unwrap().0, kept);
+    let (before, spent) = (block_on(run.world()), block_on(run.spent()));
+    let id = run.id();
+    drop(run);
+    let run = block_on(open().resume(&id)).unwrap();
+    assert_eq!((block_on(run.world()).root(), block_on(run.spent())), (before.root(), spent));
+    assert_eq!(undo(&run, RollbackTo::Start, &nth_chain(5, undo_writ())).unwrap().undone.len(), 12);
+    verified(&runtime, &run.id());
+}
+
+#[test]
+fn more_effects_than_a_plan_has_are_undone_in_several() {
+    let scene = Scene::new();
+    let many = u64::try_from(MAX_PLAN).unwrap() + 2;
+    let chain = signed(writ().budget(Amounts { tool_calls: 2 * many, ..PLENTY }));
+    let run = start(&scene.runtime, &chain);
+    let first = set(&run, "a", 1);
+    for value in 1..many {
+        committed(submit(&run, "kv_set", json!({"key": "x", "value": value})));
+    }
+    let wide = undo_chain(undo_writ().budget(Amounts { tool_calls: many, ..PLENTY }));
+    let rollback = undo(&run, RollbackTo::Start, &wide).unwrap();
+    assert_eq!((rollback.undone.len() as u64, rollback.undone.last().unwrap().effect), (many, first));
+    let plans = scene.fixture.kinds(&run.id()).into_iter().filter(|kind| *kind == Kind::Compensation);
+    assert_eq!(plans.count(), 2);
+    let report = block_on(scene.runtime.replay(&run.id(), Pins::default())).unwrap();
+    assert_eq!((report.verdict(), report.world_root), (replay::Verdict::Verified, WorldRoot::ZERO));
 }

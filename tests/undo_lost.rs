@@ -1,5 +1,10 @@
 //! Whatever fails while a run is undone: every effect is undone once, in order, or it is in doubt and an operator says what happened.
-#![expect(clippy::unwrap_used, reason = "a helper that goes wrong should stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper that goes wrong should stop the test"
+)]
 
 mod common;
 
@@ -17,10 +22,14 @@ use common::{
 };
 use futures::{FutureExt, executor::block_on};
 use openthymos::{
-    canon::TrajectoryId,
+    canon::{TrajectoryId, WorldRoot},
+    contract::Effect,
     crypto::Role,
     host::SeededEntropy,
-    ledger::{LedgerStore, record::HappenedVerdict},
+    ledger::{
+        LedgerStore,
+        record::{Dispatch, HappenedVerdict},
+    },
     replay::Pins,
     runtime::{HaltCause, Resolution, Rollback, RollbackError, RollbackTo, Runtime, Under},
     tool::{ToolContract, ToolOutput, builtin},
@@ -44,12 +53,12 @@ struct Machine {
 impl Machine {
     fn new(ended: bool) -> Self {
         let (fixture, calls) = (Fixture::default(), Arc::default());
-        let writ = WritBuilder::root(named(ISSUER), named(OPERATOR)).any_store().scopes([scope("*")]).budget(PLENTY);
-        let writ = writ.effects_up_to(openthymos::contract::Effect::Write);
-        let chain = block_on(writ.sign_with(&key(ISSUER), &SeededEntropy::new(99))).unwrap();
+        let undoing = WritBuilder::root(named(ISSUER), named(OPERATOR)).any_store().scopes([scope("*")]).budget(PLENTY);
+        let undoing = undoing.effects_up_to(Effect::Write);
+        let chain = block_on(undoing.sign_with(&key(ISSUER), &SeededEntropy::new(99))).unwrap();
         let mut machine = Self { fixture, calls, chain, run: TrajectoryId::ZERO };
         let runtime = block_on(machine.open(machine.fixture.ledger.clone())).unwrap();
-        let run = start(&runtime, &signed(writ_of_agent()));
+        let run = start(&runtime, &signed(writ()));
         machine.run = run.id();
         for amount in 1..=LAST {
             submit(&run, "set", json!({"amount": amount}));
@@ -92,7 +101,8 @@ impl Machine {
             // The host tells whether the last step was made: the calls are those of the steps, in their order.
             let dispatch = halt.at;
             let steps = self.steps();
-            let verdict = if self.calls().len() == steps { HappenedVerdict::Happened } else { HappenedVerdict::NotDone };
+            let verdict =
+                if self.calls().len() == steps { HappenedVerdict::Happened } else { HappenedVerdict::NotDone };
             let resolution = Resolution { dispatch, verdict, note: None, name: "operator" };
             block_on(runtime.resolve(&self.run, resolution, &key(OPERATOR))).unwrap();
         }
@@ -101,15 +111,13 @@ impl Machine {
 
     /// How many steps that touch the host were dispatched and are not known to have been left undone.
     fn steps(&self) -> usize {
-        let dispatches = self.fixture.entries(&self.run).into_iter().filter_map(|entry| {
-            entry.body::<openthymos::ledger::record::Dispatch>().ok().filter(|dispatch| dispatch.compensates.is_some())
-        });
+        let dispatches = self
+            .fixture
+            .entries(&self.run)
+            .into_iter()
+            .filter_map(|entry| entry.body::<Dispatch>().ok().filter(|dispatch| dispatch.compensates.is_some()));
         dispatches.count()
     }
-}
-
-fn writ_of_agent() -> WritBuilder {
-    writ()
 }
 
 /// Undoes until it is done, an error is told, or the process has ended.
@@ -148,7 +156,7 @@ fn no_fault_undoes_an_effect_twice_or_leaves_it_out() {
                 assert_eq!(machine.calls(), down, "{told}");
                 let runtime = block_on(machine.open(machine.fixture.ledger.clone())).unwrap();
                 let report = verified(&runtime, &machine.run);
-                assert_eq!(report.world_root, openthymos::canon::WorldRoot::ZERO, "{told}");
+                assert_eq!(report.world_root, WorldRoot::ZERO, "{told}");
                 assert!(block_on(runtime.replay(&machine.run, Pins::default())).unwrap().in_doubt.is_empty());
                 cases += 1;
             }

@@ -35,9 +35,9 @@ pub use hex::HexError;
 pub(crate) use hex::{Digits, decode, decode_array, deserialize as deserialize_hex, encode};
 pub(crate) use ids::fixed_bytes;
 pub use ids::{
-    BundleHash, BusinessKeyHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EffectsHash, EntryId, FileHash, IntentId,
-    KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash, StoreId, TrajectoryId,
-    WorldRoot, WritId,
+    BundleHash, BusinessKeyHash, CheckpointHash, Commitment, ContractHash, DecisionHash, EffectsHash, EntryId,
+    FileHash, IntentId, KeyId, Nonce, PolicySetHash, ProposalId, RecordHash, RosterHash, SkillHash, StatementHash,
+    StoreId, TrajectoryId, WorldRoot, WritId,
 };
 pub use limit::LimitError;
 pub(crate) use limit::{at_most, at_most_if_any, cut, misshapen, shown};

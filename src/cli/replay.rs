@@ -80,7 +80,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let options = Options { batch: args.batch, every_root: args.every_root, workers: args.workers, ..Options::default() };
+    let options =
+        Options { batch: args.batch, every_root: args.every_root, workers: args.workers, ..Options::default() };
     let signer = args.require_signer.as_deref().map(|key| Home::locate()?.public(key)).transpose()?;
     if args.all {
         let kept = args.require_head.iter().map(|whole::Head(kept)| *kept).collect();

@@ -39,5 +39,5 @@ pub use replayer::{Folded, Replayer};
 pub use report::{Report, Verdict};
 pub use run::{closure, run};
 pub use snapshot::{KeptResource, SealedSnapshot, Snapshot, since_snapshot};
-pub use undo::{Effects, Presented, UndoFault};
 pub use store::{Kept, Progress, StoreFault, StorePins, StoreReport, WritAccount, store};
+pub use undo::{Effects, Presented, UndoFault};

@@ -3,9 +3,9 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            ApprovalOutcome, BranchStart, Checkpoint, Compensation, CompensationHalt, Delegated, DelegationResult, Dispatch, Erasure,
-            Failure, InDoubtResolution, PendingApproval, Rejection, Resumed, RoutingOutcome, RunStart, SkillBound,
-            Terminated, Turn, TurnStart, Vote,
+            ApprovalOutcome, BranchStart, Checkpoint, Compensation, CompensationHalt, Delegated, DelegationResult,
+            Dispatch, Erasure, Failure, InDoubtResolution, PendingApproval, Rejection, Resumed, RoutingOutcome,
+            RunStart, SkillBound, Terminated, Turn, TurnStart, Vote,
         },
     },
     proposal::Proposal,

@@ -179,9 +179,7 @@ impl Undoing {
         }
         let hash = statement.hash().map_err(|_| UndoFault::Statement)?;
         let subject = chain.leaf().subject.key;
-        subject
-            .verify(Purpose::Compensation, hash.as_bytes(), &record.signature)
-            .map_err(UndoFault::Signature)?;
+        subject.verify(Purpose::Compensation, hash.as_bytes(), &record.signature).map_err(UndoFault::Signature)?;
         if !trusts(&issuer) {
             return Err(UndoFault::Untrusted(issuer).into());
         }

@@ -199,11 +199,7 @@ impl Run {
     ///
     /// # Errors
     /// When the writ is not good for it, what the run did does not verify, or the ledger or a key fails.
-    pub async fn compensate_to(
-        &self,
-        to: impl Into<RollbackTo>,
-        under: Under<'_>,
-    ) -> Result<Rollback, RollbackError> {
+    pub async fn compensate_to(&self, to: impl Into<RollbackTo>, under: Under<'_>) -> Result<Rollback, RollbackError> {
         undo::of_run(self, to.into(), under).await
     }
 

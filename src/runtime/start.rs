@@ -132,7 +132,12 @@ async fn open(
 }
 
 /// Records that a start was refused.
-pub(super) async fn refuse(core: &Core, refusal: Refusal, task: Blob, writ: Option<WritId>) -> Result<StartError, RunError> {
+pub(super) async fn refuse(
+    core: &Core,
+    refusal: Refusal,
+    task: Blob,
+    writ: Option<WritId>,
+) -> Result<StartError, RunError> {
     let record = StartRefused { refusal: refusal.clone(), task: task.commitment(), writ };
     let draft = Draft::seal(Kind::StartRefused, &record, vec![task])?;
     core.authority.append(core, vec![draft], vec![], |_| vec![]).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use openthymos::{
     canon::{
-        Blob, BusinessKeyHash, CheckpointHash, EffectsHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId, TrajectoryId,
-        WorldRoot,
+        Blob, BusinessKeyHash, CheckpointHash, EffectsHash, EntryId, FileHash, KeyId, Nonce, StatementHash, StoreId,
+        TrajectoryId, WorldRoot,
     },
     commit::{Commit, DeltaOp, Observation, Origin, Undo},
     crypto::Purpose,
@@ -13,11 +13,12 @@ use openthymos::{
     ledger::{
         Draft, Kind,
         record::{
-            ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, Compensation, CompensationHalt, CompensationStatement, Delegated, DelegationResult,
-            Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
-            MalformedRequest, Operator, Outcome, PendingApproval, Rejection, ResolutionStatement, Resumed,
-            RoutingOutcome, RunStart, SkillBound, StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart,
-            Vote, VoteStatement, WhatHappened,
+            ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, Compensation, CompensationHalt,
+            CompensationStatement, Delegated, DelegationResult, Dispatch, EndReason, Erased, Erasure, Failure,
+            FailureCause, HappenedVerdict, InDoubtResolution, Link, MalformedRequest, Operator, Outcome,
+            PendingApproval, Rejection, ResolutionStatement, Resumed, RoutingOutcome, RunStart, SkillBound,
+            StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement,
+            WhatHappened,
         },
     },
     proposal::{

@@ -99,8 +99,12 @@ async fn made() -> Vec<u8> {
     assert!(matches!(undo(&[]).await.halted.unwrap().cause, HaltCause::Failed { .. }));
     let doubt = undo(&[]).await.halted.unwrap();
     assert_eq!(doubt.cause, HaltCause::InDoubt);
-    let resolution =
-        Resolution { dispatch: doubt.at, verdict: HappenedVerdict::NotDone, note: Some("it stands at 2"), name: "approver" };
+    let resolution = Resolution {
+        dispatch: doubt.at,
+        verdict: HappenedVerdict::NotDone,
+        note: Some("it stands at 2"),
+        name: "approver",
+    };
     runtime.resolve(&run.id(), resolution, &subject).await.unwrap();
     assert_eq!(undo(&[]).await.halted.unwrap().cause, HaltCause::NotCompensable);
     assert_eq!(undo(&[stays]).await.undone.len(), 1);

@@ -10,7 +10,7 @@ use crate::{
         Kind,
         record::{EndReason, RunStart},
     },
-    replay::{Effects, Presented, Fault, FaultKind, Rederived, ReplayError, Report, UnknownEffect},
+    replay::{Effects, Fault, FaultKind, Presented, Rederived, ReplayError, Report, UnknownEffect},
     world::World,
     writ::{Amounts, WritChain},
 };

@@ -166,7 +166,8 @@ fn waits(log: &Log, key: &RegisterKey) -> bool {
 
 fn is_account(log: &Log, key: &RegisterKey) -> bool {
     let ids = key.as_bytes().get(1..).and_then(|ids| ids.split_first_chunk::<32>());
-    let Some((writ, (run, presented))) = ids.and_then(|(writ, ids)| Some((writ, ids.split_first_chunk::<32>()?))) else {
+    let Some((writ, (run, presented))) = ids.and_then(|(writ, ids)| Some((writ, ids.split_first_chunk::<32>()?)))
+    else {
         return false;
     };
     let of = |(purse, of): (&Purse, WritId)| {

@@ -21,7 +21,7 @@ use super::{
     start::{refuse, standing},
 };
 use crate::{
-    canon::{Blob, EntryId, Nonce, Salt, TrajectoryId},
+    canon::{Blob, EntryId, Nonce, Salt, TrajectoryId, WritId},
     crypto::Purpose,
     host::Signer,
     ledger::record::{Compensation, CompensationStatement},
@@ -116,7 +116,7 @@ pub(super) async fn of_run(run: &Run, to: RollbackTo, under: Under<'_>) -> Resul
             .await??;
         match portion {
             Portion::Moved => attempts -= 1,
-            Portion::Refused(refusal) => return Err(refused(core, run, &chain, refusal).await?.into()),
+            Portion::Refused(refusal) => return Err(refused(core, run, Some(chain.id()), refusal).await?.into()),
             Portion::Over { undone, halted, left } => {
                 attempts = ATTEMPTS;
                 rollback.undone.extend(undone);
@@ -136,10 +136,15 @@ async fn presented(
     chain: PresentedChain,
     subject: &dyn Signer,
 ) -> Result<WritChain, RollbackError> {
-    let chain = chain.verify().map_err(|fault| {
-        let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).at(fault.index());
-        StartError::InvalidChain { fault: Box::new(fault), refusal }
-    })?;
+    let writ = chain.id();
+    let chain = match chain.verify() {
+        Ok(chain) => chain,
+        Err(fault) => {
+            let refusal = Refusal::new(Stage::Chain, Code::InvalidChain).at(fault.index());
+            refused(core, run, writ, refusal.clone()).await?;
+            return Err(StartError::InvalidChain { fault: Box::new(fault), refusal }.into());
+        }
+    };
     let own = run.writ().await;
     if own.id() == chain.id() {
         return Err(RollbackError::OwnWrit);
@@ -147,25 +152,25 @@ async fn presented(
     let (tenant, of_run) = (&chain.leaf().tenant, &own.leaf().tenant);
     if tenant != of_run {
         let refusal = Refusal::new(Stage::Audience, Code::WrongTenant).asked(tenant).allowed(of_run);
-        return Err(refused(core, run, &chain, refusal).await?.into());
+        return Err(refused(core, run, writ, refusal).await?.into());
     }
     if subject.public_key() != chain.leaf().subject.key {
         let refusal = Refusal::new(Stage::Chain, Code::WrongSubject);
         let refusal = refusal.asked(subject.public_key()).allowed(chain.leaf().subject.key);
-        return Err(refused(core, run, &chain, refusal).await?.into());
+        return Err(refused(core, run, writ, refusal).await?.into());
     }
     if let Err(refusal) = standing(core, &chain, &core.authority.state()) {
-        return Err(refused(core, run, &chain, refusal).await?.into());
+        return Err(refused(core, run, writ, refusal).await?.into());
     }
     Ok(chain)
 }
 
 /// Records that a writ is not good for an undo, as a start that was refused.
-async fn refused(core: &Core, run: &Run, chain: &WritChain, refusal: Refusal) -> Result<StartError, RunError> {
+async fn refused(core: &Core, run: &Run, writ: Option<WritId>, refusal: Refusal) -> Result<StartError, RunError> {
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0)?;
     let task = Blob::seal(&format!("undo run {}", run.id()).into(), salt)?;
-    refuse(core, refusal, task, Some(chain.id())).await
+    refuse(core, refusal, task, writ).await
 }
 
 /// Has the subject of the writ sign what is to be undone.

@@ -156,9 +156,8 @@ struct Stopped {
 
 /// Undoes the effect that is the newest.
 async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<Step, RunError> {
-    let stopped = |cause, message: String| {
-        Ok(Step::Stopped(Stopped { at: target.entry, seq: target.seq, cause, message }))
-    };
+    let stopped =
+        |cause, message: String| Ok(Step::Stopped(Stopped { at: target.entry, seq: target.seq, cause, message }));
     if let Some(doubt) = in_doubt(journal, target.seq) {
         return Ok(Step::Stopped(doubt));
     }
@@ -173,8 +172,7 @@ async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<S
     let intent = match &request {
         Some(waiting) if !waiting.approved => {
             let (channel, reason) = waiting.asks();
-            let cause =
-                HaltCause::Suspended { request: waiting.entry, seq: waiting.seq, channel: channel.to_owned() };
+            let cause = HaltCause::Suspended { request: waiting.entry, seq: waiting.seq, channel: channel.to_owned() };
             return stopped(cause, reason.to_owned());
         }
         Some(approved) => past::intent(&*inner.core.store, journal, approved).await?.map(SealedIntent::recorded),
@@ -183,12 +181,8 @@ async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<S
     let Some(intent) = intent else {
         return stopped(HaltCause::Erased, "the arguments of the call that undoes it were erased".into());
     };
-    let asked = Submission {
-        intent: &intent,
-        request: request.as_ref(),
-        may_come_again: false,
-        undoes: Some(target.entry),
-    };
+    let asked =
+        Submission { intent: &intent, request: request.as_ref(), may_come_again: false, undoes: Some(target.entry) };
     match Box::pin(decide(inner, journal, asked)).await? {
         Submitted::Committed { entry, seq, .. } => {
             let tool: ToolName = undo.tool.clone();
