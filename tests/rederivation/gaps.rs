@@ -41,7 +41,7 @@ fn a_decision_of_another_compiler_says_which_one_it_needs() {
 }
 
 /// Drops a value of an entry, and appends the entry that says so.
-fn erase(forged: &mut Forged, seq: u64, commitment: Commitment) {
+pub fn erase(forged: &mut Forged, seq: u64, commitment: Commitment) {
     let entry = forged.entry(seq);
     let at = entry.blobs.iter().position(|blob| blob.commitment() == commitment).unwrap();
     entry.blobs[at] = StoredBlob::Erased(commitment);

@@ -9,9 +9,10 @@ use openthymos::{
     host::SeededEntropy,
     ledger::{Draft, Entry, Header, Kind, LedgerStore, record::Delegated},
     policy::BundleEntry,
+    proposal::{Code, Status},
     replay::{
         Gap, Pins,
-        simulate::{self, Because, Change, Conclusion, Found, Runs, Simulation},
+        simulate::{self, Because, Change, Changed, Conclusion, Found, Runs, Simulation},
     },
     runtime::export,
     writ::{WritBuilder, WritChain},
@@ -90,6 +91,7 @@ proptest! {
         let fixture = Fixture::default();
         let chain = child(&signed(writ()), |writ| narrowed(writ, &grant));
         let runs = play(&fixture, &chain, &steps);
+        prop_assume!(!runs.is_empty());
         let simulation = stays(&*fixture.ledger, &unrelated());
         prop_assert_eq!(simulation.decisions(), decisions(&*fixture.ledger, &runs));
         if steps.iter().any(|step| matches!(step, Step::Revoke)) {
@@ -97,8 +99,11 @@ proptest! {
         }
         // A writ that grants the same, with what was spent under the other one: only policies in Rust have to be asked again.
         let writ = Some(twin(&chain, |writ| narrowed(writ, &grant)));
-        let (simulation, _) = simulated(&*fixture.ledger, &Change { writ, ..Change::default() });
-        prop_assert_eq!(simulation.changed.total(), 0);
+        let (simulation, found) = simulated(&*fixture.ledger, &Change { writ, ..Change::default() });
+        // What was asked for too early is judged as of the time when it is not any more.
+        let early = |of: &Changed| matches!(&of.recorded, Status::Rejected(refusal) if refusal.code == Code::NotYetValid);
+        let changed = found.iter().find(|found| matches!(found, Found::Changed(of) if !early(of)));
+        prop_assert_eq!(changed, None);
         prop_assert!(simulation.undecided.keys().all(|gap| *gap == Gap::Unasked));
     }
 }
@@ -136,6 +141,28 @@ fn what_cannot_be_derived_has_no_verdict() {
     assert!(found.len() == 1 && undecided(&found[0]), "{found:?}");
     let (simulation, _) = simulated(&forged.copy, &Change::default());
     assert_eq!((simulation.conclusion(), simulation.unchanged), (Conclusion::Incomplete, 6));
+}
+
+#[test]
+fn rules_that_read_an_erased_value_have_no_verdict() {
+    let mut machine = Machine::with(Default::default());
+    let run = machine.start(&signed(writ()));
+    submit(&run, "note", json!({"amount": 1}));
+    submit(&run, "act", json!({"amount": 1}));
+    submit(&run, "gone", json!({}));
+    let mut forged = Forged::of(&machine, run.id());
+    let record: serde_json::Value = serde_json::from_slice(&forged.entry(1).record).unwrap();
+    let value = record["delta"][0]["create"]["value"].as_str().unwrap().parse().unwrap();
+    crate::gaps::erase(&mut forged, 1, value);
+    forged.seal();
+    stays(&forged.copy, &Change::default());
+    let frozen = json!({"field": "world.kv.frozen", "op": "eq", "value": true});
+    let rules = json!([{"name": "frozen", "when": frozen, "decision": {"kind": "permit"}}]);
+    let rules = Some(bundled(&rules).build().unwrap().definition().bundles.clone());
+    let (simulation, _) = simulated(&forged.copy, &Change { rules, ..Change::default() });
+    // The first call was decided before there was a value.
+    assert_eq!(simulation.undecided.into_iter().collect::<Vec<_>>(), [(Gap::Erased, 2)]);
+    assert_eq!((simulation.unchanged, simulation.changed.total()), (1, 0));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn three(fixture: &Fixture) -> (Runtime, Run) {
 #[test]
 fn rules_refuse_ask_and_permit() {
     let fixture = Fixture::default();
-    let (_runtime, run) = three(&fixture);
+    let (runtime, run) = three(&fixture);
     let ledger = &*fixture.ledger;
     let of = |rules: Value| {
         let (simulation, found) = simulated(ledger, with_rules(&rules)).unwrap();
@@ -94,7 +94,7 @@ fn rules_refuse_ask_and_permit() {
         rule("some", &amount("gte", 50), &ask("board"))
     ]);
     assert_eq!(of(same).0, pairs([(3, "asks board")]));
-    let report = verified(&_runtime, &run.id());
+    let report = verified(&runtime, &run.id());
     assert_eq!(report.commits, 1);
 }
 
