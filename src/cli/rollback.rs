@@ -23,7 +23,7 @@ use crate::{
     crypto::NamedKey,
     ledger::record::Target,
     replay::{Contracts, authority_of},
-    runtime::{Halt, HaltCause, Rollback, RollbackError, Runtime, StartError, Under},
+    runtime::{Halt, HaltCause, Rollback, RollbackError, Runtime, StartError, Under, rollback_plan},
     writ::{Scope, ToolPattern, Window, WritBuilder, WritChain},
 };
 
@@ -85,14 +85,15 @@ pub(super) fn run(args: &Args) -> Done {
     let ledger = args.place.open_existing()?;
     let (run, effects, in_force) = block_on(async {
         let run = locate::find(&ledger, &args.run).await?;
-        let effects = undone::Effects::read(&ledger, &run).await?;
+        let effects = undone::Effects::of_all(&ledger, &run).await?;
         let log = authority_of(&ledger, None, Contracts::Of(&[])).await?;
         Done::Ok((run, effects, log.state().policy_set))
     })?;
-    drop(ledger);
-    let (to, after) = effects.place(&args.to)?;
+    let to = effects.place(&args.to)?;
     let keep = args.keep.iter().map(|name| effects.target(name)).collect::<Done<Vec<EntryId>>>()?;
-    let plan: Vec<&Target> = effects.after(after).filter(|target| !keep.contains(&target.entry)).collect();
+    let mut plan = block_on(rollback_plan(&ledger, &run, to)).map_err(refused)?;
+    plan.retain(|(_, target)| !keep.contains(&target.entry));
+    drop(ledger);
     if args.dry_run {
         return dry_run(args, &run, &effects, &plan);
     }
@@ -148,11 +149,11 @@ async fn issue(
     home: &Home,
     subject: NamedKey,
     tenant: &str,
-    plan: &[&Target],
+    plan: &[(TrajectoryId, Target)],
     contracts: &ContractSet,
 ) -> Done<WritChain> {
     let root = home.secret(ROOT)?;
-    let mut names: Vec<_> = plan.iter().filter_map(|target| Some(&target.undo.as_ref()?.tool)).collect();
+    let mut names: Vec<_> = plan.iter().filter_map(|(_, target)| Some(&target.undo.as_ref()?.tool)).collect();
     names.sort_unstable();
     names.dedup();
     let effect = names.iter().filter_map(|name| contracts.get(name.as_str())).map(|contract| contract.effect).max();
@@ -170,24 +171,28 @@ async fn issue(
         .map_err(Failure::failed)
 }
 
-fn dry_run(args: &Args, run: &TrajectoryId, effects: &undone::Effects, plan: &[&Target]) -> Done {
+fn dry_run(args: &Args, run: &TrajectoryId, effects: &undone::Effects, plan: &[(TrajectoryId, Target)]) -> Done {
     let mut out = Out::new();
-    let newest_first = || plan.iter().rev();
     if args.json {
-        let plan: Vec<_> = newest_first().map(|target| effects.json(target)).collect();
+        let plan: Vec<_> = plan.iter().map(|(of, target)| effects.json(of, target)).collect();
         out.json(&json!({"run": run, "dry_run": true, "plan": plan}));
         return out.finish();
     }
     let title = format!("rollback of run {}", run.short());
     let steps = count(plan.len() as u64, "step", "steps");
     out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, format!("{steps}, nothing is undone"))));
-    newest_first().for_each(|target| left(&mut out, effects, target));
+    plan.iter().for_each(|(of, target)| left(&mut out, effects, below(run, of), target));
     out.finish()
 }
 
+/// What tells an effect of a run below from those of the run itself.
+fn below(run: &TrajectoryId, of: &TrajectoryId) -> String {
+    if run == of { String::new() } else { format!(" of child run {}", of.short()) }
+}
+
 /// An effect that is not undone, and how it would be.
-fn left(out: &mut Out, effects: &undone::Effects, target: &Target) {
-    let place = paint(DIM, format!("{:>4}", format!("#{}", target.seq)));
+fn left(out: &mut Out, effects: &undone::Effects, below: String, target: &Target) {
+    let place = paint(DIM, format!("{:>4}{below}", format!("#{}", target.seq)));
     let tool = paint(BOLD, plain(&effects.tool(target)));
     match &target.undo {
         Some(undo) => out.line(format_args!("{place} {tool} to be undone by {}", plain(undo.tool.as_str()))),
@@ -198,13 +203,14 @@ fn left(out: &mut Out, effects: &undone::Effects, target: &Target) {
 fn tell(out: &mut Out, run: &TrajectoryId, effects: &undone::Effects, rollback: &Rollback, args: &Args) {
     out.line(paint(BOLD, format!("rollback of run {}", run.short())));
     for step in &rollback.undone {
-        let place = paint(DIM, format!("{:>4}", format!("#{}", step.seq)));
+        let place = paint(DIM, format!("{:>4}{}", format!("#{}", step.seq), below(run, &step.run)));
         let by = format!("undone by {} #{}", plain(step.tool.as_str()), step.by_seq);
         out.line(format_args!("{place} {} {}", paint(BOLD, plain(&effects.name(&step.effect))), paint(GOOD, by)));
     }
-    rollback.left.iter().for_each(|target| left(out, effects, target));
+    let stopped = rollback.halted.as_ref().map_or(run, |halt| &halt.run);
+    rollback.left.iter().for_each(|target| left(out, effects, below(run, stopped), target));
     let undone = count(rollback.undone.len() as u64, "effect is", "effects are");
-    let Some(Halt { seq, cause, message, .. }) = &rollback.halted else {
+    let Some(Halt { run: of, at, seq, cause, message, .. }) = &rollback.halted else {
         out.line(format_args!("{} undone, nothing is left", paint(GOOD, undone)));
         return;
     };
@@ -212,13 +218,14 @@ fn tell(out: &mut Out, run: &TrajectoryId, effects: &undone::Effects, rollback: 
         HaltCause::Refused(refusal) => stream::refused(refusal),
         cause => format!("{}: {}", cause.code(), plain(message)),
     };
-    out.line(format_args!("{} undone, {} {why}", undone, paint(WARN, format!("stopped at #{seq}:"))));
-    let (run, place) = (run.short(), args.place.arguments());
+    out.line(format_args!("{} undone, {} {why}", undone, paint(WARN, format!("stopped at #{seq}{}:", below(run, of)))));
+    let kept = if run == of { seq.to_string() } else { at.to_string() };
+    let (run, place) = (of.short(), args.place.arguments());
     let hint = match cause {
         HaltCause::Suspended { seq, .. } => format!("`thymos approve {run} {seq}{place}`, then the same command again"),
         HaltCause::InDoubt => format!("find out, `thymos resolve {run} {seq}{place}`, then the same command again"),
         HaltCause::NotCompensable | HaltCause::Erased => {
-            format!("where it is dealt with otherwise, `--keep {seq}` leaves it as it is")
+            format!("where it is dealt with otherwise, `--keep {kept}` leaves it as it is")
         }
         _ => "once that is put right, the same command goes on from there".into(),
     };
@@ -227,16 +234,17 @@ fn tell(out: &mut Out, run: &TrajectoryId, effects: &undone::Effects, rollback: 
 
 fn told_json(run: &TrajectoryId, effects: &undone::Effects, rollback: &Rollback) -> Value {
     let undone = rollback.undone.iter().map(|step| {
-        json!({"seq": step.seq, "entry": step.effect, "tool": effects.name(&step.effect), "by": step.by, "by_seq": step.by_seq})
+        json!({"run": step.run, "seq": step.seq, "entry": step.effect, "tool": effects.name(&step.effect), "by": step.by, "by_seq": step.by_seq})
     });
     let halted = rollback.halted.as_ref().map(|halt| {
         let refusal = match &halt.cause {
             HaltCause::Refused(refusal) => Some(refusal),
             _ => None,
         };
-        json!({"seq": halt.seq, "at": halt.at, "cause": halt.cause.code(), "message": halt.message, "entry": halt.entry, "refusal": refusal})
+        json!({"run": halt.run, "seq": halt.seq, "at": halt.at, "cause": halt.cause.code(), "message": halt.message, "entry": halt.entry, "refusal": refusal})
     });
-    let left: Vec<_> = rollback.left.iter().map(|target| effects.json(target)).collect();
+    let stopped = rollback.halted.as_ref().map_or(run, |halt| &halt.run);
+    let left: Vec<_> = rollback.left.iter().map(|target| effects.json(stopped, target)).collect();
     json!({"run": run, "undone": undone.collect::<Vec<_>>(), "halted": halted, "left": left})
 }
 

@@ -15,9 +15,9 @@ use crate::{
         Entry, EntryError, Kind,
         record::{
             self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Delegated,
-            DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution, KeyRotation,
-            PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RunStart, Target, Terminated, Turn,
-            TurnStart, Vote, WhatHappened,
+            DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
+            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RunStart, Target,
+            Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,

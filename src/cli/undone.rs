@@ -24,6 +24,8 @@ use crate::{
 /// The effects of a run that were not undone.
 pub(super) struct Effects {
     open: Vec<Target>,
+    /// Those of the runs below it.
+    below: Vec<Target>,
     /// Every entry that may stay: its seq and id.
     entries: Vec<(u64, EntryId)>,
     /// The tools of outcomes and of dispatches.
@@ -35,8 +37,20 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    /// Replays a run, and finds what it left.
-    pub(super) async fn read(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Self> {
+    /// Replays a run and those below it, and finds what they left.
+    pub(super) async fn of_all(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Self> {
+        let mut effects = Self::read(store, run).await?;
+        let lineage = replay::lineage(store, run, |_| Pins::default()).await?;
+        for below in lineage.runs.iter().skip(1) {
+            let Self { open, tools, asking, .. } = Self::read(store, &below.report.trajectory).await?;
+            effects.below.extend(open);
+            effects.tools.extend(tools);
+            effects.asking.extend(asking);
+        }
+        Ok(effects)
+    }
+
+    async fn read(store: &dyn LedgerStore, run: &TrajectoryId) -> Done<Self> {
         let options = Options { effects: true, ..Options::default() };
         let (mut entries, mut tools) = (Vec::new(), HashMap::new());
         let visit = |entry: &Entry, _: &Replayer<'_>| {
@@ -52,7 +66,7 @@ impl Effects {
             folded.requests.waiting().iter().any(|request| request.pending.proposal.writ == chain.id())
         };
         let asking = folded.presented.iter().map(|presented| presented.chain.clone()).filter(waits).collect();
-        Ok(Self { open: folded.effects.open().to_vec(), entries, tools, tenant, asking })
+        Ok(Self { open: folded.effects.open().to_vec(), below: Vec::new(), entries, tools, tenant, asking })
     }
 
     /// The chain to a subject, still good, under which something waits for approval.
@@ -63,30 +77,27 @@ impl Effects {
         self.asking.iter().find(good).cloned()
     }
 
-    /// The entry that stays, and its seq.
-    pub(super) fn place(&self, name: &str) -> Done<(RollbackTo, u64)> {
+    /// The entry that stays.
+    pub(super) fn place(&self, name: &str) -> Done<RollbackTo> {
         if name == "start" {
-            return Ok((RollbackTo::Start, 0));
+            return Ok(RollbackTo::Start);
         }
         let at = locate::among(&self.entries, name, |(seq, id)| (*seq, vec![id.to_string()]));
         match at.and_then(|at| self.entries.get(at)) {
-            Some((seq, id)) => Ok(((*id).into(), *seq)),
+            Some((_, id)) => Ok((*id).into()),
             None => Err(unknown(name).hint("`thymos audit` numbers the entries; `start` undoes all that the run did")),
         }
     }
 
-    /// An effect that a user names.
+    /// An effect that a user names; one of a run below by its id alone.
     pub(super) fn target(&self, name: &str) -> Done<EntryId> {
         let at = locate::among(&self.open, name, |target| (target.seq, vec![target.entry.to_string()]));
-        at.and_then(|at| self.open.get(at)).map(|target| target.entry).ok_or_else(|| {
+        let below = || locate::among(&self.below, name, |target| (u64::MAX, vec![target.entry.to_string()]));
+        let found = at.and_then(|at| self.open.get(at)).or_else(|| self.below.get(below()?));
+        found.map(|target| target.entry).ok_or_else(|| {
             let list: Vec<_> = self.open.iter().map(|target| format!("#{}", target.seq)).collect();
             unknown(name).hint(format_args!("to be undone are {}", list.join(", ")))
         })
-    }
-
-    /// Those after a seq, the oldest first.
-    pub(super) fn after(&self, seq: u64) -> impl Iterator<Item = &Target> {
-        self.open.iter().filter(move |target| target.seq > seq)
     }
 
     /// The tool whose effect it is.
@@ -99,9 +110,9 @@ impl Effects {
         self.tools.get(effect).cloned().unwrap_or_default()
     }
 
-    pub(super) fn json(&self, target: &Target) -> Value {
+    pub(super) fn json(&self, run: &TrajectoryId, target: &Target) -> Value {
         let undo = target.undo.as_ref().map(|undo| &undo.tool);
-        json!({"seq": target.seq, "entry": target.entry, "tool": self.tool(target), "undone_by": undo})
+        json!({"run": run, "seq": target.seq, "entry": target.entry, "tool": self.tool(target), "undone_by": undo})
     }
 }
 

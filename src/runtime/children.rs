@@ -81,6 +81,15 @@ impl Handles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(run).cloned()
     }
 
+    /// The handle of a run or of one below it, as far as this process has them. These are the handles of `run`.
+    pub(super) fn live(&self, run: &Run, wanted: &TrajectoryId) -> Option<Run> {
+        if run.id() == *wanted {
+            return Some(run.clone());
+        }
+        let children: Vec<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        children.iter().find_map(|child| child.inner().children.live(child, wanted))
+    }
+
     fn drop_one(&self, run: &TrajectoryId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
     }

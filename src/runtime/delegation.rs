@@ -236,14 +236,13 @@ async fn begin(
 
     let (before, held) = (journal.used, staged.quote().cost);
     journal.used.spent = before.spent.plus(&held);
-    let called =
-        Called {
-            proposal: staged.id(),
-            key: None,
-            request: asked.waited_at(),
-            may_come_again: asked.may_come_again,
-            compensates: None,
-        };
+    let called = Called {
+        proposal: staged.id(),
+        key: None,
+        request: asked.waited_at(),
+        may_come_again: asked.may_come_again,
+        compensates: None,
+    };
     let counted = RegisterKey::descendants(&journal.lineage.top);
     let was = (quoted.descendants > 0).then(|| seq_bytes(quoted.descendants));
     let mut registers = journal.account();

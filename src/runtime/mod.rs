@@ -57,7 +57,7 @@ pub use rotate::{RotateError, Rotation};
 pub use run::Run;
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
-pub use undo::{Halt, HaltCause, Rollback, RollbackError, RollbackTo, Under, Undone};
+pub use undo::{Halt, HaltCause, Rollback, RollbackError, RollbackTo, Under, Undone, rollback_plan};
 
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ impl Runtime {
         resume::resume(&self.0, &run.id(), run.unrecorded().await).await
     }
 
-    /// Undoes what a run did, ended or not: as [`Run::compensate_to`]. A run that has not ended is taken up first, as
+    /// Undoes what a run and those below it did, ended or not: as [`Run::compensate_to`]. A run that has not ended is taken up first, as
     /// [`resume`](Self::resume) does.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Runtime {
         to: impl Into<RollbackTo>,
         under: Under<'_>,
     ) -> Result<Rollback, RollbackError> {
-        undo::of_any(&self.0, run, to.into(), under).await
+        undo::undo(&self.0, run, None, to.into(), under).await
     }
 
     /// Settles an effect in doubt on an operator's word. `signer` holds the key of a trusted approver. The run may have ended,

@@ -190,7 +190,8 @@ impl Run {
         .await?
     }
 
-    /// Undoes what the run did after an entry, which stays: every effect that was not undone, the newest first. Each is undone by the
+    /// Undoes what the run, and every run below it, did after an entry, which stays: every effect that was not undone, the newest in the
+    /// store first. Each is undone by the
     /// call that its tool recorded for that, decided and carried out as any other call under the writ that is presented, and
     /// committed as a step that names what it undoes. No effect is undone twice, whatever fails meanwhile.
     ///
@@ -200,7 +201,7 @@ impl Run {
     /// # Errors
     /// When the writ is not good for it, what the run did does not verify, or the ledger or a key fails.
     pub async fn compensate_to(&self, to: impl Into<RollbackTo>, under: Under<'_>) -> Result<Rollback, RollbackError> {
-        undo::of_run(self, to.into(), under).await
+        undo::undo(&self.inner.core, &self.id(), Some(self), to.into(), under).await
     }
 
     /// The writ chain that the run stands under.

@@ -2,13 +2,42 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Rollback, RollbackError, RollbackTo, Under};
+use super::{RollbackError, RollbackTo};
 use crate::{
     canon::{EntryId, TrajectoryId},
-    ledger::{Kind, LedgerStore, Position, record::Delegated},
+    ledger::{
+        Kind, LedgerStore, Position,
+        record::{Delegated, Target},
+    },
     replay::{self, Options, PageSize, Pins},
-    runtime::{StartError, RunError},
+    runtime::{RunError, StartError},
 };
+
+/// What a rollback would undo, of a run and of those below it: the newest effect in the store first. Nothing is undone.
+///
+/// # Errors
+/// When there is no such run or entry, a run does not verify, or the ledger fails.
+pub async fn rollback_plan(
+    store: &dyn LedgerStore,
+    run: &TrajectoryId,
+    to: RollbackTo,
+) -> Result<Vec<(TrajectoryId, Target)>, RollbackError> {
+    let places = Places::read(store, run).await?;
+    let after = places.stays(run, to)?;
+    let mut plan = BTreeMap::new();
+    for run in places.0.keys() {
+        let Left { targets, .. } = places.left(store, run).await?;
+        plan.extend(targets.into_iter().filter(|(at, _)| *at > after).map(|(at, target)| (at, (*run, target))));
+    }
+    Ok(plan.into_values().rev().collect())
+}
+
+/// What of a run was not undone.
+struct Left {
+    targets: Vec<(Position, Target)>,
+    /// Effects of which nobody knows.
+    unknown: Vec<Position>,
+}
 
 /// Where the entries of a run and of those below it stand in the store.
 pub(super) struct Places(HashMap<TrajectoryId, Vec<(Position, EntryId)>>);
@@ -71,16 +100,13 @@ impl Places {
     ) -> Result<Option<Share>, RollbackError> {
         let mut newest = BTreeMap::new();
         let mut kept: HashMap<TrajectoryId, Vec<EntryId>> = HashMap::new();
-        for (run, entries) in &self.0 {
-            let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
-            let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
-            let targets = folded.effects.open().iter().map(|target| target.seq);
-            let open = targets.chain(folded.unknown_effects.iter().map(|effect| effect.seq));
-            let place = |seq: u64| entries.get(usize::try_from(seq).ok()?).map(|(position, _)| *position);
-            if let Some(last) = open.filter_map(place).filter(|position| *position > after).max() {
+        for run in self.0.keys() {
+            let Left { targets, unknown } = self.left(store, run).await?;
+            let open = targets.iter().map(|(position, _)| *position).chain(unknown);
+            if let Some(last) = open.filter(|position| *position > after).max() {
                 newest.insert(last, *run);
             }
-            let of_run = folded.effects.open().iter().map(|target| target.entry).filter(|entry| keep.contains(entry));
+            let of_run = targets.iter().map(|(_, target)| target.entry).filter(|entry| keep.contains(entry));
             kept.insert(*run, of_run.collect());
         }
         let mut newest = newest.into_iter().rev();
@@ -92,13 +118,22 @@ impl Places {
         Ok(Some(Share { run, to, keep: kept.remove(&run).unwrap_or_default() }))
     }
 
+    async fn left(&self, store: &dyn LedgerStore, run: &TrajectoryId) -> Result<Left, RollbackError> {
+        let entries = self.0.get(run).map(Vec::as_slice).unwrap_or_default();
+        let place = |seq: u64| entries.get(usize::try_from(seq).ok()?).map(|(position, _)| *position);
+        let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
+        let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
+        let targets = folded.effects.open().iter().filter_map(|target| Some((place(target.seq)?, target.clone())));
+        let unknown = folded.unknown_effects.iter().filter_map(|effect| place(effect.seq));
+        Ok(Left { targets: targets.collect(), unknown: unknown.collect() })
+    }
+
     /// That everything which is to be kept is an effect that was not undone.
     pub(super) async fn check_kept(&self, store: &dyn LedgerStore, keep: &[EntryId]) -> Result<(), RollbackError> {
         let mut missing = keep.to_vec();
         for run in self.0.keys().take_while(|_| !keep.is_empty()) {
-            let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
-            let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
-            missing.retain(|entry| !folded.effects.open().iter().any(|target| target.entry == *entry));
+            let Left { targets, .. } = self.left(store, run).await?;
+            missing.retain(|entry| !targets.iter().any(|(_, target)| target.entry == *entry));
         }
         missing.first().map_or(Ok(()), |entry| Err(RollbackError::NotKept(*entry)))
     }

@@ -1,14 +1,17 @@
 //! Undoing what a run did: newest first, under a writ that is presented for it, each step as a commit of its own.
 
+mod lineage;
 mod plan;
 mod report;
 mod steps;
 
+pub use lineage::rollback_plan;
 pub use report::{Halt, HaltCause, Rollback, RollbackError, Undone};
 
 use std::sync::Arc;
 
 use self::{
+    lineage::{Places, Share},
     plan::Plan,
     steps::{Portion, Presentation},
 };
@@ -69,31 +72,61 @@ impl<'a> Under<'a> {
     }
 }
 
-/// Takes a run up, ended or not, and undoes what it did.
-pub(super) async fn of_any(
+/// Undoes what a run and all below it did. `handle` is that of the run, where this process has one.
+pub(super) async fn undo(
     core: &Arc<Core>,
     run: &TrajectoryId,
+    handle: Option<&Run>,
     to: RollbackTo,
     under: Under<'_>,
 ) -> Result<Rollback, RollbackError> {
+    let places = Places::read(&*core.store, run).await?;
+    let find = |of: TrajectoryId| handle.and_then(|handle| handle.inner().children.live(handle, &of));
+    if places.is_of_one_run() {
+        let handle = taken(core, run, find(*run)).await?;
+        return of_one(&handle, to, under).await;
+    }
+    let Under { chain, subject, keep } = under;
+    let after = places.stays(run, to)?;
+    places.check_kept(&*core.store, &keep).await?;
+    let (mut rollback, mut before) = (Rollback::default(), None);
+    while let Some(Share { run, to, keep }) = places.next(&*core.store, after, &keep).await? {
+        let handle = taken(core, &run, find(run)).await?;
+        let under = Under { chain: chain.clone(), subject, keep };
+        let Rollback { undone, halted, left } = of_one(&handle, to, under).await?;
+        // What is neither undone nor in the way was done by somebody else meanwhile.
+        if undone.is_empty() && halted.is_none() && before.replace((run, to)) == Some((run, to)) {
+            return Err(RunError::Stale.into());
+        }
+        rollback.undone.extend(undone);
+        if halted.is_some() {
+            return Ok(Rollback { halted, left, ..rollback });
+        }
+    }
+    Ok(rollback)
+}
+
+/// The handle of a run, ended or not; where there is none, it is taken up.
+async fn taken(core: &Arc<Core>, run: &TrajectoryId, handle: Option<Run>) -> Result<Run, RollbackError> {
+    if let Some(handle) = handle {
+        return Ok(handle);
+    }
     if !core.runs {
         return Err(StartError::AuthorityOnly.into());
     }
     let (mut journal, folded) = resume::take_up(core, run, true).await?;
-    let run = if folded.ended.is_none() {
-        resume::resume(core, run, None).await?
-    } else {
-        if let Some(doubt) = journal.doubts.iter().find(|doubt| core.calls.is_under_way(&doubt.dispatch)) {
-            return Err(StartError::UnderWay { run: *run, dispatch: doubt.dispatch }.into());
-        }
-        journal.open_accounts(core);
-        Run::new(Arc::clone(core), journal)
-    };
-    of_run(&run, to, under).await
+    if folded.ended.is_none() {
+        return Ok(resume::resume(core, run, None).await?);
+    }
+    if let Some(doubt) = journal.doubts.iter().find(|doubt| core.calls.is_under_way(&doubt.dispatch)) {
+        return Err(StartError::UnderWay { run: *run, dispatch: doubt.dispatch }.into());
+    }
+    journal.open_accounts(core);
+    Ok(Run::new(Arc::clone(core), journal))
 }
 
-/// Undoes what a run did, a portion at a time.
-pub(super) async fn of_run(run: &Run, to: RollbackTo, under: Under<'_>) -> Result<Rollback, RollbackError> {
+/// Undoes what one run did, a portion at a time.
+async fn of_one(run: &Run, to: RollbackTo, under: Under<'_>) -> Result<Rollback, RollbackError> {
     let core = &run.inner().core;
     let Under { chain, subject, keep } = under;
     let chain = presented(core, run, chain, subject).await?;

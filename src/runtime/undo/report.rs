@@ -1,5 +1,5 @@
 use crate::{
-    canon::EntryId,
+    canon::{EntryId, TrajectoryId},
     contract::ToolName,
     crypto::SignatureError,
     ledger::record::{FailureCause, Target, WhatHappened},
@@ -22,6 +22,8 @@ pub struct Rollback {
 /// An effect that was undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
+    /// The run: the one that was rolled back, or one below it.
+    pub run: TrajectoryId,
     /// The entry that says that it happened.
     pub effect: EntryId,
     /// Its seq.
@@ -37,6 +39,8 @@ pub struct Undone {
 /// Where undoing stopped, and why. It is on record, and a later rollback goes on from there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Halt {
+    /// The run: the one that was rolled back, or one below it.
+    pub run: TrajectoryId,
     /// The entry whose effect is not undone; where an effect in doubt is in the way, its dispatch.
     pub at: EntryId,
     /// Its seq.

@@ -186,7 +186,8 @@ async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<S
     match Box::pin(decide(inner, journal, asked)).await? {
         Submitted::Committed { entry, seq, .. } => {
             let tool: ToolName = undo.tool.clone();
-            Ok(Step::Undone(Undone { effect: target.entry, seq: target.seq, tool, by: entry, by_seq: seq }))
+            let run = journal.trajectory;
+            Ok(Step::Undone(Undone { run, effect: target.entry, seq: target.seq, tool, by: entry, by_seq: seq }))
         }
         Submitted::Rejected { refusal, .. } => stopped(HaltCause::Refused(refusal.clone()), refusal.to_string()),
         Submitted::Suspended { entry, seq, channel, reason } => {
@@ -231,5 +232,5 @@ async fn halt(inner: &Inner, journal: &mut Journal, stopped: Stopped, to: EntryI
     let record = CompensationHalt { at, cause: cause.code().into(), detail: Some(note.commitment()), to };
     let draft = Draft::seal(Kind::CompensationHalt, &record, vec![note])?;
     let entry = journal.append(core, &core.authority.state(), draft, vec![]).await?;
-    Ok(Halt { at, seq, cause, message, entry })
+    Ok(Halt { run: journal.trajectory, at, seq, cause, message, entry })
 }
