@@ -3,6 +3,7 @@
 mod bounds;
 mod class;
 mod name;
+mod parameters;
 mod schema;
 mod set;
 
@@ -10,6 +11,7 @@ pub use bounds::{MAX_CHECK_STEPS, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH, MAX_SCHEMA
 pub use class::{Effect, Risk, Touches};
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};
+pub use parameters::{ParameterSchema, ParameterSchemaError};
 pub use schema::{ArgumentFault, SchemaError};
 pub use set::{ContractSet, DuplicateTool};
 
@@ -79,7 +81,7 @@ impl SealedContract {
             let reason = format!("a tool of effect `{}` touches more than the world", contract.effect);
             return Err(SchemaError::new(&contract.name, reason));
         }
-        let check = schema::Check::new(&contract)?;
+        let check = schema::Check::new(&contract.schema).map_err(|reason| SchemaError::new(&contract.name, reason))?;
         let hash = contract.hash().map_err(|error| SchemaError::new(&contract.name, error))?;
         Ok(Self(Arc::new(Sealed { contract, hash, check })))
     }

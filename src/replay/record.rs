@@ -27,6 +27,7 @@ pub(super) enum Record {
     InDoubtResolution(Box<InDoubtResolution>),
     Erasure(Erasure),
     Resumed(Box<Resumed>),
+    Skill(Box<SkillBound>),
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
     Aside,
@@ -58,7 +59,7 @@ impl Record {
             Kind::Delegation => entry.body::<Delegated>().map(drop).map(aside)?,
             Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
             Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
-            Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
+            Kind::Skill => Self::Skill(entry.body()?),
             Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
             Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,
             _ => Self::Foreign,

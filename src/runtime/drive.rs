@@ -19,7 +19,7 @@ use super::{
     run::Inner,
     secrets,
     sieve::Sieve,
-    submit,
+    skills, submit,
     turn::{self, MAX_TEXT, NotAsked, Proposed},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
         Draft, Kind,
         record::{EndReason, Terminated},
     },
-    writ::Amounts,
+    writ::{Amounts, Dimension, Narrowing},
 };
 
 /// What bounds a drive besides the writ.
@@ -90,7 +90,7 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
     run.with_journal(Journal::check_open).await?;
     let (counts, stop) = carry_on(run).await?;
     let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id(), run.head().await).await?;
-    let mut drive = Drive { run, limits, counts, history: outcomes, task };
+    let mut drive = Drive { run, limits, counts, history: outcomes, instructions: vec![], task };
     let stop = match stop {
         Some(stop) => stop,
         None => drive.steps(cognition).await?,
@@ -140,6 +140,8 @@ struct Drive<'a> {
     limits: Limits,
     counts: Counts,
     history: Vec<PastOutcome>,
+    /// Of the skills that the run is bound to, as far as they were read.
+    instructions: Vec<String>,
     task: String,
 }
 
@@ -162,6 +164,7 @@ impl Drive<'_> {
         let Ok((name, estimate)) = asked else {
             return Ok(Some(end(EndReason::CognitionFailed, Some("panicked".into()))));
         };
+        self.read_instructions().await?;
         let opened = self.open_turn(name, estimate).await?;
         let (start, step) = match opened {
             Ok(opened) => opened,
@@ -235,20 +238,40 @@ impl Drive<'_> {
         self.run.exclusively(work).await?.map(drop)
     }
 
+    /// Reads the instructions of skills that the run was bound to since they were read last.
+    async fn read_instructions(&mut self) -> Result<(), RunError> {
+        let read = self.instructions.len();
+        if self.run.with_journal(|journal| journal.skills.len()).await == read {
+            return Ok(());
+        }
+        let work = move |inner: Arc<Inner>| async move {
+            let journal = inner.journal.lock().await;
+            let mut more = Vec::new();
+            for skill in journal.skills.iter().skip(read) {
+                more.push(skills::instructions(&inner.core, &journal, skill).await?);
+            }
+            Ok::<_, RunError>(more)
+        };
+        self.instructions.extend(self.run.exclusively(work).await??);
+        Ok(())
+    }
+
     async fn context(&mut self, step: u64) -> Context {
         let inner = self.run.inner();
-        let (chain, remaining) = self
+        let (chain, skills, remaining) = self
             .run
             .with_journal(|journal| {
-                let left = inner.core.accounts.balances(&journal.chain);
-                (journal.chain.clone(), left.iter().fold(Amounts::MAX, |least, left| least.least(left)))
+                let (left, skills) = (inner.core.accounts.balances(&journal.chain), journal.narrowings());
+                let left = left.into_iter().chain(skills.iter().map(|narrowing| narrowing.left.most()));
+                let least = left.fold(Amounts::MAX, |least, left| least.least(&left));
+                (journal.chain.clone(), skills, least)
             })
             .await;
         let covered = inner.core.tools.contracts().iter().filter(|contract| {
             chain.links().all(|(_, writ)| {
                 contract.effect <= writ.effect_ceiling
                     && writ.scopes.iter().any(|scope| scope.covers(&contract.name, Some(contract)))
-            })
+            }) && skills.iter().all(|narrowing| narrowing.allows(&contract.name, contract.effect, &Amounts::ZERO))
         });
         let tools = covered.map(|contract| ToolInfo {
             name: contract.name.to_string(),
@@ -259,7 +282,7 @@ impl Drive<'_> {
         });
         Context {
             task: self.task.clone(),
-            instructions: vec![],
+            instructions: self.instructions.clone(),
             tools: tools.collect(),
             history: std::mem::take(&mut self.history),
             remaining,
@@ -326,11 +349,18 @@ impl Drive<'_> {
     /// The dimension that a turn overdrew: cognition's usage may exceed its estimate, and then nothing more is begun.
     async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
         let accounts = &self.run.inner().core.accounts;
-        let left = self.run.with_journal(|journal| accounts.balances(&journal.chain)).await;
-        let empty = |dimension: &crate::writ::Dimension| {
-            usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0)
+        let overdrawn = |left: &Amounts| {
+            Dimension::ALL.into_iter().find(|dimension| usage.get(*dimension) > 0 && left.get(*dimension) == 0)
         };
-        crate::writ::Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
+        let of_writs = |left: &Amounts| overdrawn(left).map(|dimension| dimension.as_str().to_owned());
+        let of_skill = |narrowing: &Narrowing| {
+            overdrawn(&narrowing.left.most()).map(|dimension| turn::of_skill(dimension, narrowing))
+        };
+        let find = |journal: &Journal| {
+            let found = accounts.balances(&journal.chain).iter().find_map(of_writs);
+            found.or_else(|| journal.narrowings().iter().find_map(of_skill))
+        };
+        self.run.with_journal(find).await
     }
 }
 

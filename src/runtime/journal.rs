@@ -17,7 +17,7 @@ use crate::{
     canon::{EntryId, TrajectoryId},
     ledger::{Batch, Draft, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// How often an entry is signed again because the authority changes while it is stored.
@@ -43,6 +43,8 @@ pub(crate) struct Journal {
     pub(crate) requests: Requests,
     /// The arguments of what was denied, in order, as far as they were asked for; none where they are erased.
     pub(crate) denied_args: Vec<Option<Value>>,
+    /// The skills that the run is bound to.
+    pub(crate) skills: Vec<BoundSkill>,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
@@ -70,6 +72,7 @@ impl Journal {
             doubts: Vec::new(),
             requests: Requests::default(),
             denied_args: Vec::new(),
+            skills: Vec::new(),
             open_turn: None,
             ended: false,
             stale: false,

@@ -31,6 +31,7 @@ mod rotate;
 mod run;
 mod secrets;
 mod sieve;
+mod skills;
 mod snapshots;
 mod start;
 mod submit;
@@ -49,6 +50,7 @@ pub use export::{ExportError, export};
 pub use revoke::RevokeError;
 pub use rotate::{RotateError, Rotation};
 pub use run::Run;
+pub use skills::{BindError, Binding};
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
 
@@ -102,7 +104,22 @@ impl Runtime {
         chain: impl Into<PresentedChain>,
         subject: &dyn Signer,
     ) -> Result<Run, StartError> {
-        start::start(&self.0, task, chain.into(), subject).await
+        start::start(&self.0, task, chain.into(), subject, vec![]).await
+    }
+
+    /// As [`start`](Self::start), with the run bound to skills from its first decision on: they stand in the ledger with its
+    /// start, or there is no run. See [`Run::bind`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when a skill cannot be used, or not with its parameters; nothing is recorded then.
+    pub async fn start_with(
+        &self,
+        task: &str,
+        chain: impl Into<PresentedChain>,
+        subject: &dyn Signer,
+        skills: impl IntoIterator<Item = Binding>,
+    ) -> Result<Run, StartError> {
+        start::start(&self.0, task, chain.into(), subject, skills.into_iter().collect()).await
     }
 
     /// Takes up a run that another process left, or that was suspended. It is replayed first: from its last snapshot on,

@@ -85,7 +85,7 @@ pub(super) async fn denied(
 }
 
 /// A value beside the entry at `seq`; none when it is erased.
-async fn blob(
+pub(super) async fn blob(
     store: &dyn LedgerStore,
     run: &TrajectoryId,
     seq: u64,

@@ -82,6 +82,7 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         steps: folded.steps,
         ended: folded.ended.is_some(),
         requests: folded.requests.clone(),
+        skills: folded.skills.clone(),
         snapshots: Snapshots {
             last: report.since.unwrap_or(0),
             turn_seq: folded.turn_seq,

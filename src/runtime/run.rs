@@ -8,13 +8,13 @@ use futures::{
 };
 
 use super::{
-    Answer, Limits, Summary, VoteError, Voted, approval,
+    Answer, BindError, Binding, Limits, Summary, VoteError, Voted, approval,
     core::Core,
     drive,
     error::RunError,
     events::{Event, Watchers},
     journal::Journal,
-    secrets, snapshots,
+    secrets, skills, snapshots,
     submit::{self, Submitted},
     unrecorded::Unrecorded,
 };
@@ -26,7 +26,7 @@ use crate::{
     ledger::record::EndReason,
     tool::CancelToken,
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// One agent's run: the handle through which intents are submitted.
@@ -142,6 +142,25 @@ impl Run {
             submit::carry_on(&inner, &mut journal).await
         })
         .await?
+    }
+
+    /// Binds the run to a skill: from the entry that this records on nothing is done that the skill does not allow, and what the run
+    /// spends stays within its cap. Cognition is told its instructions, and sees only tools that it allows. A skill grants nothing,
+    /// several narrow together, and nothing undoes a binding. Returns the entry.
+    ///
+    /// # Errors
+    /// When the skill cannot be used, or not with its parameters, the run has ended, or the ledger fails.
+    pub async fn bind(&self, skill: Binding) -> Result<EntryId, BindError> {
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            skills::bind(&inner.core, &mut journal, skill).await
+        })
+        .await?
+    }
+
+    /// The skills that the run is bound to, in the order in which it was.
+    pub async fn skills(&self) -> Vec<BoundSkill> {
+        self.with_journal(|journal| journal.skills.clone()).await
     }
 
     /// The writ chain that the run stands under.

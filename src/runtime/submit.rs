@@ -264,6 +264,7 @@ async fn judge(
         approvals.extend(Box::pin(past::denied(core, journal, intent)).await?);
     }
     let balances = core.accounts.balances(&journal.chain);
+    let skills = journal.narrowings();
     let inputs = Inputs {
         approvals: &approvals,
         balances: &balances,
@@ -273,6 +274,7 @@ async fn judge(
         policies: &core.policies,
         recorded: None,
         roster: authority.roster.as_ref().map(|record| &record.roster),
+        skills: &skills,
         standing: Standing {
             chain: &journal.chain,
             clock_ms: now.clock_ms,
@@ -294,7 +296,8 @@ async fn judge(
     let Some(tool) = core.tools.get(&intent.record().target).map(Arc::clone) else {
         return Ok(unavailable(admitted));
     };
-    let time_left_ms = balances.iter().map(|left| left.wall_clock_ms).min().unwrap_or(0);
+    let most = skills.iter().map(|narrowing| narrowing.left.most());
+    let time_left_ms = balances.iter().copied().chain(most).map(|left| left.wall_clock_ms).min().unwrap_or(0);
     let (Ok(args), contract) = (intent.masked_args(), admitted.contract()) else {
         return Ok(unavailable(admitted));
     };

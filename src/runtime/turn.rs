@@ -16,7 +16,7 @@ use crate::{
     },
     proposal::Code,
     redact::Findings,
-    writ::{Amounts, Dimension, WritChain},
+    writ::{Amounts, Dimension, Narrowing, WritChain},
 };
 
 /// When the requests of a turn have this many bytes, the next is not looked at: one entry has to hold them all.
@@ -116,6 +116,9 @@ fn seal_request(inner: &Inner, request: &Request) -> Result<(SealedIntent, Findi
     Ok((intent.seal(&*inner.core.host.entropy)?, found))
 }
 
+/// What a model uses up.
+const MODEL_USE: [Dimension; 2] = [Dimension::Tokens, Dimension::UsdMillicents];
+
 /// Why cognition is not asked: the run ends.
 pub(super) struct NotAsked {
     pub(super) reason: EndReason,
@@ -171,6 +174,9 @@ async fn open_in(
     if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain)) {
         return Ok(Err(NotAsked::exhausted(dimension.as_str())));
     }
+    if let Some(detail) = journal.narrowings().iter().find_map(|narrowing| beyond_skill(narrowing, &reserved)) {
+        return Ok(Err(NotAsked::exhausted(&detail)));
+    }
     let (left, fits) = journal.reserve(core, &reserved);
     if !fits {
         let short = left.iter().find_map(|left| reserved.exceeds(left));
@@ -203,9 +209,23 @@ async fn open_in(
 
 /// A dimension of model use that was granted and is used up: no model is asked then, whatever it estimates.
 fn exhausted(chain: &WritChain, left: &[Amounts]) -> Option<Dimension> {
-    [Dimension::Tokens, Dimension::UsdMillicents].into_iter().find(|dimension| {
+    MODEL_USE.into_iter().find(|dimension| {
         chain.links().zip(left).any(|((_, writ), left)| writ.budget.get(*dimension) > 0 && left.get(*dimension) == 0)
     })
+}
+
+/// What a skill has not enough left of to ask a model: a dimension of model use that it limits and that is used up, or one in
+/// which what is to be held does not fit.
+fn beyond_skill(narrowing: &Narrowing, reserved: &Amounts) -> Option<String> {
+    let Narrowing { left, skill } = narrowing;
+    let used_up = |dimension: &Dimension| skill.budget.get(*dimension) > Some(0) && left.get(*dimension) == Some(0);
+    let used_up = MODEL_USE.into_iter().find(used_up);
+    used_up.or_else(|| narrowing.exceeded_by(reserved)).map(|dimension| of_skill(dimension, narrowing))
+}
+
+/// A dimension of what a skill has left, in words.
+pub(super) fn of_skill(dimension: Dimension, narrowing: &Narrowing) -> String {
+    format!("{} of skill {}", dimension.as_str(), narrowing.skill.reference())
 }
 
 /// Appends the outcome of the open turn, and turns what was held for it into what it cost.

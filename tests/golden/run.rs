@@ -25,7 +25,7 @@ use openthymos::{
         Refusal, Resolved, RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
     },
     world::ResourceId,
-    writ::{Amounts, Skill},
+    writ::{Amounts, Cap, Skill},
 };
 use serde_json::json;
 
@@ -165,13 +165,13 @@ fn suspended() -> Status {
 
 pub fn skill() -> Skill {
     Skill {
-        budget: amounts(),
+        budget: Cap { tool_calls: Some(1), wall_clock_ms: Some(30_000), ..Cap::NONE },
         effect_ceiling: openthymos::contract::Effect::Write,
         instructions: "Pay what is due, nothing else.".into(),
-        name: "payments".into(),
+        name: "payments".parse().unwrap(),
         parameters: json!({"type": "object"}),
         tools: vec!["pay".parse().unwrap(), "kv_*".parse().unwrap()],
-        version: "1".into(),
+        version: std::num::NonZeroU32::MIN,
     }
 }
 
@@ -314,7 +314,10 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         Kind::Skill => {
             let definition = skill();
             let hash = definition.hash().unwrap();
-            Draft::seal(kind, &SkillBound { definition, hash }, vec![])
+            let parameters = blob(json!({"payee": "eve"}), 31);
+            let commitment = Some(parameters.commitment());
+            let bound = SkillBound { definition: Arc::new(definition), hash, parameters: commitment };
+            Draft::seal(kind, &bound, vec![parameters])
         }
         Kind::Routing => {
             let evidence = RoutingEvidence {

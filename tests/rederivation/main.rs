@@ -17,6 +17,7 @@ mod gaps;
 mod honest;
 mod policies;
 mod scripts;
+mod skills;
 mod votes;
 
 use std::sync::Arc;

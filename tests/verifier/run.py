@@ -5,7 +5,7 @@ from authority import begins_anew, key_id, speak_for
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from votes import Requests
 from world import World
-from writs import check_chain
+from writs import EFFECTS, check_chain, covers
 
 AFTER_END = (15, 18, 19)
 
@@ -26,6 +26,7 @@ class Run:
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuer = 0, None
+        self.skills = []
         self.signed, self.named = [], set()
 
     def push(self, entry):
@@ -129,6 +130,10 @@ class Run:
         elif kind == 15:
             self.settle(body)
             self.spend(body["cost"])
+        elif kind == 16:
+            if hashed_json("skill", body["definition"]) != body["hash"]:
+                raise Refused("skill", "the definition is not the one of its hash")
+            self.skills.append((body["definition"], dict(self.spent)))
         elif kind == 18:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)
@@ -179,6 +184,8 @@ class Run:
             self.check_resolved(proposal)
         elif status == "staged":
             raise Refused("proposal", "staged and not resolved")
+        if status == "staged":
+            self.check_skills(proposal)
         return self.requests.decided(proposal, self.authority.epochs[self.at_epoch])
 
     def check_resolved(self, proposal):
@@ -191,13 +198,27 @@ class Run:
         if hashed_json("proposal", identity) != resolved["id"]:
             raise Refused("proposal", "the id is not that of its contents")
 
+    def used(self, dimension):
+        holds = [self.held, *self.dispatches.values()]
+        return self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in holds)
+
+    def check_skills(self, proposal):
+        effect = EFFECTS.index(self.authority.contracts[proposal["resolved"]["contract"]]["effect"])
+        for skill, before in self.skills:
+            covered = any(covers(pattern, proposal["intent"]["target"]) for pattern in skill["tools"])
+            if not covered or effect > EFFECTS.index(skill["effect_ceiling"]):
+                raise Refused("skill", f"staged beyond what {skill['name']} allows")
+            for dimension, amount in proposal["decision"].get("quote", {}).get("cost", {}).items():
+                used = max(self.used(dimension) - before.get(dimension, 0), 0)
+                if dimension in skill["budget"] and amount > max(skill["budget"][dimension] - used, 0):
+                    raise Refused("skill", f"staged beyond what {skill['name']} has left of {dimension}")
+
     def check_balances(self, decision, status):
         if len(decision["balances"]) != len(self.budgets):
             raise Refused("balances", "not one for each writ")
-        holds = [self.held, *self.dispatches.values()]
         for budget, left in zip(self.budgets, decision["balances"]):
             for dimension, amount in left.items():
-                used = self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in holds)
+                used = self.used(dimension)
                 most = max(budget.get(dimension, 0) - (used if used < MAX_INTEGER else 0), 0)
                 if amount > most:
                     raise Refused("balances", f"{amount} {dimension} left, where there were {most} at most")

@@ -15,6 +15,7 @@ mod reads;
 mod registry;
 mod revocation;
 mod scope;
+mod skill;
 mod window;
 
 pub(super) use preconditions::quote_unavailable;
@@ -40,9 +41,12 @@ pub(super) fn admission(inputs: &Inputs<'_>, contract: Option<&SealedContract>, 
     kind::check(inputs, contract)?;
     standing(&inputs.standing)?;
     scope::check(inputs, contract)?;
+    skill::check_scope(inputs)?;
     let contract = registry::check(inputs, contract)?;
     effect::check(inputs, contract)?;
+    skill::check_effect(inputs, contract)?;
     budget::check(inputs.balances, cost)?;
+    skill::check_budget(inputs, cost)?;
     arguments::check_schema(inputs, contract)?;
     arguments::check_conditions(inputs, contract)
 }
@@ -68,6 +72,7 @@ fn judge(
     trace: &mut PolicyTrace,
 ) -> Result<Status, Refusal> {
     budget::check(balances, &quote.cost)?;
+    skill::check_budget(inputs, &quote.cost)?;
     arguments::check_asserted(quote)?;
     claim::check(claim.as_ref())?;
     preconditions::check(quote)?;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,9 +14,12 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct SkillBound {
     /// The definition.
-    pub definition: Skill,
+    pub definition: Arc<Skill>,
     /// Its hash.
     pub hash: SkillHash,
+    /// Commits to the values of its parameters, an object, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Commitment>,
 }
 
 /// `routing`: a router's evidence and how the route did.

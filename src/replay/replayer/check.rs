@@ -1,5 +1,7 @@
 //! The checks of starts, proposals, outcomes and settlements against what the entries before them say.
 
+use std::sync::Arc;
+
 use super::{Recorded, Replayer, Started, prepared::Signed};
 use crate::{
     approval::Request,
@@ -9,17 +11,17 @@ use crate::{
     intent::IntentRecord,
     ledger::{
         AuthorityState, Entry, EntryError, Kind,
-        record::{ApprovalOutcome, InDoubtResolution, Operator, Outcome, RunStart},
+        record::{ApprovalOutcome, InDoubtResolution, Operator, Outcome, RunStart, SkillBound},
     },
     proposal::Proposal,
     replay::{
         FaultKind,
-        origin::{check_balances, check_change, check_origin, check_proposal},
+        origin::{check_balances, check_change, check_origin, check_proposal, check_skills},
         rederive::Scene,
         whole::Whole,
     },
     world::FoldOp,
-    writ::{Amounts, Dimension, UnverifiedChain},
+    writ::{Amounts, BoundSkill, Dimension, Narrowing, UnverifiedChain, narrow},
 };
 
 /// The id that a proposal has to have, where it resolved to a tool.
@@ -65,6 +67,17 @@ impl Replayer<'_> {
             rederiver.started(self.log, start);
         }
         self.start = Some(Started { chain, start: start.clone() });
+        Ok(())
+    }
+
+    /// The run was bound to a skill.
+    pub(super) fn bind(&mut self, bound: &SkillBound, seq: u64) -> Result<(), FaultKind> {
+        if bound.definition.hash() != Ok(bound.hash) {
+            return Err(FaultKind::Skill(bound.hash));
+        }
+        let SkillBound { definition, parameters, .. } = bound;
+        let skill = Arc::clone(definition);
+        self.skills.push(BoundSkill { parameters: *parameters, seq, skill, spent_before: self.spent });
         Ok(())
     }
 
@@ -122,6 +135,8 @@ impl Replayer<'_> {
         let used = self.spent.plus(&self.held());
         let budgets = started.chain.links().map(|(_, writ)| writ.budget);
         check_balances(decision, budgets, &used)?;
+        let skills = narrow(&self.skills, &used);
+        check_skills(proposal, &skills, self.log)?;
         let time_ms = entry.header.time_ms;
         if decision.now_ms > time_ms {
             return Err(FaultKind::DecidedLater { decided_ms: decision.now_ms, time_ms });
@@ -144,12 +159,18 @@ impl Replayer<'_> {
         }
         self.requests.check_decision(proposal, self.cursor.state())?;
         let request = self.requests.decided(&proposal.intent);
-        self.rederive(proposal, entry, request.as_ref())?;
+        self.rederive(proposal, entry, request.as_ref(), &skills)?;
         Ok(request)
     }
 
     /// Derives a decision again, where that is asked for.
-    fn rederive(&mut self, proposal: &Proposal, entry: &Entry, request: Option<&Request>) -> Result<(), FaultKind> {
+    fn rederive(
+        &mut self,
+        proposal: &Proposal,
+        entry: &Entry,
+        request: Option<&Request>,
+        skills: &[Narrowing],
+    ) -> Result<(), FaultKind> {
         let (Some(rederiver), Some(started)) = (&mut self.rederiver, &self.start) else { return Ok(()) };
         let just_resumed = self.resumed == Some(entry.header.parent);
         let scene = Scene {
@@ -159,6 +180,7 @@ impl Replayer<'_> {
             chain: &started.chain,
             world: &self.world,
             request,
+            skills,
             latest_ms: self.latest_ms,
             before_resumption: just_resumed && entry.header.known_kind() == Some(Kind::Failure),
         };

@@ -11,7 +11,7 @@ use crate::{
     },
     replay::{Fault, FaultKind, Rederived, ReplayError, Report, UnknownEffect},
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// What a trajectory's entries amount to: enough to go on with it.
@@ -36,6 +36,8 @@ pub struct Folded {
     pub requests: Requests,
     /// Intents of the last turn of which nothing is on record.
     pub unanswered: Vec<IntentRecord>,
+    /// The skills that the run is bound to, in the order in which it was.
+    pub skills: Vec<BoundSkill>,
     /// Why the run ended; `None` when it has not.
     pub ended: Option<EndReason>,
     /// What is held for dispatches and turns without an outcome.
@@ -123,6 +125,7 @@ impl Replayer<'_> {
             unknown_effects: self.dispatches.unknown(),
             requests: self.requests,
             unanswered: self.unanswered,
+            skills: self.skills,
             ended: self.ended,
             held,
             open_turn: self.turn,

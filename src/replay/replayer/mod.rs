@@ -36,7 +36,7 @@ use crate::{
     },
     proposal::Status,
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
@@ -74,6 +74,7 @@ pub struct Replayer<'a> {
     steps: u64,
     ended: Option<EndReason>,
     spent: Amounts,
+    skills: Vec<BoundSkill>,
     commits: u64,
     derived: u64,
     asserted: u64,
@@ -135,6 +136,7 @@ impl<'a> Replayer<'a> {
             steps: 0,
             ended: None,
             spent: Amounts::ZERO,
+            skills: Vec::new(),
             commits: 0,
             derived: 0,
             asserted: 0,
@@ -393,6 +395,7 @@ impl<'a> Replayer<'a> {
                     rederiver.resumed(self.log, &resumed.contracts);
                 }
             }
+            Record::Skill(bound) => self.bind(bound, seq)?,
             Record::Terminated(end) => {
                 self.requests.check_over()?;
                 if end.spent != self.spent {

@@ -49,7 +49,7 @@ impl Replayer<'_> {
         snapshot.unknown_effects.into_iter().for_each(|effect| self.dispatches.dispatched(effect));
         (self.turn, self.turn_seq, self.unanswered) = (snapshot.open_turn, snapshot.turn_seq, snapshot.unanswered);
         (self.resumed, self.steps, self.ended) = (snapshot.resumed, snapshot.steps, snapshot.ended);
-        (self.spent, self.requests) = (snapshot.spent, snapshot.requests);
+        (self.spent, self.requests, self.skills) = (snapshot.spent, snapshot.requests, snapshot.skills);
         self.since = Some(snapshot.seq);
         Ok(())
     }
