@@ -116,6 +116,18 @@ impl Entries {
                 self.head(line, style, told.trim_start());
                 self.out.detail("request", request.short());
             }
+            What::Skill { definition: skill, hash, parameters } => {
+                self.head(line, BOLD, &paint(BOLD, skill.reference()));
+                self.out.detail("hash", hash);
+                let tools: Vec<_> = skill.tools.iter().map(ToString::to_string).collect();
+                self.out.detail("tools", fit(&tools.join(", "), room));
+                self.out.detail("effects", format_args!("up to {}", skill.effect_ceiling));
+                self.out.detail("budget", budget::cap(&skill.budget));
+                if let Some(parameters) = parameters {
+                    self.out.detail("with", brief(parameters, room));
+                }
+                self.out.detail("says", fit(&plain(&skill.instructions), room));
+            }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
                 self.head(line, BOLD, &format!("{reason}{detail}"));

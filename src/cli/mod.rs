@@ -11,6 +11,7 @@ mod approve;
 mod ask;
 mod audit;
 mod bench;
+mod bindings;
 mod budget;
 mod clock;
 mod entries;
@@ -35,6 +36,7 @@ mod run;
 mod runs;
 mod secrets;
 mod session;
+mod skill;
 mod steward;
 mod stream;
 mod style;
@@ -60,7 +62,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("THYMOS_GIT_
   thymos replay last --verify            verify the run from its entries
   thymos export last -o run.ndjson       a file that proves itself
 
-Keys and roots of trust are in $THYMOS_HOME, by default ~/.thymos.
+Keys, roots of trust and skills are in $THYMOS_HOME, by default ~/.thymos.
 Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage, 4 the run waits for approval.")]
 struct Cli {
     #[command(subcommand)]
@@ -87,6 +89,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
+    Skill(skill::Command),
+    #[command(subcommand)]
     Policy(policy::Command),
     #[command(subcommand)]
     Roster(roster::Command),
@@ -111,6 +115,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Writ(command)) => writ::run(&command),
         Some(Command::Keys(command)) => keys::run(&command),
+        Some(Command::Skill(command)) => skill::run(&command),
         Some(Command::Policy(command)) => policy::run(&command),
         Some(Command::Roster(command)) => roster::run(&command),
     };

@@ -12,7 +12,7 @@ use super::{
     home::Home,
     locate,
     out::Out,
-    style::{BAD, BOLD, DIM, GOOD, WARN, paint, plain, prose},
+    style::{BAD, BOLD, WARN, of_change, paint, plain, prose},
     time::rfc3339,
     tools,
     trail::{Action, Line, Reader, What},
@@ -207,11 +207,7 @@ impl Review {
             out.detail("note", paint(BAD, told));
         }
         for line in self.diff().lines() {
-            let style = match line.as_bytes().first() {
-                Some(b'+') => GOOD,
-                Some(b'-') => BAD,
-                _ => DIM,
-            };
+            let style = of_change(line);
             for piece in pieces(&prose(line), out.width().saturating_sub(5)) {
                 out.line(format_args!("     {}", paint(style, piece)));
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    canon::{Commitment, EntryId, PolicySetHash},
+    canon::{Commitment, EntryId, PolicySetHash, SkillHash},
     commit::{Commit, DeltaOp, Origin},
     crypto::NamedKey,
     intent::IntentRecord,
@@ -15,13 +15,13 @@ use crate::{
         record::{
             self, ApprovalOutcome, ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause,
             HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
-            RotationStatement, RunStart, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            RotationStatement, RunStart, SkillBound, Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
     proposal::{Decision, Proposal, Status, Verdict},
     replay::{AuthorityLog, Replayer},
-    writ::{Amounts, SignedWrit},
+    writ::{Amounts, SignedWrit, Skill},
 };
 
 /// One entry of a run.
@@ -100,6 +100,12 @@ pub(super) enum What {
         operator: Option<NamedKey>,
         note: Option<String>,
         cost: Amounts,
+    },
+    Skill {
+        definition: Arc<Skill>,
+        hash: SkillHash,
+        /// None where there are none, or they were erased.
+        parameters: Option<Value>,
     },
     Vote {
         request: EntryId,
@@ -319,6 +325,10 @@ impl Reader {
                 let tool = self.dispatched.remove(&dispatch).map(|proposal| proposal.intent.target.to_string());
                 let operator = operator.map(|operator| operator.key);
                 What::Settled { dispatch, tool, verdict, operator, note: text(entry, note), cost }
+            }
+            Some(Kind::Skill) => {
+                let SkillBound { definition, hash, parameters } = entry.body()?;
+                What::Skill { definition, hash, parameters: parameters.and_then(|values| value(entry, values)) }
             }
             Some(Kind::Terminated) => {
                 let Terminated { answer, detail, reason, spent } = entry.body()?;

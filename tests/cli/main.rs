@@ -16,6 +16,7 @@ mod rederive;
 mod resolve;
 mod rotation;
 mod secrets;
+mod skills;
 mod snapshots;
 mod usage;
 mod whole;
