@@ -4,11 +4,16 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use common::*;
+use common::{
+    faulty::{Fault, FaultyLedger, Left},
+    *,
+};
 use futures::executor::block_on;
 use openthymos::{
-    Intent,
+    Intent, LedgerStore,
     canon::TrajectoryId,
     cognition::{Cognition, CognitionError, Context, Mock, Request, Turn, TurnEvents},
     compile::{Compiled, Inputs, Standing, compile},
@@ -127,12 +132,34 @@ fn the_start_and_its_skills_are_one_batch() {
     assert_eq!(names, [(1, "one@1".to_owned()), (2, "two@1".to_owned())]);
     let bound: SkillBound = fixture.entry(&run.id(), 2).body().unwrap();
     assert_eq!((bound.definition.hash(), *bound.definition == skill("two")), (Ok(bound.hash), true));
-    let head = block_on(openthymos::LedgerStore::head(&*fixture.ledger, &run.id())).unwrap().unwrap();
-    let all = block_on(openthymos::LedgerStore::scan(&*fixture.ledger, openthymos::ledger::Position(0), 100)).unwrap();
+    let head = block_on(fixture.ledger.head(&run.id())).unwrap().unwrap();
+    let all = block_on(fixture.ledger.scan(openthymos::ledger::Position(0), 100)).unwrap();
     let of_run = all.iter().filter(|(_, entry)| entry.header.trajectory == run.id());
     let last = of_run.map(|(position, _)| position.0).max();
     assert_eq!(last, Some(head.position.0));
     verified(&runtime, &run.id());
+}
+
+#[test]
+fn no_fault_of_the_ledger_leaves_a_run_without_its_skills() {
+    let (mut whole, mut at, chain) = (0, 0, signed(writ()));
+    while whole < 2 {
+        let fixture = Fixture::default();
+        // What is there without a fault in the start, so that all of it hits the start.
+        drop(fixture.open([]));
+        let ledger = Arc::new(FaultyLedger::new(&fixture.ledger, at, Fault::Error(Left::Nothing)));
+        let started = block_on(async {
+            let runtime = fixture.builder().shared_ledger(ledger.clone()).open().await.ok()?;
+            runtime.start_with("a task", &chain, &key(AGENT), [Binding::new(skill("one"))]).await.ok()
+        });
+        let runs = block_on(fixture.ledger.trajectories(None, 100)).unwrap().into_iter().map(|(id, _)| id);
+        let kinds: Vec<_> = runs.map(|id| fixture.kinds(&id)).filter(|kinds| kinds[0] == Kind::Root).collect();
+        assert!(kinds.iter().all(|kinds| *kinds == [Kind::Root, Kind::Skill]), "{at}: {kinds:?}");
+        assert_eq!(kinds.len(), usize::from(started.is_some()));
+        whole += usize::from(started.is_some());
+        at += 1;
+    }
+    assert!(at > 6, "{at}");
 }
 
 #[test]

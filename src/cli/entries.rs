@@ -116,6 +116,17 @@ impl Entries {
                 self.head(line, style, told.trim_start());
                 self.out.detail("request", request.short());
             }
+            What::Routing { evidence, latency_ms, status } => {
+                let told = format!("{}, {status} in {latency_ms} ms", plain(&evidence.selected.route));
+                self.head(line, DIM, &paint(DIM, told));
+                self.out.detail("decision", evidence.decision_hash);
+                let (sure, rest) = (evidence.confidence_bp / 100, evidence.confidence_bp % 100);
+                self.out.detail("sure", format_args!("{sure}.{rest:02} %"));
+                let others: Vec<_> = evidence.alternatives.iter().map(|other| plain(&other.route)).collect();
+                if !others.is_empty() {
+                    self.out.detail("not", fit(&others.join(", "), room));
+                }
+            }
             What::Skill { definition: skill, hash, parameters } => {
                 self.head(line, BOLD, &paint(BOLD, skill.reference()));
                 self.out.detail("hash", hash);

@@ -32,6 +32,7 @@ mod review;
 mod revoke;
 mod roster;
 mod rotate;
+mod routing;
 mod run;
 mod runs;
 mod secrets;
@@ -81,6 +82,7 @@ enum Command {
     Replay(replay::Args),
     World(world::Args),
     Export(export::Args),
+    Routing(routing::Args),
     Tools(tools::Args),
     Clock(clock::Args),
     Bench(bench::Args),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::World(args)) => world::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Routing(args)) => routing::run(&args),
         Some(Command::Tools(args)) => tools::run(&args),
         Some(Command::Clock(args)) => clock::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

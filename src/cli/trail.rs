@@ -15,11 +15,12 @@ use crate::{
         record::{
             self, ApprovalOutcome, ClockReset, ClockResetStatement, Dispatch, EndReason, Failure, FailureCause,
             HappenedVerdict, InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed,
-            RotationStatement, RunStart, SkillBound, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            RotationStatement, RoutingOutcome, RoutingStatus, RunStart, SkillBound, Terminated, Turn, TurnStart, Vote,
+            WhatHappened,
         },
     },
     policy::PolicySetDefinition,
-    proposal::{Decision, Proposal, Status, Verdict},
+    proposal::{Decision, Proposal, RoutingEvidence, Status, Verdict},
     replay::{AuthorityLog, Replayer},
     writ::{Amounts, SignedWrit, Skill},
 };
@@ -100,6 +101,11 @@ pub(super) enum What {
         operator: Option<NamedKey>,
         note: Option<String>,
         cost: Amounts,
+    },
+    Routing {
+        evidence: RoutingEvidence,
+        latency_ms: u64,
+        status: RoutingStatus,
     },
     Skill {
         definition: Arc<Skill>,
@@ -325,6 +331,10 @@ impl Reader {
                 let tool = self.dispatched.remove(&dispatch).map(|proposal| proposal.intent.target.to_string());
                 let operator = operator.map(|operator| operator.key);
                 What::Settled { dispatch, tool, verdict, operator, note: text(entry, note), cost }
+            }
+            Some(Kind::Routing) => {
+                let RoutingOutcome { evidence, latency_ms, status, .. } = entry.body()?;
+                What::Routing { evidence, latency_ms, status }
             }
             Some(Kind::Skill) => {
                 let SkillBound { definition, hash, parameters } = entry.body()?;

@@ -27,6 +27,7 @@ pub(super) enum Record {
     InDoubtResolution(Box<InDoubtResolution>),
     Erasure(Erasure),
     Resumed(Box<Resumed>),
+    Routing(Box<RoutingOutcome>),
     Skill(Box<SkillBound>),
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
@@ -60,7 +61,7 @@ impl Record {
             Kind::DelegationResult => entry.body::<DelegationResult>().map(drop).map(aside)?,
             Kind::CompensationHalt => entry.body::<CompensationHalt>().map(drop).map(aside)?,
             Kind::Skill => Self::Skill(entry.body()?),
-            Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
+            Kind::Routing => Self::Routing(entry.body()?),
             Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,
             _ => Self::Foreign,
         })

@@ -16,6 +16,7 @@ use super::{
     events::EventKind,
     history::{self, History},
     journal::Journal,
+    routing::{self, Route},
     run::Inner,
     secrets,
     sieve::Sieve,
@@ -23,7 +24,7 @@ use super::{
     turn::{self, MAX_TEXT, NotAsked, Proposed},
 };
 use crate::{
-    canon::{Blob, EntryId, Salt},
+    canon::{Blob, EntryId, MAX_INTEGER, Salt},
     cognition::{Cognition, CognitionError, Context, Outcome, PastOutcome, ToolInfo, Turn, TurnPiece},
     intent::SealedIntent,
     ledger::{
@@ -171,16 +172,22 @@ impl Drive<'_> {
             Err(NotAsked { reason, detail }) => return Ok(Some(end(reason, Some(detail)))),
         };
         let mut context = self.context(step).await;
+        let clock = Arc::clone(&self.run.inner().core.host.clock);
+        let started = clock.monotonic();
         let asked = self.ask(cognition, &context, estimate).await;
+        let latency = clock.monotonic().saturating_sub(started);
         let asked = secrets::turn(&self.run.inner().core.redactor, asked);
         self.history = std::mem::take(&mut context.history);
         let (mut turn, failure) = match asked {
             Ok(turn) => (turn, None),
-            Err(error) => (Turn { usage: error.usage, ..Turn::default() }, Some(error)),
+            Err(mut error) => {
+                let routing = error.routing.take().map(|evidence| *evidence);
+                (Turn { usage: error.usage, routing, ..Turn::default() }, Some(error))
+            }
         };
         // No record can say more than the largest amount.
         turn.usage = turn.usage.least(&Amounts::MAX);
-        let intents = self.record_turn(start, estimate, &turn, failure.as_ref()).await?;
+        let intents = self.record_turn(start, (estimate, latency), &turn, failure.as_ref()).await?;
         if let Some(error) = failure {
             let reason = if error.code == "cancelled" { EndReason::Cancelled } else { EndReason::CognitionFailed };
             return Ok(Some(end(reason, Some(error.code))));
@@ -304,7 +311,8 @@ impl Drive<'_> {
         let show = |piece: TurnPiece| sieve.take(redactor, piece).into_iter().for_each(tell);
         let asked = AssertUnwindSafe(async { cognition.step(context, &show).await }).catch_unwind();
         let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
-        let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: estimate };
+        let error =
+            |code: &str, message: String| CognitionError { code: code.into(), message, routing: None, usage: estimate };
         let turn = match select(Box::pin(asked), stop).await {
             Either::Left((Ok(turn), _)) => turn,
             Either::Left((Err(_), _)) => Err(error("panicked", "cognition panicked".into())),
@@ -329,17 +337,22 @@ impl Drive<'_> {
     async fn record_turn(
         &self,
         start: EntryId,
-        reserved: Amounts,
+        (reserved, latency): (Amounts, Duration),
         turn: &Turn,
         failure: Option<&CognitionError>,
     ) -> Result<Vec<Proposed>, RunError> {
         let (draft, proposed) = turn::seal(self.run.inner(), self.limits.requests_per_turn, start, turn, failure)?;
+        let intents = proposed.iter().filter(|proposed| matches!(proposed, Proposed::Intent(_))).count();
+        let route = turn.routing.clone().map(|evidence| Route {
+            evidence,
+            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER),
+            status: routing::status(turn, intents, failure.is_some()),
+        });
         let (usage, text, requests) = (turn.usage, turn.text.clone(), turn.requests.len());
         let work = move |inner: Arc<Inner>| async move {
             let mut journal = inner.journal.lock().await;
-            let entry = turn::close(&inner, &mut journal, draft, reserved, usage).await?;
-            let at = Some((journal.last_seq(), entry));
-            inner.watchers.tell(at, || EventKind::TurnEnded { text, requests, usage });
+            let at = turn::close(&inner, &mut journal, draft, reserved, usage, route).await?;
+            inner.watchers.tell(Some(at), || EventKind::TurnEnded { text, requests, usage });
             Ok::<(), RunError>(())
         };
         self.run.exclusively(work).await??;

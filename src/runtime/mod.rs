@@ -28,6 +28,7 @@ mod past;
 mod resume;
 mod revoke;
 mod rotate;
+mod routing;
 mod run;
 mod secrets;
 mod sieve;
@@ -62,7 +63,7 @@ use crate::{
     contract::ContractSet,
     host::Signer,
     ledger::{LedgerStore, StoreError},
-    replay::{Pins, ReplayError, Report},
+    replay::{Pins, ReplayError, Report, Routed},
     writ::PresentedChain,
 };
 
@@ -238,5 +239,13 @@ impl Runtime {
     /// The first fault, a pin that does not hold, or the store's failure.
     pub async fn replay(&self, run: &TrajectoryId, pins: Pins) -> Result<Report, ReplayError> {
         crate::replay::run(&*self.0.store, run, pins, |_, _| {}).await.map(|(report, _)| report)
+    }
+
+    /// What a run says of the routes that a router chose, for the router to learn from: nothing of what was done on them.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay): nothing is told of a run that does not verify.
+    pub async fn routing(&self, run: &TrajectoryId) -> Result<Vec<Routed>, ReplayError> {
+        crate::replay::routing(&*self.0.store, run).await.map(|(_, routed)| routed)
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    authority::expect_epoch, error::RunError, events::EventKind, in_force::InForce, journal::Journal, run::Inner,
-    secrets, start::standing,
+    authority::expect_epoch, error::RunError, events::EventKind, in_force::InForce, journal::Journal, routing::Route,
+    run::Inner, secrets, start::standing,
 };
 use crate::{
     canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, NamedBlob, Salt, check_depth},
@@ -228,23 +228,29 @@ pub(super) fn of_skill(dimension: Dimension, narrowing: &Narrowing) -> String {
     format!("{} of skill {}", dimension.as_str(), narrowing.skill.reference())
 }
 
-/// Appends the outcome of the open turn, and turns what was held for it into what it cost.
+/// Appends the outcome of the open turn, and with it how its route did, and turns what was held for it into what it cost. Returns its
+/// seq and id.
 pub(super) async fn close(
     inner: &Inner,
     journal: &mut Journal,
     draft: Draft,
     held: Amounts,
     cost: Amounts,
-) -> Result<EntryId, RunError> {
-    let before = journal.used;
+    route: Option<Route>,
+) -> Result<(u64, EntryId), RunError> {
+    let (before, seq) = (journal.used, journal.next_seq);
     journal.used.held = before.held.minus(&held);
     journal.used.spent = before.spent.plus(&cost);
-    let registers = journal.account();
-    match journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await {
+    let (core, registers) = (&inner.core, journal.account());
+    let appended = match route {
+        Some(route) => journal.append_followed(core, draft, registers, |turn| route.draft(turn)).await,
+        None => journal.append(core, &core.authority.state(), draft, registers).await,
+    };
+    match appended {
         Ok(entry) => {
             journal.open_turn = None;
-            journal.settle(&inner.core, &held, &cost);
-            Ok(entry)
+            journal.settle(core, &held, &cost);
+            Ok((seq, entry))
         }
         Err(error) => {
             journal.used = before;
@@ -273,5 +279,5 @@ pub(super) async fn abandon(inner: &Inner, journal: &mut Journal) -> Result<(), 
         usage: held,
     };
     let draft = Draft::seal(Kind::Turn, &record, vec![message])?;
-    close(inner, journal, draft, held, held).await.map(drop)
+    close(inner, journal, draft, held, held, None).await.map(drop)
 }

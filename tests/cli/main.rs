@@ -15,6 +15,7 @@ mod processes;
 mod rederive;
 mod resolve;
 mod rotation;
+mod routing;
 mod secrets;
 mod skills;
 mod snapshots;

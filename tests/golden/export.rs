@@ -26,7 +26,7 @@ use crate::{
     authority,
     file::{holds, read},
     fixture::{AGENT, APPROVER, CHILD, NOW_MS, OPERATOR, POLICY, RUNTIME},
-    run::{skill, store},
+    run::{evidence, skill, store},
     tools::{Pay, Set, Wipe},
 };
 
@@ -136,7 +136,7 @@ async fn made() -> Vec<u8> {
     assert!(matches!(refunded, Submitted::Rejected { refusal, .. } if refusal.skill() == Some("payments@1")));
     let tidied = resumed.submit(Intent::act("kv_set", json!({"key": "d", "value": 4}))).await.unwrap();
     assert!(matches!(tidied, Submitted::Committed { .. }));
-    let mut last = Mock::default().answering("as far as it goes");
+    let mut last = Mock::turns(vec![Turn::answer("as far as it goes").routed(evidence())]);
     let driven = resumed.drive(&mut last, Limits::default()).await.unwrap();
     assert_eq!(driven.why, WhyStopped::Ended(EndReason::Completed));
 
@@ -181,6 +181,7 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
         Kind::ApprovalOutcome,
         Kind::Resumed,
         Kind::Skill,
+        Kind::Routing,
         Kind::Terminated,
     ] {
         assert!(kinds.contains(&kind), "{kind}");

@@ -16,8 +16,8 @@ use openthymos::{
             ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, CompensationHalt, Delegated, DelegationResult,
             Dispatch, EndReason, Erased, Erasure, Failure, FailureCause, HappenedVerdict, InDoubtResolution, Link,
             MalformedRequest, Operator, Outcome, PendingApproval, Rejection, ResolutionStatement, Resumed,
-            RoutingOutcome, RunStart, SkillBound, StartStatement, Terminated, TokenUsage, Turn, TurnError, TurnStart,
-            Vote, VoteStatement, WhatHappened,
+            RoutingOutcome, RoutingStatus, RunStart, SkillBound, StartStatement, Terminated, TokenUsage, Turn,
+            TurnError, TurnStart, Vote, VoteStatement, WhatHappened,
         },
     },
     proposal::{
@@ -175,6 +175,15 @@ pub fn skill() -> Skill {
     }
 }
 
+pub fn evidence() -> RoutingEvidence {
+    RoutingEvidence {
+        alternatives: vec![route("small"), route("large")],
+        confidence_bp: 8_700,
+        decision_hash: StatementHash([11; 32]),
+        selected: route("medium"),
+    }
+}
+
 fn branch_point() -> BranchPoint {
     BranchPoint { entry: EntryId([1; 32]), seq: 7, trajectory: trajectory() }
 }
@@ -320,13 +329,8 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             Draft::seal(kind, &bound, vec![parameters])
         }
         Kind::Routing => {
-            let evidence = RoutingEvidence {
-                alternatives: vec![route("small"), route("large")],
-                confidence_bp: 8_700,
-                decision_hash: StatementHash([11; 32]),
-                selected: route("medium"),
-            };
-            let outcome = RoutingOutcome { evidence, latency_ms: 912, status: "ok".into(), turn: id(11) };
+            let outcome =
+                RoutingOutcome { evidence: evidence(), latency_ms: 912, status: RoutingStatus::Proposed, turn: id(11) };
             Draft::seal(kind, &outcome, vec![])
         }
         Kind::Erasure => {

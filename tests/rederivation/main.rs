@@ -16,6 +16,7 @@ mod forged;
 mod gaps;
 mod honest;
 mod policies;
+mod routing;
 mod scripts;
 mod skills;
 mod votes;

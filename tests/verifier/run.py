@@ -26,7 +26,7 @@ class Run:
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuer = 0, None
-        self.skills = []
+        self.skills, self.after_turn = [], False
         self.signed, self.named = [], set()
 
     def push(self, entry):
@@ -49,6 +49,7 @@ class Run:
         for commitment in entry.erased:
             self.missing[commitment] = entry
         self.fold(entry)
+        self.after_turn = entry.kind == 4
         self.head, self.next_seq = entry.id, entry.seq + 1
 
     def epoch(self, wanted):
@@ -134,6 +135,9 @@ class Run:
             if hashed_json("skill", body["definition"]) != body["hash"]:
                 raise Refused("skill", "the definition is not the one of its hash")
             self.skills.append((body["definition"], dict(self.spent)))
+        elif kind == 17:
+            if not self.after_turn or body["turn"] != self.head:
+                raise Refused("routing", "of a turn that is not the entry before")
         elif kind == 18:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)

@@ -231,7 +231,7 @@ KINDS = {
                                            parameters=anything, tools=array(pattern, most=128), version=version), hash=hash_,
                          parameters_=hash_)),
     17: ("routing", record(evidence=record(alternatives=array(route), confidence_bp=small, decision_hash=hash_,
-                                           selected=route), latency_ms=count, status=text, turn=hash_)),
+                                           selected=route), latency_ms=count, status=words("proposed answered malformed empty failed"), turn=hash_)),
     18: ("erasure", record(blobs=array(record(commitment=hash_, entry=hash_)), by=named, reason=text)),
     19: ("checkpoint", record(length=count, position=count, root=hash_)),
     20: ("resumed", record(contracts=array(hash_), debited=amounts, in_doubt_=some(hash_), policy_set=hash_,

@@ -94,6 +94,8 @@ CHANGES = [
     (16, 0, another_skill("effect_ceiling", "read"), "staged beyond"),
     (16, 0, another_skill("budget", {"tool_calls": 0}), "left of tool_calls"),
     (16, 0, another_skill("budget", {"wall_clock_ms": 1}), "left of wall_clock_ms"),
+    (17, 0, at("turn", OTHER), "routing"),
+    (17, 0, at("status", "ok"), "shape"),
     (20, 0, at("in_doubt", []), "shape"),
     (20, 0, at("turn", OTHER), "turn"),
     (5, 0, at("reserved", {"tool_calls": 2}), "reserved"),

@@ -395,6 +395,11 @@ impl<'a> Replayer<'a> {
                     rederiver.resumed(self.log, &resumed.contracts);
                 }
             }
+            Record::Routing(outcome) => {
+                if outcome.turn != entry.header.parent || self.turn_seq.saturating_add(1) != seq {
+                    return Err(FaultKind::Misplaced);
+                }
+            }
             Record::Skill(bound) => self.bind(bound, seq)?,
             Record::Terminated(end) => {
                 self.requests.check_over()?;
