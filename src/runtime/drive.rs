@@ -362,15 +362,15 @@ impl Drive<'_> {
     /// The dimension that a turn overdrew: cognition's usage may exceed its estimate, and then nothing more is begun.
     async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
         let accounts = &self.run.inner().core.accounts;
-        let overdrawn = |left: &Amounts| {
-            Dimension::ALL.into_iter().find(|dimension| usage.get(*dimension) > 0 && left.get(*dimension) == 0)
-        };
-        let of_writs = |left: &Amounts| overdrawn(left).map(|dimension| dimension.as_str().to_owned());
+        let all = || Dimension::ALL.into_iter().filter(|dimension| usage.get(*dimension) > 0);
         let of_skill = |narrowing: &Narrowing| {
-            overdrawn(&narrowing.left.most()).map(|dimension| turn::of_skill(dimension, narrowing))
+            let dimension = all().find(|dimension| narrowing.left.get(*dimension) == Some(0))?;
+            Some(turn::of_skill(dimension, narrowing))
         };
         let find = |journal: &Journal| {
-            let found = accounts.balances(&journal.chain).iter().find_map(of_writs);
+            let left = accounts.balances(&journal.chain);
+            let found = all().find(|dimension| left.iter().any(|left| left.get(*dimension) == 0));
+            let found = found.map(|dimension| dimension.as_str().to_owned());
             found.or_else(|| journal.narrowings().iter().find_map(of_skill))
         };
         self.run.with_journal(find).await
