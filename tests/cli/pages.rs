@@ -86,8 +86,11 @@ fn the_commands_of_the_page_on_skills_run() {
         let arguments: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
         let said = host.good(&arguments);
         if arguments[1] == "tune" {
-            let masked = |text: &str| regex::Regex::new("hash .*").unwrap().replace_all(text, "hash").into_owned();
-            assert!(masked(&said).starts_with(&masked(shown)), "{said}");
+            // The hash of the page is shortened.
+            let rest = |text: &str| -> Vec<String> {
+                text.lines().filter(|line| !line.contains("hash  ")).map(str::to_owned).collect()
+            };
+            assert!(rest(&said).starts_with(&rest(shown)), "{said}");
         }
     }
     assert_eq!(host.json(&["runs", "--json"])[0]["skills"][0], "finder@2");
