@@ -39,5 +39,9 @@ pub use writ::WritChain;
 mod the_page_on_approvals {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/skills.md")]
+mod the_page_on_skills {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/writs.md")]
 mod the_page_on_writs {}
