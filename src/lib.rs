@@ -48,5 +48,9 @@ mod the_page_on_delegation {}
 mod the_page_on_undoing {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../docs/skills.md")]
+mod the_page_on_skills {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../docs/writs.md")]
 mod the_page_on_writs {}

@@ -226,7 +226,7 @@ fn cognition_fails(code: &str, usage: Amounts, mut script: Script) {
 fn cognition_that_fails_panics_or_hangs() {
     let usage = Amounts { tokens: 70, ..Amounts::ZERO };
     let fails = |code: &str, message: &str| {
-        let error = CognitionError { code: code.into(), message: message.into(), usage };
+        let error = CognitionError { code: code.into(), message: message.into(), routing: None, usage };
         Script::default().then(move |_| Err(error))
     };
     cognition_fails("http_500", usage, fails("http_500", "no"));

@@ -54,6 +54,19 @@ fn without_an_answer_it_accounts_for_every_call() {
 }
 
 #[test]
+fn a_script_may_carry_a_routers_evidence() {
+    let route = |name: &str| json!({"cost_usd_millicents": 1, "latency_ms": 2, "route": name});
+    let routing = json!({"alternatives": [route("b")], "confidence_bp": 9_000, "decision_hash": "07".repeat(32), "selected": route("a")});
+    let script = json!([{"calls": [{"tool": "x"}], "routing": routing}, {"answer": "done"}]).to_string();
+    let mut mock = Mock::from_json(script.as_bytes()).unwrap();
+    let turn = step(&mut mock, &Context::default());
+    assert_eq!(serde_json::to_value(turn.routing).unwrap(), routing);
+    assert_eq!(step(&mut mock, &Context::default()).routing, None);
+    assert_eq!(fault(&script.replace("\"latency_ms\":2,", "")), "step 0: `routing`: missing member `latency_ms`");
+    assert_eq!(fault(r#"[{"routing": []}]"#).split(':').next(), Some("step 0"));
+}
+
+#[test]
 fn turns_are_played_as_they_are() {
     let turn = Turn { usage: Amounts { tokens: 7, ..Amounts::ZERO }, ..Turn::answer("x").saying("y") };
     assert_eq!(step(&mut Mock::turns(vec![turn.clone()]), &Context::default()), turn);
@@ -95,7 +108,7 @@ fn a_fault_names_the_step_the_call_and_what_is_wrong() {
     assert_eq!(fault(r#"[{"calls": {}}]"#), "step 0: expected `calls` to be a list of calls");
     assert_eq!(
         fault("[3]"),
-        "step 0: expected the step to be a list of calls, or an object of `say`, `calls` and `answer`"
+        "step 0: expected the step to be a list of calls, or an object of `say`, `calls`, `answer` and `routing`"
     );
     assert_eq!(fault(r#"{"steps": []}"#), "script: expected the script to be a list of steps");
 }

@@ -423,6 +423,7 @@ impl Direct {
             policies: &self.policies,
             recorded: None,
             roster: self.roster.as_ref(),
+            skills: &[],
             standing: Standing {
                 chain: &self.chain,
                 clock_ms: START_MS,

@@ -1,4 +1,4 @@
-use crate::writ::Amounts;
+use crate::writ::{Amounts, Cap, Dimension};
 
 /// The budget of a writ that says nothing of it: 200 calls and ten minutes, and nothing that costs money.
 pub(super) const DEFAULT: Amounts = Amounts { tokens: 0, tool_calls: 200, usd_millicents: 0, wall_clock_ms: 600_000 };
@@ -23,6 +23,12 @@ impl Budget {
             usd_millicents: self.usd_millicents.unwrap_or(other.usd_millicents),
             wall_clock_ms: self.wall_clock_ms.unwrap_or(other.wall_clock_ms),
         }
+    }
+}
+
+impl From<Budget> for Cap {
+    fn from(Budget { tokens, tool_calls, usd_millicents, wall_clock_ms }: Budget) -> Self {
+        Self { tokens, tool_calls, usd_millicents, wall_clock_ms }
     }
 }
 
@@ -87,6 +93,21 @@ pub(super) fn words(amounts: &Amounts) -> String {
     if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
 }
 
+/// A cap in words.
+pub(super) fn cap(cap: &Cap) -> String {
+    let word = |dimension| {
+        let amount = cap.get(dimension)?;
+        Some(match dimension {
+            Dimension::Tokens => super::style::count(amount, "token", "tokens"),
+            Dimension::ToolCalls => super::style::count(amount, "call", "calls"),
+            Dimension::UsdMillicents => dollars(amount),
+            Dimension::WallClockMs => duration(amount),
+        })
+    };
+    let words: Vec<_> = Dimension::ALL.into_iter().filter_map(word).collect();
+    if words.is_empty() { "no cap".into() } else { format!("at most {}", words.join(", ")) }
+}
+
 /// What was spent of a budget, in words.
 pub(super) fn spent_of(spent: &Amounts, budget: &Amounts) -> String {
     let mut parts = Vec::new();
@@ -138,6 +159,10 @@ mod tests {
         assert_eq!(words(&whole), "5 calls, 90.0 s, 0.50 USD");
         assert_eq!(usd("1.00001"), Some(100_001));
         assert_eq!(dollars(100_001), "1.00001 USD");
+        assert_eq!(
+            (cap(&budget.into()), cap(&Cap::NONE)),
+            ("at most 5 calls, 0.50 USD, 90.0 s".into(), "no cap".into())
+        );
         for wrong in ["", "tool_calls", "calls=1", "usd=1.000001", "usd=.5", "usd=+1", "tokens=-1", "tokens=1,tokens=1"]
         {
             assert!(wrong.parse::<Budget>().is_err(), "{wrong}");

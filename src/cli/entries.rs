@@ -140,6 +140,29 @@ impl Entries {
                     self.out.detail("because", fit(&plain(message), room));
                 }
             }
+            What::Routing { evidence, latency_ms, status } => {
+                let told = format!("{}, {status} in {latency_ms} ms", plain(&evidence.selected.route));
+                self.head(line, DIM, &paint(DIM, told));
+                self.out.detail("decision", evidence.decision_hash);
+                let (sure, rest) = (evidence.confidence_bp / 100, evidence.confidence_bp % 100);
+                self.out.detail("sure", format_args!("{sure}.{rest:02} %"));
+                let others: Vec<_> = evidence.alternatives.iter().map(|other| plain(&other.route)).collect();
+                if !others.is_empty() {
+                    self.out.detail("not", fit(&others.join(", "), room));
+                }
+            }
+            What::Skill { definition: skill, hash, parameters } => {
+                self.head(line, BOLD, &paint(BOLD, skill.reference()));
+                self.out.detail("hash", hash);
+                let tools: Vec<_> = skill.tools.iter().map(ToString::to_string).collect();
+                self.out.detail("tools", fit(&tools.join(", "), room));
+                self.out.detail("effects", format_args!("up to {}", skill.effect_ceiling));
+                self.out.detail("budget", budget::cap(&skill.budget));
+                if let Some(parameters) = parameters {
+                    self.out.detail("with", brief(parameters, room));
+                }
+                self.out.detail("says", fit(&plain(&skill.instructions), room));
+            }
             What::End { reason, detail, answer, spent } => {
                 let detail = detail.as_deref().map(|detail| format!(": {}", plain(detail))).unwrap_or_default();
                 self.head(line, BOLD, &format!("{reason}{detail}"));

@@ -1,4 +1,4 @@
-//! `$THYMOS_HOME`: keys and roots of trust, where no agent reads.
+//! `$THYMOS_HOME`: keys, roots of trust and skills, where no agent reads.
 
 mod rotation;
 
@@ -22,10 +22,11 @@ pub(super) const RUNTIME: &str = "runtime";
 pub(super) const AGENT: &str = "agent";
 
 const KEYS: &str = "keys";
+const SKILLS: &str = "skills";
 const TRUST: &str = "trust.json";
 const SUFFIX: &str = "key";
 
-/// The folder of keys and roots of trust.
+/// The folder of keys, roots of trust and skills.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
     root: PathBuf,
@@ -66,6 +67,11 @@ impl Home {
 
     pub(super) fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Where skills are kept.
+    pub(super) fn skills(&self) -> PathBuf {
+        self.root.join(SKILLS)
     }
 
     fn keys(&self) -> PathBuf {
@@ -255,7 +261,8 @@ fn read_secret(path: &Path) -> Done<SecretKey> {
     SecretKey::from_hex(&text).map_err(|error| Failure::failed(format!("key file `{}`: {error}", path.display())))
 }
 
-fn make_folder(path: &Path) -> Done {
+/// Makes a folder that only its owner reaches, and those above it.
+pub(super) fn make_folder(path: &Path) -> Done {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -11,6 +11,7 @@ mod approve;
 mod ask;
 mod audit;
 mod bench;
+mod bindings;
 mod budget;
 mod clock;
 mod contracts;
@@ -34,11 +35,13 @@ mod revoke;
 mod rollback;
 mod roster;
 mod rotate;
+mod routing;
 mod run;
 mod runs;
 mod secrets;
 mod session;
 mod simulate;
+mod skill;
 mod steward;
 mod stream;
 mod style;
@@ -65,7 +68,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("THYMOS_GIT_
   thymos replay last --verify            verify the run from its entries
   thymos export last -o run.ndjson       a file that proves itself
 
-Keys and roots of trust are in $THYMOS_HOME, by default ~/.thymos.
+Keys, roots of trust and skills are in $THYMOS_HOME, by default ~/.thymos.
 Exit codes: 0 all is well, 1 the run or the verification failed, 2 wrong usage,
 3 a simulation changes something, 4 the run waits for approval.")]
 struct Cli {
@@ -88,6 +91,7 @@ enum Command {
     World(world::Args),
     Lineage(lineage::Args),
     Export(export::Args),
+    Routing(routing::Args),
     Tools(tools::Args),
     Clock(clock::Args),
     Bench(bench::Args),
@@ -95,6 +99,8 @@ enum Command {
     Writ(writ::Command),
     #[command(subcommand)]
     Keys(keys::Command),
+    #[command(subcommand)]
+    Skill(skill::Command),
     #[command(subcommand)]
     Policy(policy::Command),
     #[command(subcommand)]
@@ -118,11 +124,13 @@ pub fn main() -> ExitCode {
         Some(Command::World(args)) => world::run(&args),
         Some(Command::Lineage(args)) => lineage::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Routing(args)) => routing::run(&args),
         Some(Command::Tools(args)) => tools::run(&args),
         Some(Command::Clock(args)) => clock::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Writ(command)) => writ::run(&command),
         Some(Command::Keys(command)) => keys::run(&command),
+        Some(Command::Skill(command)) => skill::run(&command),
         Some(Command::Policy(command)) => policy::run(&command),
         Some(Command::Roster(command)) => roster::run(&command),
     };

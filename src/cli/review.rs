@@ -13,7 +13,7 @@ use super::{
     home::Home,
     locate,
     out::Out,
-    style::{BAD, BOLD, DIM, GOOD, WARN, paint, plain, prose},
+    style::{BAD, BOLD, WARN, of_change, paint, plain, prose},
     time::rfc3339,
     tools,
     trail::{Action, Line, Reader, What},
@@ -226,11 +226,7 @@ impl Review {
             renewed.show(out);
         }
         for line in self.diff().lines() {
-            let style = match line.as_bytes().first() {
-                Some(b'+') => GOOD,
-                Some(b'-') => BAD,
-                _ => DIM,
-            };
+            let style = of_change(line);
             for piece in pieces(&prose(line), out.width().saturating_sub(5)) {
                 out.line(format_args!("     {}", paint(style, piece)));
             }

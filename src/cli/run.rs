@@ -4,6 +4,7 @@ use anstream::eprintln;
 use futures::executor::block_on;
 
 use super::{
+    bindings::Skills,
     failure::{Done, Failure},
     grant::Grant,
     home::{AGENT, Home, ROOT},
@@ -31,6 +32,7 @@ const HOUR_MS: u64 = 3_600_000;
 #[command(after_help = "Examples:
   thymos run \"Map this repository\"
   thymos run \"Write notes\" --script notes.json --scopes 'fs_*' --effects write
+  thymos run \"Review the notes\" --skill reviewer@2 --param depth=3
   thymos run \"Map this repository\" --writ writ.json --key agent --json")]
 pub(super) struct Args {
     /// What is to be done
@@ -42,6 +44,8 @@ pub(super) struct Args {
     /// How many generations of child runs may be delegated to; none when left out
     #[arg(long, value_name = "N", default_value_t = 0)]
     depth: u32,
+    #[command(flatten)]
+    skills: Skills,
     /// Run under the writ in this file instead of one issued for this run
     #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["scopes", "effects", "budget", "depth"])]
     writ: Option<PathBuf>,
@@ -54,6 +58,7 @@ pub(super) fn run(args: &Args) -> Done {
     let home = Home::locate()?;
     // Everything that can be wrong with the command is found before a key or a ledger is made.
     let prepared = Prepared::new(&args.how, &home)?;
+    let skills = args.skills.bindings(&home)?;
     let presented = args.writ.as_deref().map(writ::load).transpose()?;
     home.ensure()?;
     let subject_name = args.key.as_deref().unwrap_or(AGENT);
@@ -68,7 +73,7 @@ pub(super) fn run(args: &Args) -> Done {
                 issue(args, &session.runtime, &home, named).await?
             }
         };
-        let run = session.runtime.start(&args.task, &chain, &subject).await.map_err(refused)?;
+        let run = session.runtime.start_with(&args.task, &chain, &subject, skills).await.map_err(refused)?;
         let driven = session.drive(&run, &chain, &args.how).await?;
         if !args.how.json && args.writ.is_none() {
             hints(&driven.refusals, &contracts, &args.grant);
@@ -99,7 +104,9 @@ async fn issue(Args { grant, depth, .. }: &Args, runtime: &Runtime, home: &Home,
 
 /// Says which arguments would have allowed what was refused.
 fn hints(refusals: &[Refusal], contracts: &ContractSet, grant: &Grant) {
-    let refused = |code: Code| refusals.iter().filter(move |refusal| refusal.code == code);
+    // What a skill refuses no wider writ allows.
+    let by_writ = refusals.iter().filter(|refusal| refusal.skill().is_none());
+    let refused = |code: Code| by_writ.clone().filter(move |refusal| refusal.code == code);
     let mut tools: Vec<_> =
         refused(Code::OutOfScope).filter_map(|refusal| contracts.get(refusal.asked.as_ref()?)).collect();
     tools.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -118,6 +125,15 @@ fn hints(refusals: &[Refusal], contracts: &ContractSet, grant: &Grant) {
     }
     if refused(Code::BudgetExceeded).next().is_some() {
         arguments.push("a larger --budget".into());
+    }
+    let mut skills: Vec<_> = refusals.iter().filter_map(Refusal::skill).collect();
+    skills.sort_unstable();
+    skills.dedup();
+    for skill in skills {
+        eprintln!(
+            "{} skill {skill} does not allow what was refused: `thymos skill show {skill}`",
+            paint(HINT, "hint:")
+        );
     }
     if !arguments.is_empty() {
         eprintln!("{} what was refused is allowed with {}", paint(HINT, "hint:"), arguments.join(" "));

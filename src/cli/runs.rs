@@ -14,9 +14,10 @@ use crate::{
     approval,
     canon::TrajectoryId,
     ledger::{
-        Kind, LedgerStore,
-        record::{RunStart, Terminated},
+        Entry, Kind, LedgerStore,
+        record::{RunStart, SkillBound, Terminated},
     },
+    writ::MAX_SKILLS,
 };
 
 /// List the runs of a ledger, the latest first
@@ -39,6 +40,8 @@ pub(super) struct Listed {
     status: String,
     entries: u64,
     position: Option<u64>,
+    /// Those that it was bound to when it started.
+    skills: Vec<String>,
     task: Option<String>,
     parent: Option<TrajectoryId>,
 }
@@ -63,11 +66,18 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         let run = opened.trajectory;
         let Some(head) = store.head(&run).await? else {
             let status = "MISSING".to_owned();
-            runs.push(Listed { run, opened_ms, status, entries: 0, position: None, task: None, parent: None });
+            let (skills, task, parent) = (vec![], None, None);
+            runs.push(Listed { run, opened_ms, status, entries: 0, position: None, skills, task, parent });
             continue;
         };
-        let root = store.read(&run, 0, 1).await?.into_iter().next();
-        let task = root.and_then(|root| {
+        let mut first = store.read(&run, 0, 2).await?;
+        let is_skill = |entry: &Entry| entry.header.known_kind() == Some(Kind::Skill);
+        if first.get(1).is_some_and(is_skill) {
+            first = store.read(&run, 0, 1 + MAX_SKILLS).await?;
+        }
+        let bound = first.iter().skip(1).take_while(|entry| is_skill(entry));
+        let skills = bound.filter_map(|entry| Some(entry.body::<SkillBound>().ok()?.definition.reference())).collect();
+        let task = first.into_iter().next().and_then(|root| {
             let task = root.body::<RunStart>().ok()?.start.task;
             root.blob(&task)?.value().ok()?.as_str().map(str::to_owned)
         });
@@ -79,7 +89,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         };
         let (entries, position) = (head.seq + 1, Some(head.position.0));
         let parent = locate::parent(store, &run).await?;
-        runs.push(Listed { run, opened_ms, status, entries, position, task, parent });
+        runs.push(Listed { run, opened_ms, status, entries, position, skills, task, parent });
     }
     Ok(runs)
 }
@@ -94,6 +104,10 @@ pub(super) fn show(out: &mut Out, runs: &[Listed]) {
         let below = if listed.parent.is_some() { "↳ " } else { "" };
         let task = format!("{below}{}", listed.task.as_deref().map_or("(erased)".into(), plain));
         let (entries, when) = (listed.entries.to_string(), rfc3339(listed.opened_ms));
+        let task = match listed.skills.as_slice() {
+            [] => task,
+            skills => format!("{task} ({})", skills.join(", ")),
+        };
         vec![listed.run.short(), when, listed.status.clone(), entries, task]
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
@@ -102,7 +116,10 @@ pub(super) fn show(out: &mut Out, runs: &[Listed]) {
 
 impl Listed {
     fn json(&self) -> Value {
-        let Self { run, opened_ms, status, entries, position, task, parent } = self;
-        json!({"run": run, "started_ms": opened_ms, "status": status, "entries": entries, "position": position, "task": task, "parent": parent})
+        let Self { run, opened_ms, status, entries, position, skills, task, parent } = self;
+        json!({
+            "run": run, "started_ms": opened_ms, "status": status, "entries": entries, "position": position, "skills": skills,
+            "task": task, "parent": parent,
+        })
     }
 }

@@ -169,6 +169,16 @@ impl Session {
             let title = format!("run {}", run.id().short());
             let what = format!("{} · {}", self.cognition.name(), super::trail::authority(chain.signed()));
             out.line(format_args!("{} {}", paint(BOLD, title), paint(DIM, plain(&what))));
+            for bound in run.skills().await {
+                let skill = &bound.skill;
+                let told = format!(
+                    "bound to {}, up to {}, {}",
+                    skill.reference(),
+                    skill.effect_ceiling,
+                    budget::cap(&skill.budget)
+                );
+                out.line(paint(DIM, told));
+            }
         }
         let again = format!("thymos resume {}{}{}", run.id().short(), how.place.arguments(), same_again(how));
         let (mut before, mut refusals) = (None, Vec::new());

@@ -150,10 +150,17 @@ fn say(out: &mut Out, painted: String, word: &str, rest: &str) {
 pub(super) fn refused(refusal: &Refusal) -> String {
     let mut told = format!("at {}: {}", refusal.stage, refusal.code.as_str());
     // Stages that look at the writs say which link of the chain refused, the root being 0.
-    let link = refusal.pointer.as_ref().is_some_and(|pointer| pointer.parse::<u32>().is_ok());
-    for (name, value) in
-        [(if link { "writ" } else { "at" }, &refusal.pointer), ("asked", &refusal.asked), ("allowed", &refusal.allowed)]
-    {
+    let place = refusal.pointer.as_deref().map(|pointer| match pointer.strip_prefix("skill:") {
+        Some(skill) => ("skill", skill),
+        None if pointer.parse::<u32>().is_ok() => ("writ", pointer),
+        None => ("at", pointer),
+    });
+    let (name, pointer) = place.unzip();
+    for (name, value) in [
+        (name.unwrap_or_default(), pointer),
+        ("asked", refusal.asked.as_deref()),
+        ("allowed", refusal.allowed.as_deref()),
+    ] {
         if let Some(value) = value {
             // An empty JSON pointer is the whole of the arguments.
             let value = if value.is_empty() { "/" } else { value };

@@ -16,6 +16,15 @@ pub(super) const HINT: Style = AnsiColor::Cyan.on_default();
 /// How many characters of one string inside of arguments or output are shown.
 const STRING: usize = 48;
 
+/// How a line of a unified difference looks.
+pub(super) fn of_change(line: &str) -> Style {
+    match line.as_bytes().first() {
+        Some(b'+') => GOOD,
+        Some(b'-') => BAD,
+        _ => DIM,
+    }
+}
+
 /// Text in a style.
 pub(super) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")

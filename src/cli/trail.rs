@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::contracts::Renewed;
 use crate::{
-    canon::{Commitment, EntryId, PolicySetHash, TrajectoryId, WritId},
+    canon::{Commitment, EntryId, PolicySetHash, SkillHash, TrajectoryId, WritId},
     commit::{Commit, DeltaOp, Origin},
     crypto::NamedKey,
     intent::IntentRecord,
@@ -16,14 +16,15 @@ use crate::{
         record::{
             self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Delegated,
             DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
-            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RunStart, Target,
+            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RoutingOutcome, RoutingStatus,
+            RunStart, SkillBound, Target,
             Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,
-    proposal::{Decision, Proposal, Status, Verdict},
+    proposal::{Decision, Proposal, RoutingEvidence, Status, Verdict},
     replay::{AuthorityLog, Replayer},
-    writ::{Amounts, SignedWrit},
+    writ::{Amounts, SignedWrit, Skill},
 };
 
 /// One entry of a run.
@@ -102,6 +103,17 @@ pub(super) enum What {
         operator: Option<NamedKey>,
         note: Option<String>,
         cost: Amounts,
+    },
+    Routing {
+        evidence: RoutingEvidence,
+        latency_ms: u64,
+        status: RoutingStatus,
+    },
+    Skill {
+        definition: Arc<Skill>,
+        hash: SkillHash,
+        /// None where there are none, or they were erased.
+        parameters: Option<Value>,
     },
     Vote {
         request: EntryId,
@@ -363,7 +375,7 @@ impl Reader {
                 What::RequestEnded { request: pending, tool: self.requests.get(&pending).cloned(), outcome }
             }
             Some(Kind::Delegation) => {
-                let Delegated { child, origin } = entry.body()?;
+                let Delegated { child, origin, .. } = entry.body()?;
                 self.children.insert(entry.id(), child);
                 let (proposal, _) = self.origin(origin);
                 let cost = proposal.as_ref().and_then(|proposal| Some(proposal.decision.quote.as_ref()?.cost));
@@ -392,6 +404,14 @@ impl Reader {
             Some(Kind::CompensationHalt) => {
                 let CompensationHalt { at, cause, detail, .. } = entry.body()?;
                 What::UndoStopped { at, cause, message: text(entry, detail) }
+            }
+            Some(Kind::Routing) => {
+                let RoutingOutcome { evidence, latency_ms, status, .. } = entry.body()?;
+                What::Routing { evidence, latency_ms, status }
+            }
+            Some(Kind::Skill) => {
+                let SkillBound { definition, hash, parameters } = entry.body()?;
+                What::Skill { definition, hash, parameters: parameters.and_then(|values| value(entry, values)) }
             }
             Some(Kind::Terminated) => {
                 let Terminated { answer, detail, reason, spent } = entry.body()?;

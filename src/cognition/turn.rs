@@ -13,7 +13,7 @@ pub struct Turn {
     pub answer: Option<String>,
     /// What the step cost.
     pub usage: Amounts,
-    /// Why a router chose this model.
+    /// Why a router chose this model. It is recorded with what came of the turn, and no decision depends on it.
     pub routing: Option<RoutingEvidence>,
 }
 
@@ -60,6 +60,13 @@ impl Turn {
         Self { answer: Some(answer.into()), ..Self::default() }
     }
 
+    /// Adds a router's evidence.
+    #[must_use]
+    pub fn routed(mut self, evidence: RoutingEvidence) -> Self {
+        self.routing = Some(evidence);
+        self
+    }
+
     /// Adds text.
     #[must_use]
     pub fn saying(mut self, text: impl Into<String>) -> Self {
@@ -76,6 +83,8 @@ pub struct CognitionError {
     pub code: String,
     /// What happened.
     pub message: String,
+    /// Why a router chose the model that failed.
+    pub routing: Option<Box<RoutingEvidence>>,
     /// What the attempt cost, as far as it was reported.
     pub usage: Amounts,
 }

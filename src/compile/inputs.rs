@@ -8,7 +8,7 @@ use crate::{
     policy::{PolicySet, Roster},
     proposal::{ApprovalEvidence, Claim, Decision, Proposal, Quote},
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, Narrowing, WritChain},
 };
 
 /// Everything that a decision depends on, as plain data.
@@ -31,6 +31,8 @@ pub struct Inputs<'a> {
     pub recorded: Option<&'a Decision>,
     /// Who may approve, by channel; `None` where no roster is in force.
     pub roster: Option<&'a Roster>,
+    /// What the skills that the run is bound to still allow, in the order in which they were bound.
+    pub skills: &'a [Narrowing],
     /// The authority that it stands on.
     pub standing: Standing<'a>,
     /// The trajectory.

@@ -5,6 +5,7 @@ mod class;
 mod delegate;
 mod difference;
 mod name;
+mod parameters;
 mod schema;
 mod set;
 
@@ -14,6 +15,7 @@ pub use delegate::DELEGATE;
 pub use difference::ContractDifference;
 pub(crate) use name::is_name_byte;
 pub use name::{NameError, ToolName};
+pub use parameters::{ParameterSchema, ParameterSchemaError};
 pub use schema::{ArgumentFault, SchemaError};
 pub use set::{ContractSet, DuplicateTool};
 
@@ -83,7 +85,7 @@ impl SealedContract {
             let reason = format!("a tool of effect `{}` touches more than the world", contract.effect);
             return Err(SchemaError::new(&contract.name, reason));
         }
-        let check = schema::Check::new(&contract)?;
+        let check = schema::Check::new(&contract.schema).map_err(|reason| SchemaError::new(&contract.name, reason))?;
         let hash = contract.hash().map_err(|error| SchemaError::new(&contract.name, error))?;
         Ok(Self(Arc::new(Sealed { contract, hash, check })))
     }

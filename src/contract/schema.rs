@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Contract, ToolName, bounds::Bounds};
+use super::{ToolName, bounds::Bounds};
 #[cfg(feature = "schema")]
 use crate::canon::cut;
 
@@ -56,19 +56,18 @@ impl std::fmt::Debug for Check {
 }
 
 impl Check {
-    pub(super) fn new(contract: &Contract) -> Result<Self, SchemaError> {
-        let error = |reason: &str| SchemaError::new(&contract.name, reason);
-        if contract.schema.get("type") != Some(&Value::from("object")) {
-            return Err(error("expected an object schema, `\"type\": \"object\"` at its root"));
+    /// Compiles a schema; an error says what is wrong with it.
+    pub(super) fn new(schema: &Value) -> Result<Self, String> {
+        if schema.get("type") != Some(&Value::from("object")) {
+            return Err("expected an object schema, `\"type\": \"object\"` at its root".into());
         }
-        let bounds = Bounds::of(&contract.schema).map_err(|reason| error(&reason))?;
+        let bounds = Bounds::of(schema)?;
         #[cfg(feature = "schema")]
         {
             let patterns = jsonschema::PatternOptions::regex().size_limit(super::bounds::MAX_PATTERN_MEMORY);
             let options =
                 jsonschema::options().with_draft(jsonschema::Draft::Draft202012).with_pattern_options(patterns);
-            let validator =
-                options.build(&contract.schema).map_err(|reason| error(&cut(reason.to_string(), MAX_POINTER_BYTES)))?;
+            let validator = options.build(schema).map_err(|reason| cut(reason.to_string(), MAX_POINTER_BYTES))?;
             Ok(Self { bounds, validator })
         }
         #[cfg(not(feature = "schema"))]

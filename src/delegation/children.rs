@@ -21,6 +21,8 @@ pub struct Children(Vec<Child>);
 pub struct Child {
     /// The entry that started it.
     pub delegation: EntryId,
+    /// The budget of its writ.
+    pub granted: Amounts,
     /// The intent that asked for it.
     pub intent: IntentId,
     /// What came of it; absent while nothing is on record.
@@ -100,6 +102,11 @@ impl Children {
         self.0.len() as u64
     }
 
+    /// The budgets of all together: what they may spend between them.
+    pub fn granted(&self) -> Amounts {
+        self.0.iter().fold(Amounts::ZERO, |sum, child| sum.plus(&child.granted))
+    }
+
     /// The child that an intent asked for.
     pub fn of(&self, intent: &IntentId) -> Option<&Child> {
         self.0.iter().find(|child| child.intent == *intent)
@@ -116,7 +123,7 @@ impl Children {
         delegated: &Delegated,
     ) -> Result<(), ChildFault> {
         let Origin::Proposal(proposal) = &delegated.origin else { return Err(ChildFault::Proposal) };
-        let child = Child::of(place, entry, proposal).ok().flatten().ok_or(ChildFault::Proposal)?;
+        let child = Child::of(place, entry, proposal, delegated.granted).ok().flatten().ok_or(ChildFault::Proposal)?;
         if child.run != delegated.child {
             return Err(ChildFault::Child(delegated.child));
         }
@@ -156,11 +163,12 @@ impl Child {
         (store, trajectory): (StoreId, TrajectoryId),
         (delegation, seq): (EntryId, u64),
         proposal: &Proposal,
+        granted: Amounts,
     ) -> Result<Option<Self>, CanonError> {
         let Some(Resolved { plan: Plan::Delegate { task, writ }, .. }) = proposal.resolved else { return Ok(None) };
         let intent = proposal.intent.id()?;
         let run =
             StartStatement::of_child(store, trajectory, (intent, proposal.intent.nonce), task, writ).trajectory()?;
-        Ok(Some(Self { delegation, intent, returned: None, run, seq, task, writ }))
+        Ok(Some(Self { delegation, granted, intent, returned: None, run, seq, task, writ }))
     }
 }

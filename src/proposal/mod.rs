@@ -10,7 +10,7 @@ pub use claim::{Claim, ClaimState};
 pub use decision::{ApprovalEvidence, AssertedVerdict, Decision, PolicyTrace, Status, Verdict};
 pub use quote::{ChildQuote, PreconditionFault, Quote, Read, SecretFault};
 pub use refusal::{Code, MAX_REFUSAL_BYTES, Refusal, Stage};
-pub use routing::{RouteEstimate, RoutingEvidence};
+pub use routing::{MAX_ALTERNATIVES, MAX_ROUTE_BYTES, RouteEstimate, RoutingEvidence};
 
 use serde::{Deserialize, Serialize};
 

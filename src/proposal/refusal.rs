@@ -158,7 +158,8 @@ pub struct Refusal {
     pub asked: Option<String>,
     /// Why.
     pub code: Code,
-    /// Where: a JSON pointer into the arguments, a budget's dimension, a link of the chain, an entry as trajectory/seq.
+    /// Where: a JSON pointer into the arguments, a budget's dimension, a link of the chain, an entry as trajectory/seq, a bound
+    /// skill as `skill:name@version`, with `/` and the dimension behind it for a budget.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// Which stage.
@@ -191,7 +192,21 @@ impl Refusal {
         self.pointer = Some(cut(pointer.to_string(), MAX_REFUSAL_BYTES));
         self
     }
+
+    /// Says that a skill refuses what the writs grant.
+    #[must_use]
+    pub fn at_skill(self, skill: impl std::fmt::Display) -> Self {
+        self.at(format_args!("{SKILL}{skill}"))
+    }
+
+    /// The skill that refuses what the writs grant, where one does.
+    pub fn skill(&self) -> Option<&str> {
+        self.pointer.as_deref()?.strip_prefix(SKILL)?.split('/').next()
+    }
 }
+
+/// What the pointer to a skill begins with.
+const SKILL: &str = "skill:";
 
 /// The most bytes of a text in a refusal: it may name what a caller chose, and has to fit a record.
 pub const MAX_REFUSAL_BYTES: usize = 1_024;

@@ -2,6 +2,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::canon::StatementHash;
 
+/// The most routes that were not taken that are recorded of one decision.
+pub const MAX_ALTERNATIVES: usize = 16;
+/// The most bytes that the name of a route may have.
+pub const MAX_ROUTE_BYTES: usize = 128;
+
 /// A router's account of why it chose a model. Recorded with the outcome, never read for authority.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 use super::{Difference, LineageFault, StoreFault, UndoFault};
 use crate::{
     approval::RequestFault,
-    canon::{ContractHash, EntryId, PolicySetHash, ProposalId, TrajectoryId, WorldRoot},
+    canon::{ContractHash, EntryId, PolicySetHash, ProposalId, SkillHash, TrajectoryId, WorldRoot},
     crypto::SignatureError,
     delegation::ChildFault,
     ledger::{AuthorityError, EntryError, StoreError},
@@ -137,6 +137,12 @@ pub enum FaultKind {
     /// The end of the run does not sum up what its entries cost.
     #[error("the run's end does not sum up what its entries cost")]
     Spent,
+    /// A skill's definition that is not the one of its hash.
+    #[error("the skill's definition is not the one of hash {0}")]
+    Skill(SkillHash),
+    /// A proposal was carried out that a skill which the run was bound to does not allow.
+    #[error("a proposal was carried out that skill `{0}`, which the run was bound to, does not allow")]
+    BeyondSkill(String),
     /// A contract that is not recorded.
     #[error("contract {0} is not recorded")]
     Contract(ContractHash),

@@ -76,6 +76,7 @@ impl Member {
         there.start.from == from
             && there.start.task == child.task
             && there.chain.id() == child.writ
+            && there.chain.leaf().budget == child.granted
             && above.eq(self.chain.links().rev().map(|(id, _)| id))
     }
 }

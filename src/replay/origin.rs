@@ -12,7 +12,7 @@ use crate::{
     ledger::{EntryError, record::InDoubtResolution},
     proposal::{Decision, Plan, Proposal, Resolved, Status},
     replay::AuthorityLog,
-    writ::{Amounts, Dimension},
+    writ::{Amounts, Dimension, Narrowing},
 };
 
 /// An effect that was dispatched, and of which the ledger does not say whether it happened.
@@ -124,6 +124,19 @@ pub(super) fn check_balances(
         }
     }
     Ok(())
+}
+
+/// Checks that what was staged is within every skill that the run was bound to.
+pub(super) fn check_skills(proposal: &Proposal, skills: &[Narrowing], log: &AuthorityLog) -> Result<(), FaultKind> {
+    let Proposal { decision, intent, resolved, .. } = proposal;
+    let (Status::Staged, Some(quote), Some(resolved)) = (&decision.status, &decision.quote, resolved) else {
+        return Ok(());
+    };
+    let effect = log.contract(&resolved.contract).map_or(Effect::Irreversible, |contract| contract.effect);
+    match skills.iter().find(|narrowing| !narrowing.allows(&intent.target, effect, &quote.cost)) {
+        Some(narrowing) => Err(FaultKind::BeyondSkill(narrowing.skill.reference())),
+        None => Ok(()),
+    }
 }
 
 /// Checks that an outcome carries a staged proposal, and that a host effect was dispatched before.

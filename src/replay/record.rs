@@ -31,6 +31,8 @@ pub(super) enum Record {
     Resumed(Box<Resumed>),
     Compensation(Box<Compensation>),
     CompensationHalt,
+    Routing(Box<RoutingOutcome>),
+    Skill(Box<SkillBound>),
     Terminated(Box<Terminated>),
     /// Of a kind that changes nothing that a replay follows; it has its kind's shape.
     Aside,
@@ -63,8 +65,8 @@ impl Record {
             Kind::DelegationResult => Self::DelegationResult(entry.body()?),
             Kind::CompensationHalt => entry.body::<CompensationHalt>().map(|_| Self::CompensationHalt)?,
             Kind::Compensation => Self::Compensation(entry.body()?),
-            Kind::Skill => entry.body::<SkillBound>().map(drop).map(aside)?,
-            Kind::Routing => entry.body::<RoutingOutcome>().map(drop).map(aside)?,
+            Kind::Skill => Self::Skill(entry.body()?),
+            Kind::Routing => Self::Routing(entry.body()?),
             Kind::Checkpoint => entry.body::<Checkpoint>().map(drop).map(aside)?,
             _ => Self::Foreign,
         })

@@ -221,7 +221,8 @@ async fn begin(
     let totals = begin_totals(&*core.store, &chain).await?;
 
     let now_ms = core.now(authority).judged_ms;
-    let delegated = Delegated { child: run, origin: Origin::Proposal(staged.shared()) };
+    let granted = child.writ.budget;
+    let delegated = Delegated { child: run, granted, origin: Origin::Proposal(staged.shared()) };
     let draft = Draft::seal_named(Kind::Delegation, &delegated, intent.blobs().cloned().collect())?;
     let record = draft.record.clone();
     let signing = authority.signing()?;

@@ -18,21 +18,22 @@ use super::{
     events::EventKind,
     history::{self, History},
     journal::Journal,
+    routing::{self, Route},
     run::Inner,
     secrets,
     sieve::Sieve,
-    submit,
+    skills, submit,
     turn::{self, MAX_TEXT, NotAsked, Proposed},
 };
 use crate::{
-    canon::{Blob, EntryId, Salt, TrajectoryId},
+    canon::{Blob, EntryId, MAX_INTEGER, Salt, TrajectoryId},
     cognition::{Cognition, CognitionError, Context, Outcome, PastOutcome, ToolInfo, Turn, TurnPiece},
     intent::SealedIntent,
     ledger::{
         Draft, Kind,
         record::{EndReason, Terminated},
     },
-    writ::{Amounts, Dimension},
+    writ::{Amounts, Dimension, Narrowing},
 };
 
 /// What bounds a drive besides the writ.
@@ -103,7 +104,7 @@ pub(super) async fn drive(run: &Run, cognition: &mut dyn Cognition, limits: Limi
     }
     counts.suspended = run.requests().await.len() as u64;
     let History { task, outcomes } = history::read(&*run.inner().core.store, &run.id(), run.head().await).await?;
-    let mut drive = Drive { run, limits, counts, history: outcomes, task };
+    let mut drive = Drive { run, limits, counts, history: outcomes, instructions: vec![], task };
     let stop = match stop {
         Some(stop) => stop,
         None => drive.steps(cognition).await?,
@@ -171,6 +172,8 @@ struct Drive<'a> {
     limits: Limits,
     counts: Counts,
     history: Vec<PastOutcome>,
+    /// Of the skills that the run is bound to, as far as they were read.
+    instructions: Vec<String>,
     task: String,
 }
 
@@ -193,22 +196,29 @@ impl Drive<'_> {
         let Ok((name, estimate)) = asked else {
             return Ok(Some(end(EndReason::CognitionFailed, Some("panicked".into()))));
         };
+        self.read_instructions().await?;
         let opened = self.open_turn(name, estimate).await?;
         let (start, step) = match opened {
             Ok(opened) => opened,
             Err(NotAsked { reason, detail }) => return Ok(Some(end(reason, Some(detail)))),
         };
         let mut context = self.context(step).await;
+        let clock = Arc::clone(&self.run.inner().core.host.clock);
+        let started = clock.monotonic();
         let asked = self.ask(cognition, &context, estimate).await;
+        let latency = clock.monotonic().saturating_sub(started);
         let asked = secrets::turn(&self.run.inner().core.redactor, asked);
         self.history = std::mem::take(&mut context.history);
         let (mut turn, failure) = match asked {
             Ok(turn) => (turn, None),
-            Err(error) => (Turn { usage: error.usage, ..Turn::default() }, Some(error)),
+            Err(mut error) => {
+                let routing = error.routing.take().map(|evidence| *evidence);
+                (Turn { usage: error.usage, routing, ..Turn::default() }, Some(error))
+            }
         };
         // No record can say more than the largest amount.
         turn.usage = turn.usage.least(&Amounts::MAX);
-        let intents = self.record_turn(start, estimate, &turn, failure.as_ref()).await?;
+        let intents = self.record_turn(start, (estimate, latency), &turn, failure.as_ref()).await?;
         if let Some(error) = failure {
             let reason = if error.code == "cancelled" { EndReason::Cancelled } else { EndReason::CognitionFailed };
             return Ok(Some(end(reason, Some(error.code))));
@@ -297,20 +307,40 @@ impl Drive<'_> {
         self.run.exclusively(work).await?.map(drop)
     }
 
+    /// Reads the instructions of skills that the run was bound to since they were read last.
+    async fn read_instructions(&mut self) -> Result<(), RunError> {
+        let read = self.instructions.len();
+        if self.run.with_journal(|journal| journal.skills.len()).await == read {
+            return Ok(());
+        }
+        let work = move |inner: Arc<Inner>| async move {
+            let journal = inner.journal.lock().await;
+            let mut more = Vec::new();
+            for skill in journal.skills.iter().skip(read) {
+                more.push(skills::instructions(&inner.core, &journal, skill).await?);
+            }
+            Ok::<_, RunError>(more)
+        };
+        self.instructions.extend(self.run.exclusively(work).await??);
+        Ok(())
+    }
+
     async fn context(&mut self, step: u64) -> Context {
         let inner = self.run.inner();
-        let (chain, remaining) = self
+        let (chain, skills, remaining) = self
             .run
             .with_journal(|journal| {
-                let left = inner.core.accounts.balances(&journal.chain);
-                (journal.chain.clone(), left.iter().fold(Amounts::MAX, |least, left| least.least(left)))
+                let (left, skills) = (inner.core.accounts.balances(&journal.chain), journal.narrowings());
+                let left = left.into_iter().chain(skills.iter().map(|narrowing| narrowing.left.most()));
+                let least = left.fold(Amounts::MAX, |least, left| least.least(&left));
+                (journal.chain.clone(), skills, least)
             })
             .await;
         let covered = inner.core.tools.contracts().iter().filter(|contract| {
             chain.links().all(|(_, writ)| {
                 contract.effect <= writ.effect_ceiling
                     && writ.scopes.iter().any(|scope| scope.covers(&contract.name, Some(contract)))
-            })
+            }) && skills.iter().all(|narrowing| narrowing.allows(&contract.name, contract.effect, &Amounts::ZERO))
         });
         let tools = covered.map(|contract| ToolInfo {
             name: contract.name.to_string(),
@@ -321,7 +351,7 @@ impl Drive<'_> {
         });
         Context {
             task: self.task.clone(),
-            instructions: vec![],
+            instructions: self.instructions.clone(),
             tools: tools.collect(),
             history: std::mem::take(&mut self.history),
             remaining,
@@ -343,7 +373,8 @@ impl Drive<'_> {
         let show = |piece: TurnPiece| sieve.take(redactor, piece).into_iter().for_each(tell);
         let asked = AssertUnwindSafe(async { cognition.step(context, &show).await }).catch_unwind();
         let stop = select(inner.core.host.timer.sleep(self.limits.step_deadline), Box::pin(inner.cancel.cancelled()));
-        let error = |code: &str, message: String| CognitionError { code: code.into(), message, usage: estimate };
+        let error =
+            |code: &str, message: String| CognitionError { code: code.into(), message, routing: None, usage: estimate };
         let turn = match select(Box::pin(asked), stop).await {
             Either::Left((Ok(turn), _)) => turn,
             Either::Left((Err(_), _)) => Err(error("panicked", "cognition panicked".into())),
@@ -368,17 +399,22 @@ impl Drive<'_> {
     async fn record_turn(
         &self,
         start: EntryId,
-        reserved: Amounts,
+        (reserved, latency): (Amounts, Duration),
         turn: &Turn,
         failure: Option<&CognitionError>,
     ) -> Result<Vec<Proposed>, RunError> {
         let (draft, proposed) = turn::seal(self.run.inner(), self.limits.requests_per_turn, start, turn, failure)?;
+        let intents = proposed.iter().filter(|proposed| matches!(proposed, Proposed::Intent(_))).count();
+        let route = turn.routing.clone().map(|evidence| Route {
+            evidence,
+            latency_ms: u64::try_from(latency.as_millis()).unwrap_or(MAX_INTEGER).min(MAX_INTEGER),
+            status: routing::status(turn, intents, failure.is_some()),
+        });
         let (usage, text, requests) = (turn.usage, turn.text.clone(), turn.requests.len());
         let work = move |inner: Arc<Inner>| async move {
             let mut journal = inner.journal.lock().await;
-            let entry = turn::close(&inner, &mut journal, draft, reserved, usage).await?;
-            let at = Some((journal.last_seq(), entry));
-            inner.watchers.tell(at, || EventKind::TurnEnded { text, requests, usage });
+            let at = turn::close(&inner, &mut journal, draft, reserved, usage, route).await?;
+            inner.watchers.tell(Some(at), || EventKind::TurnEnded { text, requests, usage });
             Ok::<(), RunError>(())
         };
         self.run.exclusively(work).await??;
@@ -388,10 +424,18 @@ impl Drive<'_> {
     /// The dimension that a turn overdrew: cognition's usage may exceed its estimate, and then nothing more is begun.
     async fn overdrawn(&self, usage: &Amounts) -> Option<String> {
         let accounts = &self.run.inner().core.accounts;
-        let left = self.run.with_journal(|journal| accounts.balances(&journal.chain)).await;
-        let empty =
-            |dimension: &Dimension| usage.get(*dimension) > 0 && left.iter().any(|left| left.get(*dimension) == 0);
-        Dimension::ALL.iter().find(|dimension| empty(dimension)).map(|found| found.as_str().to_owned())
+        let all = || Dimension::ALL.into_iter().filter(|dimension| usage.get(*dimension) > 0);
+        let of_skill = |narrowing: &Narrowing| {
+            let dimension = all().find(|dimension| narrowing.left.get(*dimension) == Some(0))?;
+            Some(turn::of_skill(dimension, narrowing))
+        };
+        let find = |journal: &Journal| {
+            let left = accounts.balances(&journal.chain);
+            let found = all().find(|dimension| left.iter().any(|left| left.get(*dimension) == 0));
+            let found = found.map(|dimension| dimension.as_str().to_owned());
+            found.or_else(|| journal.narrowings().iter().find_map(of_skill))
+        };
+        self.run.with_journal(find).await
     }
 }
 

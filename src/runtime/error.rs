@@ -1,3 +1,4 @@
+use super::BindError;
 use crate::{
     canon::{CanonError, EntryId, TrajectoryId},
     crypto::PublicKey,
@@ -29,6 +30,9 @@ pub enum StartError {
     /// The runtime was opened for the authority alone.
     #[error("this runtime was opened for the authority alone: open one without `Builder::authority_only` to run")]
     AuthorityOnly,
+    /// The run cannot be bound to a skill; nothing was recorded.
+    #[error(transparent)]
+    Bind(#[from] BindError),
     /// The run has ended; nothing can be added to it.
     #[error("run {} has ended", .0.short())]
     Ended(TrajectoryId),

@@ -20,7 +20,7 @@ use crate::{
     delegation::Children,
     ledger::{Batch, Draft, Kind, RegisterKey, RegisterOp, StoreError, register::Account},
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// How often an entry is signed again because the authority changes while it is stored.
@@ -69,6 +69,8 @@ pub(crate) struct Journal {
     pub(super) lineage: Lineage,
     /// The arguments of what was denied, in order, as far as they were asked for; none where they are erased.
     pub(crate) denied_args: Vec<Option<Value>>,
+    /// The skills that the run is bound to.
+    pub(crate) skills: Vec<BoundSkill>,
     /// The turn without an outcome, and what is held for it.
     pub(crate) open_turn: Option<(EntryId, Amounts)>,
     pub(crate) ended: bool,
@@ -102,6 +104,7 @@ impl Journal {
             children: Children::default(),
             lineage: Lineage::top(trajectory),
             denied_args: Vec::new(),
+            skills: Vec::new(),
             open_turn: None,
             ended: false,
             ending: None,
@@ -199,10 +202,7 @@ impl Journal {
     ) -> Result<EntryId, RunError> {
         let place = self.place(epoch, core.now(epoch).judged_ms);
         let (kind, record) = (draft.kind, draft.record.clone());
-        let recorded = registers.iter().find_map(|op| match op {
-            RegisterOp::Add { after, .. } => Some(*after),
-            _ => None,
-        });
+        let recorded = recorded(&registers);
         let placed = Placed::of(core.store_id, epoch.signing()?, place, draft);
         let id = placed.id;
         let entries = vec![placed.signed().await?];
@@ -251,11 +251,12 @@ impl Journal {
             return Err(RunError::Stale);
         }
         let (store, signer, mut place) = (core.store_id, epoch.signing()?, self.place(epoch, time_ms));
-        let (mut placed, mut last, mut told) = (Vec::new(), None, None);
+        let (mut placed, mut last, mut stored) = (Vec::new(), None, Vec::new());
         while let Some((draft, also)) = next(last)? {
             registers.extend(also);
-            told = Some((draft.kind, draft.record.clone()));
+            let (kind, record) = (draft.kind, draft.record.clone());
             let entry = Placed::of(store, signer, place, draft);
+            stored.push((entry.id, kind, record));
             (last, place.parent) = (Some(entry.id), entry.id);
             place.seq = place.seq.saturating_add(1);
             placed.push(entry);
@@ -264,16 +265,50 @@ impl Journal {
         for entry in placed {
             entries.push(entry.signed().await?);
         }
+        let recorded = recorded(&registers);
         match core.store.append(Batch { entries, registers }).await {
             Ok(_) => {
-                (self.head, self.next_seq) = (place.parent, place.seq);
-                if let Some((kind, record)) = told {
+                self.recorded = recorded.unwrap_or(self.recorded);
+                for (id, kind, record) in stored {
+                    (self.head, self.next_seq) = (id, self.next_seq.saturating_add(1));
                     self.stored(core, kind, &record);
                 }
                 Ok(self.head)
             }
             Err(error) => Err(self.not_stored(error)),
         }
+    }
+
+    /// Appends an entry and, in the same batch, one that follows it and names it, in whatever epoch is the last. Returns the id of the
+    /// first.
+    pub(crate) async fn append_followed(
+        &mut self,
+        core: &Core,
+        draft: Draft,
+        registers: Vec<RegisterOp>,
+        follows: impl Fn(EntryId) -> Result<Draft, RunError>,
+    ) -> Result<EntryId, RunError> {
+        self.check_open()?;
+        let mut epoch = core.authority.state();
+        for _ in 0..ATTEMPTS {
+            let (mut first, mut id) = (Some((draft.clone(), registers.clone())), None);
+            let next = |before: Option<EntryId>| match before {
+                None => Ok(first.take()),
+                Some(before) if id.is_none() => {
+                    id = Some(before);
+                    follows(before).map(|draft| Some((draft, vec![])))
+                }
+                Some(_) => Ok(None),
+            };
+            let at_ms = core.now(&epoch).judged_ms;
+            match self.append_together(core, (&epoch, at_ms), vec![expect_epoch(&epoch)], next).await {
+                Err(RunError::Store(StoreError::RegisterChanged { key })) if key == RegisterKey::epoch() => {
+                    epoch = core.authority.after(core, &epoch).await?;
+                }
+                appended => return appended.map(|last| id.unwrap_or(last)),
+            }
+        }
+        Err(RunError::Stale)
     }
 
     /// What an entry that was not stored leaves: a changed register leaves the trajectory as it was; anything else may not have.
@@ -342,4 +377,12 @@ impl Journal {
     pub(crate) fn last_seq(&self) -> u64 {
         self.next_seq.saturating_sub(1)
     }
+}
+
+/// The run's account as these operations leave it, where they do anything to it.
+fn recorded(registers: &[RegisterOp]) -> Option<Account> {
+    registers.iter().find_map(|op| match op {
+        RegisterOp::Add { after, .. } => Some(*after),
+        _ => None,
+    })
 }

@@ -31,9 +31,11 @@ mod past;
 mod resume;
 mod revoke;
 mod rotate;
+mod routing;
 mod run;
 mod secrets;
 mod sieve;
+mod skills;
 mod snapshots;
 mod start;
 mod submit;
@@ -55,6 +57,7 @@ pub use export::{ExportError, export};
 pub use revoke::RevokeError;
 pub use rotate::{RotateError, Rotation};
 pub use run::Run;
+pub use skills::{BindError, Binding};
 pub use submit::Submitted;
 pub use summary::{Summary, WhyStopped};
 pub use undo::{Halt, HaltCause, Rollback, RollbackError, RollbackTo, Under, Undone, rollback_plan};
@@ -67,7 +70,7 @@ use crate::{
     contract::ContractSet,
     host::Signer,
     ledger::{LedgerStore, StoreError},
-    replay::{Pins, ReplayError, Report},
+    replay::{Pins, ReplayError, Report, Routed},
     writ::PresentedChain,
 };
 
@@ -109,7 +112,22 @@ impl Runtime {
         chain: impl Into<PresentedChain>,
         subject: &dyn Signer,
     ) -> Result<Run, StartError> {
-        start::start(&self.0, task, chain.into(), subject).await
+        start::start(&self.0, task, chain.into(), subject, vec![]).await
+    }
+
+    /// As [`start`](Self::start), with the run bound to skills from its first decision on: they stand in the ledger with its
+    /// start, or there is no run. See [`Run::bind`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when a skill cannot be used, or not with its parameters; nothing is recorded then.
+    pub async fn start_with(
+        &self,
+        task: &str,
+        chain: impl Into<PresentedChain>,
+        subject: &dyn Signer,
+        skills: impl IntoIterator<Item = Binding>,
+    ) -> Result<Run, StartError> {
+        start::start(&self.0, task, chain.into(), subject, skills.into_iter().collect()).await
     }
 
     /// Takes up a run that another process left, or that was suspended. It is replayed first: from its last snapshot on,
@@ -242,5 +260,13 @@ impl Runtime {
     /// The first fault, a pin that does not hold, or the store's failure.
     pub async fn replay(&self, run: &TrajectoryId, pins: Pins) -> Result<Report, ReplayError> {
         crate::replay::run(&*self.0.store, run, pins, |_, _| {}).await.map(|(report, _)| report)
+    }
+
+    /// What a run says of the routes that a router chose, for the router to learn from: nothing of what was done on them.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay): nothing is told of a run that does not verify.
+    pub async fn routing(&self, run: &TrajectoryId) -> Result<Vec<Routed>, ReplayError> {
+        crate::replay::routing(&*self.0.store, run).await.map(|(_, routed)| routed)
     }
 }

@@ -104,6 +104,7 @@ pub(super) async fn take_up(core: &Core, run: &TrajectoryId, wholly: bool) -> Re
         requests: folded.requests.clone(),
         children: folded.children.clone(),
         lineage: Lineage::of(&*core.store, &folded.start.start, *run).await?,
+        skills: folded.skills.clone(),
         snapshots: Snapshots {
             last: report.since.unwrap_or(0),
             turn_seq: folded.turn_seq,

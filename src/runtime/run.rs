@@ -8,7 +8,7 @@ use futures::{
 };
 
 use super::{
-    Answer, ChildResult, Limits, Rollback, RollbackError, RollbackTo, StartError, Summary, Under, VoteError, Voted,
+    Answer, BindError, Binding, ChildResult, Limits, Rollback, RollbackError, RollbackTo, StartError, Summary, Under, VoteError, Voted,
     approval,
     children::{self, Handles},
     core::Core,
@@ -16,7 +16,7 @@ use super::{
     error::RunError,
     events::{Event, Watchers},
     journal::Journal,
-    secrets, snapshots,
+    secrets, skills, snapshots,
     submit::{self, Submitted},
     undo,
     unrecorded::Unrecorded,
@@ -30,7 +30,7 @@ use crate::{
     ledger::record::EndReason,
     tool::CancelToken,
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// One agent's run: the handle through which intents are submitted.
@@ -190,6 +190,20 @@ impl Run {
         .await?
     }
 
+    /// Binds the run to a skill: from the entry that this records on nothing is done that the skill does not allow, and what the run
+    /// spends stays within its cap. Cognition is told its instructions, and sees only tools that it allows. A skill grants nothing,
+    /// several narrow together, and nothing undoes a binding. Returns the entry.
+    ///
+    /// # Errors
+    /// When the skill cannot be used, or not with its parameters, the run has ended, or the ledger fails.
+    pub async fn bind(&self, skill: Binding) -> Result<EntryId, BindError> {
+        self.exclusively(move |inner| async move {
+            let mut journal = inner.journal.lock().await;
+            skills::bind(&inner.core, &mut journal, skill).await
+        })
+        .await?
+    }
+
     /// Undoes what the run, and every run below it, did after an entry, which stays: every effect that was not undone, the newest in the
     /// store first. Each is undone by the
     /// call that its tool recorded for that, decided and carried out as any other call under the writ that is presented, and
@@ -202,6 +216,11 @@ impl Run {
     /// When the writ is not good for it, what the run did does not verify, or the ledger or a key fails.
     pub async fn compensate_to(&self, to: impl Into<RollbackTo>, under: Under<'_>) -> Result<Rollback, RollbackError> {
         undo::undo(&self.inner.core, &self.id(), Some(self), to.into(), under).await
+    }
+
+    /// The skills that the run is bound to, in the order in which it was.
+    pub async fn skills(&self) -> Vec<BoundSkill> {
+        self.with_journal(|journal| journal.skills.clone()).await
     }
 
     /// The writ chain that the run stands under.

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{core::Core, error::RunError};
+use super::{core::Core, error::RunError, routing};
 use crate::{
     canon::{IntentId, TrajectoryId},
     cognition::{CognitionError, Turn},
@@ -88,8 +88,19 @@ pub(super) fn intent(redactor: &Redactor, mut intent: Intent) -> Result<(Intent,
 pub(super) fn turn(redactor: &Redactor, asked: Result<Turn, CognitionError>) -> Result<Turn, CognitionError> {
     let redact = |said: String| text(redactor, &said);
     match asked {
-        Ok(turn) => Ok(Turn { text: turn.text.map(redact), answer: turn.answer.map(redact), ..turn }),
-        Err(error) => Err(CognitionError { code: redact(error.code), message: redact(error.message), ..error }),
+        Ok(Turn { text, requests, answer, usage, routing }) => Ok(Turn {
+            text: text.map(redact),
+            requests,
+            answer: answer.map(redact),
+            usage,
+            routing: routing.map(|evidence| routing::bounded(redactor, evidence)),
+        }),
+        Err(CognitionError { code, message, routing, usage }) => Err(CognitionError {
+            code: redact(code),
+            message: redact(message),
+            routing: routing.map(|evidence| Box::new(routing::bounded(redactor, *evidence))),
+            usage,
+        }),
     }
 }
 

@@ -69,7 +69,7 @@ impl Journal {
         }
         let mut snapshot = Snapshot::new(core.store_id, self.trajectory, (seq, self.head), &self.world);
         (snapshot.spent, snapshot.steps) = (self.used.spent, self.steps);
-        snapshot.requests = self.requests.clone();
+        (snapshot.requests, snapshot.skills) = (self.requests.clone(), self.skills.clone());
         snapshot.children = self.children.clone();
         (snapshot.resumed, snapshot.turn_seq) = (self.snapshots.resumed, self.snapshots.turn_seq);
         match kind {

@@ -3,16 +3,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Run, accounts,
+    Binding, Run, accounts,
     authority::expect_epoch,
     core::{Core, Place, seal},
     error::{RunError, StartError},
     in_force::InForce,
     journal::Journal,
     secrets,
+    skills::{self, Sealed},
 };
 use crate::{
-    canon::{Blob, EntryId, Nonce, Salt, TrajectoryId, WritId},
+    canon::{Blob, EntryId, Nonce, Salt, WritId},
     compile::{Standing, check_standing},
     crypto::Purpose,
     host::Signer,
@@ -33,10 +34,12 @@ pub(super) async fn start(
     task: &str,
     chain: PresentedChain,
     subject: &dyn Signer,
+    skills: Vec<Binding>,
 ) -> Result<Run, StartError> {
     if !core.runs {
         return Err(StartError::AuthorityOnly);
     }
+    let skills = skills::seal(core, 0, skills)?;
     let mut salt = Salt([0; 16]);
     core.host.entropy.fill(&mut salt.0).map_err(RunError::from)?;
     let task = Blob::seal(&Value::from(secrets::text(&core.redactor, task)), salt).map_err(RunError::from)?;
@@ -77,10 +80,15 @@ pub(super) async fn start(
             return Err(refuse(core, refusal, task, presented).await?);
         }
         core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
-        match open(core, &chain, &start, &task, trajectory, &authority).await {
+        match open(core, &chain, &start, &task, &skills, &authority).await {
             Ok(head) => {
                 let tenure = core.accounts.open((trajectory, None), &chain, Amounts::ZERO);
-                return Ok(Run::new(Arc::clone(core), Journal::new(trajectory, chain, head, tenure)));
+                let mut journal = Journal::new(trajectory, chain, head, tenure);
+                for skill in &skills {
+                    journal.skills.push(skill.bound(journal.next_seq, &journal));
+                    journal.next_seq += 1;
+                }
+                return Ok(Run::new(Arc::clone(core), journal));
             }
             Err(RunError::Store(error)) if error.is_conflict() => core.authority.refresh(core).await?,
             Err(error) => return Err(error.into()),
@@ -101,17 +109,17 @@ pub(super) fn standing(core: &Core, chain: &WritChain, authority: &InForce) -> R
     })
 }
 
-/// Stores the run's first entry and its opening in one batch.
+/// Stores the run's first entry, the skills that it is bound to and its opening in one batch. Returns the run's last entry.
 async fn open(
     core: &Core,
     chain: &WritChain,
     start: &RunStart,
     task: &Blob,
-    trajectory: TrajectoryId,
+    skills: &[Sealed],
     authority: &InForce,
 ) -> Result<EntryId, RunError> {
-    let draft = Draft::seal(Kind::Root, start, vec![task.clone()])?;
-    let place = Place {
+    let trajectory = start.start.trajectory()?;
+    let mut place = Place {
         trajectory,
         seq: 0,
         parent: EntryId::ZERO,
@@ -119,7 +127,13 @@ async fn open(
         base_seq: 0,
         time_ms: core.now(authority).judged_ms,
     };
-    let (root, id) = seal(core.store_id, authority.signing()?, place, draft).await.map_err(RunError::from)?;
+    let root = Draft::seal(Kind::Root, start, vec![task.clone()])?;
+    let mut entries = Vec::with_capacity(1 + skills.len());
+    for draft in [root].into_iter().chain(skills.iter().map(|skill| skill.draft.clone())) {
+        let (entry, id) = seal(core.store_id, authority.signing()?, place, draft).await?;
+        place = Place { seq: place.seq + 1, parent: id, ..place };
+        entries.push(entry);
+    }
     let opened = Draft::seal(Kind::RunOpened, &RunOpened { trajectory, writ: chain.id() }, vec![])?;
     let mut ops = accounts::begin_totals(&*core.store, chain).await?;
     let registers = |seq: u64| {
@@ -127,8 +141,8 @@ async fn open(
         ops.extend([expect_epoch(authority), RegisterOp::Set { key, value }]);
         ops
     };
-    core.authority.append(core, vec![opened], vec![root], registers).await?;
-    Ok(id)
+    core.authority.append(core, vec![opened], entries, registers).await?;
+    Ok(place.parent)
 }
 
 /// Records that a start was refused.

@@ -272,7 +272,7 @@ async fn judge(
     core: &Core,
     journal: &mut Journal,
     authority: &InForce,
-    Submission { intent, request, .. }: Submission<'_>,
+    Submission { intent, request, undoes, .. }: Submission<'_>,
     reconciled: Option<u64>,
 ) -> Result<Judged, RunError> {
     let now = core.now(authority);
@@ -281,6 +281,8 @@ async fn judge(
         approvals.extend(Box::pin(past::denied(core, journal, intent)).await?);
     }
     let balances = core.accounts.balances(&journal.chain);
+    // What undoes the run stands under a writ of its own, and not on the run's skills.
+    let skills = if undoes.is_some() { Vec::new() } else { journal.narrowings() };
     let inputs = Inputs {
         approvals: &approvals,
         balances: &balances,
@@ -290,6 +292,7 @@ async fn judge(
         policies: &core.policies,
         recorded: None,
         roster: authority.roster.as_ref().map(|record| &record.roster),
+        skills: &skills,
         standing: Standing {
             chain: &journal.chain,
             clock_ms: now.clock_ms,
@@ -311,7 +314,8 @@ async fn judge(
     let Some(tool) = core.tools.get(&intent.record().target).map(Arc::clone) else {
         return Ok(unavailable(admitted));
     };
-    let time_left_ms = balances.iter().map(|left| left.wall_clock_ms).min().unwrap_or(0);
+    let most = skills.iter().map(|narrowing| narrowing.left.most());
+    let time_left_ms = balances.iter().copied().chain(most).map(|left| left.wall_clock_ms).min().unwrap_or(0);
     let (Ok(args), contract) = (intent.masked_args(), admitted.contract()) else {
         return Ok(unavailable(admitted));
     };

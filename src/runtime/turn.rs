@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    authority::expect_epoch, error::RunError, events::EventKind, in_force::InForce, journal::Journal, run::Inner,
-    secrets, start::standing,
+    authority::expect_epoch, error::RunError, events::EventKind, in_force::InForce, journal::Journal, routing::Route,
+    run::Inner, secrets, start::standing,
 };
 use crate::{
     canon::{Blob, EntryId, MAX_BLOB_BYTES, MAX_ENTRY_BLOB_BYTES, NamedBlob, Salt, check_depth},
@@ -17,7 +17,7 @@ use crate::{
     },
     proposal::Code,
     redact::Findings,
-    writ::{Amounts, Dimension, WritChain},
+    writ::{Amounts, Dimension, Narrowing, WritChain},
 };
 
 /// When the requests of a turn have this many bytes, the next is not looked at: one entry has to hold them all.
@@ -118,6 +118,9 @@ fn seal_request(inner: &Inner, request: &Request) -> Result<(SealedIntent, Findi
     Ok((intent.seal(&*inner.core.host.entropy)?, found))
 }
 
+/// What a model uses up.
+const MODEL_USE: [Dimension; 2] = [Dimension::Tokens, Dimension::UsdMillicents];
+
 /// Why cognition is not asked: the run ends.
 pub(super) struct NotAsked {
     pub(super) reason: EndReason,
@@ -174,6 +177,9 @@ async fn open_in(
     if let Some(dimension) = exhausted(&journal.chain, &core.accounts.balances(&journal.chain), &of_models) {
         return Ok(Err(NotAsked::exhausted(dimension.as_str())));
     }
+    if let Some(detail) = journal.narrowings().iter().find_map(|narrowing| beyond_skill(narrowing, &reserved)) {
+        return Ok(Err(NotAsked::exhausted(&detail)));
+    }
     let (left, fits) = journal.reserve(core, &reserved);
     if !fits {
         let short = left.iter().find_map(|left| reserved.exceeds(left));
@@ -212,23 +218,43 @@ pub(super) fn exhausted(chain: &WritChain, left: &[Amounts], dimensions: &[Dimen
     })
 }
 
-/// Appends the outcome of the open turn, and turns what was held for it into what it cost.
+/// What a skill has not enough left of to ask a model: a dimension of model use that it limits and that is used up, or one in
+/// which what is to be held does not fit.
+fn beyond_skill(narrowing: &Narrowing, reserved: &Amounts) -> Option<String> {
+    let Narrowing { left, skill } = narrowing;
+    let used_up = |dimension: &Dimension| skill.budget.get(*dimension) > Some(0) && left.get(*dimension) == Some(0);
+    let used_up = MODEL_USE.into_iter().find(used_up);
+    used_up.or_else(|| narrowing.exceeded_by(reserved)).map(|dimension| of_skill(dimension, narrowing))
+}
+
+/// A dimension of what a skill has left, in words.
+pub(super) fn of_skill(dimension: Dimension, narrowing: &Narrowing) -> String {
+    format!("{} of skill {}", dimension.as_str(), narrowing.skill.reference())
+}
+
+/// Appends the outcome of the open turn, and with it how its route did, and turns what was held for it into what it cost. Returns its
+/// seq and id.
 pub(super) async fn close(
     inner: &Inner,
     journal: &mut Journal,
     draft: Draft,
     held: Amounts,
     cost: Amounts,
-) -> Result<EntryId, RunError> {
-    let before = journal.used;
+    route: Option<Route>,
+) -> Result<(u64, EntryId), RunError> {
+    let (before, seq) = (journal.used, journal.next_seq);
     journal.used.held = before.held.minus(&held);
     journal.used.spent = before.spent.plus(&cost);
-    let registers = journal.account();
-    match journal.append(&inner.core, &inner.core.authority.state(), draft, registers).await {
+    let (core, registers) = (&inner.core, journal.account());
+    let appended = match route {
+        Some(route) => journal.append_followed(core, draft, registers, |turn| route.draft(turn)).await,
+        None => journal.append(core, &core.authority.state(), draft, registers).await,
+    };
+    match appended {
         Ok(entry) => {
             journal.open_turn = None;
-            journal.settle(&inner.core, &held, &cost);
-            Ok(entry)
+            journal.settle(core, &held, &cost);
+            Ok((seq, entry))
         }
         Err(error) => {
             journal.used = before;
@@ -257,5 +283,5 @@ pub(super) async fn abandon(inner: &Inner, journal: &mut Journal) -> Result<(), 
         usage: held,
     };
     let draft = Draft::seal(Kind::Turn, &record, vec![message])?;
-    close(inner, journal, draft, held, held).await.map(drop)
+    close(inner, journal, draft, held, held, None).await.map(drop)
 }

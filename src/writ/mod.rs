@@ -26,5 +26,8 @@ pub use mint::{IssueError, WritBuilder};
 pub use pattern::{PatternError, ToolPattern};
 pub use presented::PresentedChain;
 pub use scope::Scope;
-pub use skill::Skill;
+pub use skill::{
+    BoundSkill, Cap, MAX_INSTRUCTIONS_BYTES, MAX_SKILLS, Narrowing, Parameters, Skill, SkillFault, SkillName,
+    SkillNameError, narrow,
+};
 pub use subset::Excess;

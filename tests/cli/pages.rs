@@ -62,6 +62,42 @@ fn the_commands_of_the_page_on_policies_run_and_its_rule_denies() {
 }
 
 #[test]
+fn the_commands_of_the_page_on_skills_run() {
+    let page = include_str!("../../docs/skills.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("finder.md", block(page, "text"));
+    write("finder.json", block(page, "json"));
+    let call = |tool: &str, args: serde_json::Value| serde_json::json!({"tool": tool, "args": args});
+    let steps = serde_json::json!([
+        [call("grep", serde_json::json!({"pattern": "TODO"}))],
+        [call("fs_write", serde_json::json!({"path": "found.md", "content": "none"}))],
+        {"answer": "done"},
+    ]);
+    write("find.json", &steps.to_string());
+    runs(&host, page);
+    let refused = page.lines().find(|line| line.starts_with("rejected ")).unwrap();
+    let (_, why) = refused.split_once("#7 ").unwrap();
+    assert!(host.good(&["audit", "last"]).contains(why), "{why}");
+    assert!(!host.workspace().join("found.md").exists());
+    let (_, section) = page.split_once("## Make it better").unwrap();
+    let shown = block(section, "text");
+    for line in block(section, "sh").lines().map(words) {
+        let arguments: Vec<&str> = line.iter().skip(1).map(String::as_str).collect();
+        let said = host.good(&arguments);
+        if arguments[1] == "tune" {
+            // The hash of the page is shortened.
+            let rest = |text: &str| -> Vec<String> {
+                text.lines().filter(|line| !line.contains("hash  ")).map(str::to_owned).collect()
+            };
+            assert!(rest(&said).starts_with(&rest(shown)), "{said}");
+        }
+    }
+    assert_eq!(host.json(&["runs", "--json"])[0]["skills"][0], "finder@2");
+    assert!(host.workspace().join("found.md").exists());
+}
+
+#[test]
 fn the_commands_of_the_page_on_approvals_run() {
     let page = include_str!("../../docs/approvals.md");
     let host = Host::new();

@@ -17,8 +17,8 @@ use openthymos::{
     },
     policy::{PolicySet, Quorum, SignedBundle, SignedRoster},
     replay::{Pins, Verdict, export::verify},
-    runtime::{Answer, Limits, Submitted, WhyStopped, export},
-    writ::{Amounts, Scope, WritBuilder},
+    runtime::{Answer, Binding, Limits, Submitted, WhyStopped, export},
+    writ::{Amounts, Scope, Skill, WritBuilder},
 };
 use serde_json::json;
 
@@ -26,7 +26,7 @@ use crate::{
     authority,
     file::{holds, read},
     fixture::{AGENT, APPROVER, CHILD, NOW_MS, OPERATOR, POLICY, RUNTIME},
-    run::store,
+    run::{evidence, skill, store},
     tools::{Pay, Set, Wipe},
 };
 
@@ -129,7 +129,14 @@ async fn made() -> Vec<u8> {
     resumed.vote(Answer::deny(wipe).note("nobody knows what for")).await.unwrap();
     resumed.submit(Intent::act("wipe", json!({}))).await.unwrap();
     resumed.submit(Intent::query("pay", json!({}))).await.unwrap();
-    let mut last = Mock::default().answering("as far as it goes");
+    let parameters = json!({"type": "object", "properties": {"who": {"type": "string"}}});
+    let skill = Skill { instructions: "Tidy up for {who}.".into(), parameters, ..skill() };
+    resumed.bind(Binding::new(skill).with(json!({"who": "bob"}))).await.unwrap();
+    let refunded = resumed.submit(Intent::act("refund", json!({}))).await.unwrap();
+    assert!(matches!(refunded, Submitted::Rejected { refusal, .. } if refusal.skill() == Some("payments@1")));
+    let tidied = resumed.submit(Intent::act("kv_set", json!({"key": "d", "value": 4}))).await.unwrap();
+    assert!(matches!(tidied, Submitted::Committed { .. }));
+    let mut last = Mock::turns(vec![Turn::answer("as far as it goes").routed(evidence())]);
     let driven = resumed.drive(&mut last, Limits::default()).await.unwrap();
     assert_eq!(driven.why, WhyStopped::Ended(EndReason::Completed));
 
@@ -159,7 +166,7 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
     // Where a recorded decision does not follow any more, the semantics of the compiler have changed.
     assert_eq!(report.rederived.map(|rederived| rederived.decisions()), Some(report.derived + report.asserted));
     assert_eq!((report.in_doubt.len(), report.ended), (1, Some(EndReason::Completed)));
-    assert_eq!(folded.world.len(), 3);
+    assert_eq!((folded.world.len(), folded.skills.len()), (4, 1));
     assert_eq!(causes, [FailureCause::NotDone, FailureCause::ToolFailed]);
     for kind in [
         Kind::Root,
@@ -173,6 +180,8 @@ fn an_export_of_a_whole_run_is_made_and_verified_as_recorded() {
         Kind::Vote,
         Kind::ApprovalOutcome,
         Kind::Resumed,
+        Kind::Skill,
+        Kind::Routing,
         Kind::Terminated,
     ] {
         assert!(kinds.contains(&kind), "{kind}");

@@ -16,7 +16,7 @@ use openthymos::{
             ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, Compensation, CompensationHalt,
             CompensationStatement, Delegated, DelegationResult, Dispatch, EndReason, Erased, Erasure, Failure,
             FailureCause, HappenedVerdict, InDoubtResolution, Link, MalformedRequest, Operator, Outcome,
-            PendingApproval, Rejection, ResolutionStatement, Resumed, RoutingOutcome, RunStart, SkillBound,
+            PendingApproval, Rejection, ResolutionStatement, Resumed, RoutingOutcome, RoutingStatus, RunStart, SkillBound,
             StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement,
             WhatHappened,
         },
@@ -26,7 +26,7 @@ use openthymos::{
         Refusal, Resolved, RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
     },
     world::ResourceId,
-    writ::{Amounts, Skill},
+    writ::{Amounts, Cap, Skill},
 };
 use serde_json::json;
 
@@ -167,13 +167,22 @@ fn suspended() -> Status {
 
 pub fn skill() -> Skill {
     Skill {
-        budget: amounts(),
+        budget: Cap { tool_calls: Some(1), wall_clock_ms: Some(30_000), ..Cap::NONE },
         effect_ceiling: openthymos::contract::Effect::Write,
         instructions: "Pay what is due, nothing else.".into(),
-        name: "payments".into(),
+        name: "payments".parse().unwrap(),
         parameters: json!({"type": "object"}),
         tools: vec!["pay".parse().unwrap(), "kv_*".parse().unwrap()],
-        version: "1".into(),
+        version: std::num::NonZeroU32::MIN,
+    }
+}
+
+pub fn evidence() -> RoutingEvidence {
+    RoutingEvidence {
+        alternatives: vec![route("small"), route("large")],
+        confidence_bp: 8_700,
+        decision_hash: StatementHash([11; 32]),
+        selected: route("medium"),
     }
 }
 
@@ -282,7 +291,7 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             let writ = writs::root().id().unwrap();
             let mut proposal = proposal(Status::Staged);
             Arc::make_mut(&mut proposal).resolved = Some(resolved(Plan::Delegate { task: task.commitment(), writ }));
-            let delegated = Delegated { child: TrajectoryId([7; 32]), origin: Origin::Proposal(proposal) };
+            let delegated = Delegated { child: TrajectoryId([7; 32]), granted: amounts(), origin: Origin::Proposal(proposal) };
             Draft::seal(kind, &delegated, vec![args(), rationale(), task])
         }
         Kind::DelegationResult => {
@@ -334,16 +343,14 @@ pub fn draft(kind: Kind) -> Option<Draft> {
         Kind::Skill => {
             let definition = skill();
             let hash = definition.hash().unwrap();
-            Draft::seal(kind, &SkillBound { definition, hash }, vec![])
+            let parameters = blob(json!({"payee": "eve"}), 31);
+            let commitment = Some(parameters.commitment());
+            let bound = SkillBound { definition: Arc::new(definition), hash, parameters: commitment };
+            Draft::seal(kind, &bound, vec![parameters])
         }
         Kind::Routing => {
-            let evidence = RoutingEvidence {
-                alternatives: vec![route("small"), route("large")],
-                confidence_bp: 8_700,
-                decision_hash: StatementHash([11; 32]),
-                selected: route("medium"),
-            };
-            let outcome = RoutingOutcome { evidence, latency_ms: 912, status: "ok".into(), turn: id(11) };
+            let outcome =
+                RoutingOutcome { evidence: evidence(), latency_ms: 912, status: RoutingStatus::Proposed, turn: id(11) };
             Draft::seal(kind, &outcome, vec![])
         }
         Kind::Erasure => {

@@ -517,6 +517,7 @@ fn turns_texts_answers_and_pieces_hold_no_secret() {
     let (_, left, _) = driven(Err(CognitionError {
         code: key_of('q'),
         message: format!("401 for {}", key_of('r')),
+        routing: None,
         usage: Default::default(),
     }));
     assert!(left.contains("401 for [redacted:github-token:"), "{left}");

@@ -16,8 +16,10 @@ mod forged;
 mod gaps;
 mod honest;
 mod policies;
+mod routing;
 mod scripts;
 mod simulated;
+mod skills;
 mod votes;
 
 use std::sync::Arc;

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use openthymos::{
     cognition::{Cognition, CognitionError, Context, Request, Turn, TurnEvents},
+    contract::Effect,
     ledger::Kind,
     replay::since_snapshot,
-    runtime::{Limits, Resolution, Run},
+    runtime::{Binding, Limits, Resolution, Run},
+    writ::{Cap, MAX_SKILLS, Skill},
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -30,6 +32,9 @@ enum Step {
     },
     Resolve,
     Resume,
+    Bind {
+        pay: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -42,6 +47,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => prop::collection::vec(prop::collection::vec(0u8..6, 1..4), 0..4).prop_map(|turns| Step::Drive { turns }),
         1 => Just(Step::Resolve),
         2 => Just(Step::Resume),
+        1 => any::<bool>().prop_map(|pay| Step::Bind { pay }),
     ];
     prop::collection::vec(step, 4..40)
 }
@@ -100,6 +106,21 @@ fn play(runtime: &Runtime, mut run: Run, steps: Vec<Step>) -> Run {
                 drop(run);
                 block_on(runtime.resolve(&id, resolution, &key(AGENT))).unwrap();
                 run = block_on(runtime.resume(&id)).unwrap();
+            }
+            Step::Bind { pay } => {
+                let tools = if pay { vec!["pay", "*e*"] } else { vec!["*"] };
+                let skill = Skill {
+                    budget: Cap { tool_calls: Some(7), ..Cap::NONE },
+                    effect_ceiling: Effect::Write,
+                    instructions: "Be {how}.".into(),
+                    name: "drawn".parse().unwrap(),
+                    parameters: json!({"type": "object", "properties": {"how": {"type": "integer"}}}),
+                    tools: tools.into_iter().map(|pattern| pattern.parse().unwrap()).collect(),
+                    version: std::num::NonZeroU32::MIN,
+                };
+                if block_on(run.skills()).len() < MAX_SKILLS {
+                    block_on(run.bind(Binding::new(skill).with(json!({"how": number})))).unwrap();
+                }
             }
             Step::Resume => {
                 let id = run.id();

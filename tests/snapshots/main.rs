@@ -85,6 +85,7 @@ fn all(folded: &Folded) -> impl PartialEq + std::fmt::Debug + use<> {
         (folded.head, folded.head_seq, folded.chain.id(), folded.start.clone()),
         (folded.spent, folded.held, folded.unknown_effects.clone(), folded.ended),
         (folded.open_turn, folded.turn_seq, folded.unanswered.clone(), folded.steps, folded.resumed),
+        folded.skills.clone(),
     )
 }
 

@@ -77,5 +77,15 @@ def at(path, value):
     return change
 
 
+def another_skill(name, value):
+    """Another definition, with the hash of it."""
+
+    def change(body):
+        body["definition"][name] = value
+        body["hash"] = hashed_json("skill", body["definition"])
+
+    return change
+
+
 def dropped(name):
     return lambda body: body.pop(name)

@@ -6,7 +6,7 @@ from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from undo import Undoing, add
 from votes import Requests
 from world import World
-from writs import check_chain
+from writs import EFFECTS, check_chain, covers
 
 AFTER_END = (5, 6, 7, 8, 9, 10, 11, 14, 15, 18, 19, 22)
 
@@ -28,6 +28,7 @@ class Run:
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuers = 0, []
+        self.skills, self.after_turn = [], False
         self.signed, self.named = [], set()
 
     def push(self, entry):
@@ -50,6 +51,7 @@ class Run:
         for commitment in entry.erased:
             self.missing[commitment] = entry
         self.fold(entry)
+        self.after_turn = entry.kind == 4
         self.head, self.next_seq = entry.id, entry.seq + 1
 
     def epoch(self, wanted):
@@ -151,8 +153,6 @@ class Run:
                 self.voted[entry.seq] = key_id(body["statement"]["approver"]["key"])
         elif kind == 11:
             self.requests.end(entry, self.authority.epochs[self.at_epoch])
-        elif kind == 12:
-            self.undoing.happened(entry.id, entry.seq)
         elif kind == 14 and not self.undoing.presented:
             raise Refused("undo", "stopped, and had not begun")
         elif kind == 15:
@@ -164,6 +164,13 @@ class Run:
                 self.undoing.over(body["dispatch"], happened)
             elif happened:
                 self.undoing.happened(entry.id, entry.seq)
+        elif kind == 16:
+            if hashed_json("skill", body["definition"]) != body["hash"]:
+                raise Refused("skill", "the definition is not the one of its hash")
+            self.skills.append((body["definition"], dict(self.spent)))
+        elif kind == 17:
+            if not self.after_turn or body["turn"] != self.head:
+                raise Refused("routing", "of a turn that is not the entry before")
         elif kind == 18:
             for erased in body["blobs"]:
                 self.missing.pop(erased["commitment"], None)
@@ -219,14 +226,15 @@ class Run:
         else:
             if self.ended:
                 raise Refused("place", "after the end of the run")
-            holds = [held for dispatch, held in self.dispatches.items() if dispatch not in self.undoing.steps]
-            self.check_balances(decision, status, self.budgets, self.spent, [self.held, *holds])
+            self.check_balances(decision, status, self.budgets, self.spent, self.holds())
             if proposal["writ"] != self.writ:
                 raise Refused("proposal", "under another writ")
         if "resolved" in proposal:
             self.check_resolved(proposal)
         elif status == "staged":
             raise Refused("proposal", "staged and not resolved")
+        if status == "staged" and not presented:
+            self.check_skills(proposal)
         return self.requests.decided(proposal, self.authority.epochs[self.at_epoch])
 
     def check_resolved(self, proposal):
@@ -238,6 +246,25 @@ class Run:
                     "plan": resolved["plan"], "trajectory": self.trajectory, "writ": proposal["writ"]}
         if hashed_json("proposal", identity) != resolved["id"]:
             raise Refused("proposal", "the id is not that of its contents")
+
+    def holds(self):
+        """What is held for the run itself: not for steps that undo what it did."""
+        steps = self.undoing.steps
+        return [self.held, *(held for dispatch, held in self.dispatches.items() if dispatch not in steps)]
+
+    def used(self, dimension):
+        return self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in self.holds())
+
+    def check_skills(self, proposal):
+        effect = EFFECTS.index(self.authority.contracts[proposal["resolved"]["contract"]]["effect"])
+        for skill, before in self.skills:
+            covered = any(covers(pattern, proposal["intent"]["target"]) for pattern in skill["tools"])
+            if not covered or effect > EFFECTS.index(skill["effect_ceiling"]):
+                raise Refused("skill", f"staged beyond what {skill['name']} allows")
+            for dimension, amount in proposal["decision"].get("quote", {}).get("cost", {}).items():
+                used = max(self.used(dimension) - before.get(dimension, 0), 0)
+                if dimension in skill["budget"] and amount > max(skill["budget"][dimension] - used, 0):
+                    raise Refused("skill", f"staged beyond what {skill['name']} has left of {dimension}")
 
     def check_balances(self, decision, status, budgets, spent, holds):
         if len(decision["balances"]) != len(budgets):

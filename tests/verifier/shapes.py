@@ -149,6 +149,8 @@ pattern = matching("[A-Za-z0-9_.:/*?-]{1,128}", "a tool pattern", is_pattern)
 effect, risk = words("read write external irreversible"), words("low medium high critical")
 role = words("writ_issuer policy_issuer approver runtime")
 named = record(key=key, name=text)
+cap = record(tokens_=count, tool_calls_=count, usd_millicents_=count, wall_clock_ms_=count)
+skill_name, version = matching("[a-z0-9][a-z0-9_-]{0,59}", "a skill's name"), number_to(2**32 - 1, least=1)
 resource = record(id=matching("(?s).+", "a resource id", is_resource_id), kind=matching("[a-z0-9_]{1,64}", "a kind"))
 contract = record(compensable=boolean, description=text, effect=effect, name=tool, risk=risk, schema=anything,
                   touches=words("world host"), version=text)
@@ -225,10 +227,11 @@ KINDS = {
     14: ("compensation_halt", record(at=hash_, cause=text, detail_=hash_, to=hash_)),
     15: ("in_doubt_resolution", record(cost=amounts, dispatch=hash_, note_=hash_, operator_=record(key=named, signature=signature),
                                        verdict=words("happened not_done"))),
-    16: ("skill", record(definition=record(budget=amounts, effect_ceiling=effect, instructions=text, name=text,
-                                           parameters=anything, tools=array(pattern), version=text), hash=hash_)),
+    16: ("skill", record(definition=record(budget=cap, effect_ceiling=effect, instructions=text, name=skill_name,
+                                           parameters=anything, tools=array(pattern, most=128), version=version), hash=hash_,
+                         parameters_=hash_)),
     17: ("routing", record(evidence=record(alternatives=array(route), confidence_bp=small, decision_hash=hash_,
-                                           selected=route), latency_ms=count, status=text, turn=hash_)),
+                                           selected=route), latency_ms=count, status=words("proposed answered malformed empty failed"), turn=hash_)),
     18: ("erasure", record(blobs=array(record(commitment=hash_, entry=hash_)), by=named, reason=text)),
     19: ("checkpoint", record(length=count, position=count, root=hash_)),
     20: ("resumed", record(contracts=array(hash_), debited=amounts, in_doubt_=some(hash_), policy_set=hash_,

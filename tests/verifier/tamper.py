@@ -8,7 +8,7 @@ key, and makes every hash, link and signature right again: what is left to refus
 import random
 import sys
 
-from forged import GOLDEN, OTHER, Forged, at, dropped
+from forged import GOLDEN, OTHER, Forged, another_skill, at, dropped
 from sealed import hashed
 from tampered_votes import VOTES, WHOLE
 from verify import Fault, verify
@@ -86,6 +86,16 @@ CHANGES = [
     (7, 0, at("observation", None), "shape"),
     (8, 0, at("refused.decision.status", "staged"), "status"),
     (9, 0, at("proposal.decision.status", "staged"), "status"),
+    (16, 0, at("definition.budget.tool_calls", 2), "skill"),
+    (16, 0, at("definition.version", 0), "shape"),
+    (16, 0, at("definition.name", "../payments"), "shape"),
+    (16, 0, at("hash", OTHER), "skill"),
+    (16, 0, another_skill("tools", ["pay"]), "staged beyond"),
+    (16, 0, another_skill("effect_ceiling", "read"), "staged beyond"),
+    (16, 0, another_skill("budget", {"tool_calls": 0}), "left of tool_calls"),
+    (16, 0, another_skill("budget", {"wall_clock_ms": 1}), "left of wall_clock_ms"),
+    (17, 0, at("turn", OTHER), "routing"),
+    (17, 0, at("status", "ok"), "shape"),
     (20, 0, at("in_doubt", []), "shape"),
     (20, 0, at("turn", OTHER), "turn"),
     (5, 0, at("reserved", {"tool_calls": 2}), "reserved"),

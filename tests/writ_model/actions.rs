@@ -179,6 +179,7 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
                 policies: &policies,
                 recorded: None,
                 roster: None,
+                skills: &[],
                 standing,
                 trajectory: TrajectoryId([1; 32]),
                 world: &world,

@@ -48,9 +48,10 @@ impl Mock {
 
     /// Reads a script: a JSON list of steps.
     ///
-    /// A step is a list of calls, or an object of `say` (text), `calls` and `answer` (text), all optional. A call is
-    /// an object of `tool`, `args` (`{}` when absent), `rationale` and `kind` (`act` when absent); one that delegates may
-    /// have the `script` of its child. A step without calls ends the run, so only the last one may be without.
+    /// A step is a list of calls, or an object of `say` (text), `calls`, `answer` (text) and `routing` (a router's evidence, as the
+    /// ledger has it), all optional. A call is an object of `tool`, `args` (`{}` when absent), `rationale` and `kind` (`act` when
+    /// absent); one that delegates may have the `script` of its child. A step without calls ends the run, so only the last one may
+    /// be without.
     ///
     /// ```
     /// use openthymos::cognition::Mock;

@@ -1,10 +1,11 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    canon::{LimitError, MAX_RECORD_BYTES, ParseError, parse, shown},
+    canon::{LimitError, MAX_RECORD_BYTES, ParseError, misshapen, parse, shown},
     cognition::{Mock, Request, Turn},
     contract::{DELEGATE, NameError, ToolName},
     intent::IntentKind,
+    proposal::RoutingEvidence,
 };
 
 /// The most bytes that a script may have.
@@ -61,6 +62,9 @@ pub enum ScriptFault {
     /// An intent kind that does not exist.
     #[error("{0}")]
     Kind(String),
+    /// Evidence of a router that is of another shape.
+    #[error("`routing`: {0}")]
+    Routing(String),
     /// A step without calls before the last one.
     #[error("no calls, which would end the run before the steps that follow")]
     EndsEarly,
@@ -122,10 +126,11 @@ fn step(value: Value, children: &mut Children) -> Result<Turn, Fault> {
                 Some(Value::Array(values)) => calls(values, children)?,
                 Some(_) => return Err(whole(wrong("`calls`", "a list of calls"))),
             };
+            let routing = members.remove("routing").map(evidence).transpose().map_err(whole)?;
             nothing_left(&members).map_err(whole)?;
-            Ok(Turn { text, requests, answer, ..Turn::default() })
+            Ok(Turn { text, requests, answer, routing, ..Turn::default() })
         }
-        _ => Err(whole(wrong("the step", "a list of calls, or an object of `say`, `calls` and `answer`"))),
+        _ => Err(whole(wrong("the step", "a list of calls, or an object of `say`, `calls`, `answer` and `routing`"))),
     }
 }
 
@@ -155,6 +160,11 @@ fn call(value: Value, children: &mut Children) -> Result<Request, ScriptFault> {
         children.push((task, played(script).map_err(|error| ScriptFault::Child(Box::new(error)))?));
     }
     Ok(Request { kind, tool: tool.to_string(), args, rationale })
+}
+
+fn evidence(value: Value) -> Result<RoutingEvidence, ScriptFault> {
+    let misshapen = |error: serde_json::Error| ScriptFault::Routing(misshapen(&error));
+    serde_json::from_value(value).map_err(misshapen)
 }
 
 fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ScriptFault> {

@@ -16,6 +16,7 @@ mod reads;
 mod registry;
 mod revocation;
 mod scope;
+mod skill;
 mod window;
 
 pub(super) use delegation::child;
@@ -42,9 +43,12 @@ pub(super) fn admission(inputs: &Inputs<'_>, contract: Option<&SealedContract>, 
     kind::check(inputs, contract)?;
     standing(&inputs.standing)?;
     scope::check(inputs, contract)?;
+    skill::check_scope(inputs)?;
     let contract = registry::check(inputs, contract)?;
     effect::check(inputs, contract)?;
+    skill::check_effect(inputs, contract)?;
     budget::check(inputs.balances, cost)?;
+    skill::check_budget(inputs, cost)?;
     arguments::check_schema(inputs, contract)?;
     arguments::check_conditions(inputs, contract)
 }
@@ -77,6 +81,7 @@ fn judge(
     trace: &mut PolicyTrace,
 ) -> Result<Status, Refusal> {
     budget::check(balances, &quote.cost)?;
+    skill::check_budget(inputs, &quote.cost)?;
     arguments::check_asserted(quote)?;
     claim::check(claim.as_ref())?;
     preconditions::check(quote)?;

@@ -13,6 +13,8 @@ use crate::{
 pub struct Delegated {
     /// The child's trajectory.
     pub child: TrajectoryId,
+    /// The budget of its writ.
+    pub granted: Amounts,
     /// Where the proposal to delegate stands.
     pub origin: Origin,
 }

@@ -26,4 +26,4 @@ pub use run::{
     BranchPoint, BranchStart, EndReason, Link, MalformedRequest, Resumed, RunStart, StartStatement, Terminated,
     TokenUsage, Turn, TurnError, TurnStart,
 };
-pub use upkeep::{Checkpoint, Erased, Erasure, RoutingOutcome, SkillBound};
+pub use upkeep::{Checkpoint, Erased, Erasure, RoutingOutcome, RoutingStatus, SkillBound};

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canon::{CheckpointHash, Commitment, EntryId, SkillHash},
+    canon::{CheckpointHash, Commitment, EntryId, SkillHash, words},
     crypto::NamedKey,
     proposal::RoutingEvidence,
     writ::Skill,
@@ -12,9 +14,12 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct SkillBound {
     /// The definition.
-    pub definition: Skill,
+    pub definition: Arc<Skill>,
     /// Its hash.
     pub hash: SkillHash,
+    /// Commits to the values of its parameters, an object, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<Commitment>,
 }
 
 /// `routing`: a router's evidence and how the route did.
@@ -25,11 +30,31 @@ pub struct RoutingOutcome {
     pub evidence: RoutingEvidence,
     /// How long the turn took.
     pub latency_ms: u64,
-    /// How the turn ended: a short stable code.
-    pub status: String,
-    /// The turn.
+    /// What came of the turn.
+    pub status: RoutingStatus,
+    /// The turn: the entry before this one.
     pub turn: EntryId,
 }
+
+/// What came of a turn that a router chose a model for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RoutingStatus {
+    /// It asked for something.
+    Proposed,
+    /// It answered, or said something, and asked for nothing.
+    Answered,
+    /// All that it asked for could not be made an intent.
+    Malformed,
+    /// It was empty.
+    Empty,
+    /// There was none: cognition failed.
+    Failed,
+}
+words!(RoutingStatus, "routing status", {
+    Proposed = "proposed", Answered = "answered", Malformed = "malformed", Empty = "empty", Failed = "failed",
+});
 
 /// `erasure`: the salt and bytes of blobs were dropped. Ids and hashes stay as they were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use crate::{
         simulate::{Simulator, Verdict},
     },
     world::{Resource, World},
-    writ::WritChain,
+    writ::{Narrowing, WritChain},
 };
 
 /// Derives the decisions of one run again, as its entries go by.
@@ -55,6 +55,8 @@ pub(in crate::replay) struct Scene<'a> {
     pub(in crate::replay) world: &'a World,
     /// The request for approval that the intent waited on.
     pub(in crate::replay) request: Option<&'a Request>,
+    /// What the skills that the run is bound to still allow.
+    pub(in crate::replay) skills: &'a [Narrowing],
     /// The latest time on record of the run since the clock was reset.
     pub(in crate::replay) latest_ms: u64,
     /// Whether it may have been made before the run was taken up, by the entry in front of it.
@@ -244,6 +246,7 @@ impl Rederiver {
             policies,
             recorded: Some(decision),
             roster: scene.authority.roster.as_ref().map(|record| &record.roster),
+            skills: scene.skills,
             standing: Standing {
                 chain: scene.chain,
                 clock_ms: decision.clock_ms.unwrap_or(decision.now_ms),

@@ -1,5 +1,7 @@
 //! The checks of starts, proposals, outcomes and settlements against what the entries before them say.
 
+use std::sync::Arc;
+
 use super::{Recorded, Replayer, Started, prepared::Signed};
 use crate::{
     approval::Request,
@@ -12,19 +14,19 @@ use crate::{
         AuthorityState, Entry, EntryError, Kind,
         record::{
             ApprovalOutcome, Compensation, Delegated, Failure, HappenedVerdict, InDoubtResolution, Operator, Outcome,
-            RunStart, WhatHappened,
+            RunStart, SkillBound, WhatHappened,
         },
     },
     proposal::Proposal,
     replay::{
         FaultKind, Presented, UndoFault,
-        origin::{check_balances, check_change, check_origin, check_proposal, check_staged},
+        origin::{check_balances, check_change, check_origin, check_proposal, check_skills, check_staged},
         rederive::Scene,
         undo::has_effect,
         whole::Whole,
     },
     world::FoldOp,
-    writ::{Amounts, Dimension, UnverifiedChain},
+    writ::{Amounts, BoundSkill, Dimension, Narrowing, UnverifiedChain, narrow},
 };
 
 /// The id that a proposal has to have, where it resolved to a tool.
@@ -70,6 +72,17 @@ impl Replayer<'_> {
             rederiver.started(self.log, start);
         }
         self.start = Some(Started { chain, start: start.clone() });
+        Ok(())
+    }
+
+    /// The run was bound to a skill.
+    pub(super) fn bind(&mut self, bound: &SkillBound, seq: u64) -> Result<(), FaultKind> {
+        if bound.definition.hash() != Ok(bound.hash) {
+            return Err(FaultKind::Skill(bound.hash));
+        }
+        let SkillBound { definition, parameters, .. } = bound;
+        let (skill, spent_before) = (Arc::clone(definition), self.spent.plus(&self.children.granted()));
+        self.skills.push(BoundSkill { parameters: *parameters, seq, skill, spent_before });
         Ok(())
     }
 
@@ -136,6 +149,10 @@ impl Replayer<'_> {
         let decision = &proposal.decision;
         let budgets = chain.links().map(|(_, writ)| writ.budget);
         check_balances(decision, budgets, &used)?;
+        // What undoes the run stands under a writ of its own, and not on the run's skills.
+        let own = self.undoing.of(&proposal.writ).is_none() && !self.skills.is_empty();
+        let skills = if own { narrow(&self.skills, &used.plus(&self.children.granted())) } else { Vec::new() };
+        check_skills(proposal, &skills, self.log)?;
         let time_ms = entry.header.time_ms;
         if decision.now_ms > time_ms {
             return Err(FaultKind::DecidedLater { decided_ms: decision.now_ms, time_ms });
@@ -158,12 +175,18 @@ impl Replayer<'_> {
         }
         self.requests.check_decision(proposal, self.cursor.state())?;
         let request = self.requests.decided(&proposal.intent);
-        self.rederive(proposal, entry, request.as_ref())?;
+        self.rederive(proposal, entry, request.as_ref(), &skills)?;
         Ok(request)
     }
 
     /// Derives a decision again, where that is asked for.
-    fn rederive(&mut self, proposal: &Proposal, entry: &Entry, request: Option<&Request>) -> Result<(), FaultKind> {
+    fn rederive(
+        &mut self,
+        proposal: &Proposal,
+        entry: &Entry,
+        request: Option<&Request>,
+        skills: &[Narrowing],
+    ) -> Result<(), FaultKind> {
         let (Some(rederiver), Some(started)) = (&mut self.rederiver, &self.start) else { return Ok(()) };
         let just_resumed = self.resumed == Some(entry.header.parent);
         let presented = self.undoing.of(&proposal.writ);
@@ -174,6 +197,7 @@ impl Replayer<'_> {
             chain: presented.map_or(&started.chain, |presented| &presented.chain),
             world: &self.world,
             request,
+            skills,
             latest_ms: self.latest_ms,
             before_resumption: just_resumed && entry.header.known_kind() == Some(Kind::Failure),
         };

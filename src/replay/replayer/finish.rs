@@ -12,7 +12,7 @@ use crate::{
     },
     replay::{Effects, Fault, FaultKind, Presented, Rederived, ReplayError, Report, UnknownEffect},
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// What a trajectory's entries amount to: enough to go on with it.
@@ -41,6 +41,8 @@ pub struct Folded {
     pub returned: Option<Returned>,
     /// Intents of the last turn of which nothing is on record.
     pub unanswered: Vec<IntentRecord>,
+    /// The skills that the run is bound to, in the order in which it was.
+    pub skills: Vec<BoundSkill>,
     /// Why the run ended; `None` when it has not.
     pub ended: Option<EndReason>,
     /// What is held for dispatches and turns without an outcome, but for steps of an undo.
@@ -134,6 +136,7 @@ impl Replayer<'_> {
             children: self.children,
             returned: self.returned,
             unanswered: self.unanswered,
+            skills: self.skills,
             ended: self.ended,
             held,
             presented: self.undoing.presented,

@@ -39,7 +39,7 @@ use crate::{
     },
     proposal::Status,
     world::World,
-    writ::{Amounts, WritChain},
+    writ::{Amounts, BoundSkill, WritChain},
 };
 
 /// Takes the entries of one trajectory in order, checks each, and folds.
@@ -80,6 +80,7 @@ pub struct Replayer<'a> {
     ended: Option<EndReason>,
     returned: Option<Returned>,
     spent: Amounts,
+    skills: Vec<BoundSkill>,
     commits: u64,
     derived: u64,
     asserted: u64,
@@ -151,6 +152,7 @@ impl<'a> Replayer<'a> {
             ended: None,
             returned: None,
             spent: Amounts::ZERO,
+            skills: Vec::new(),
             commits: 0,
             derived: 0,
             asserted: 0,
@@ -428,6 +430,12 @@ impl<'a> Replayer<'a> {
                     rederiver.resumed(self.log, &resumed.contracts);
                 }
             }
+            Record::Routing(outcome) => {
+                if outcome.turn != entry.header.parent || self.turn_seq.saturating_add(1) != seq {
+                    return Err(FaultKind::Misplaced);
+                }
+            }
+            Record::Skill(bound) => self.bind(bound, seq)?,
             Record::Terminated(end) => {
                 self.requests.check_over()?;
                 self.children.check_over()?;

@@ -50,6 +50,7 @@ impl Replayer<'_> {
         (self.turn, self.turn_seq, self.unanswered) = (snapshot.open_turn, snapshot.turn_seq, snapshot.unanswered);
         (self.resumed, self.steps, self.ended) = (snapshot.resumed, snapshot.steps, snapshot.ended);
         (self.spent, self.requests, self.children) = (snapshot.spent, snapshot.requests, snapshot.children);
+        self.skills = snapshot.skills;
         self.since = Some(snapshot.seq);
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Radius {
                 None
             }
             Record::Delegation(delegated) => {
-                let Delegated { child, origin } = &**delegated;
+                let Delegated { child, origin, .. } = &**delegated;
                 let (tool, because) = match origin {
                     Origin::Proposal(proposal) => (proposal.intent.target.clone(), self.because(proposal, refused)),
                     Origin::Dispatch(dispatch) => self.dispatched.get(dispatch)?.clone(),

@@ -21,7 +21,7 @@ use crate::{
     intent::IntentRecord,
     ledger::record::EndReason,
     world::{ResourceId, World},
-    writ::Amounts,
+    writ::{Amounts, BoundSkill},
 };
 
 /// The form of snapshots that this build writes, and the only one that it reads.
@@ -56,6 +56,9 @@ pub struct Snapshot {
     pub resumed: Option<EntryId>,
     /// The entry's seq.
     pub seq: u64,
+    /// The skills that the run was bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<BoundSkill>,
     /// What the run had spent.
     pub spent: Amounts,
     /// How many turns were begun.
@@ -114,6 +117,7 @@ impl Snapshot {
             resources: world.iter().map(kept).collect(),
             resumed: None,
             seq,
+            skills: vec![],
             spent: Amounts::ZERO,
             steps: 0,
             store,
@@ -132,6 +136,7 @@ impl Snapshot {
             open_turn: folded.open_turn,
             requests: folded.requests.clone(),
             resumed: folded.resumed,
+            skills: folded.skills.clone(),
             spent: folded.spent,
             steps: folded.steps,
             turn_seq: folded.turn_seq,

@@ -66,6 +66,7 @@ impl Deciding {
             policies: &self.policies,
             recorded: None,
             roster: None,
+            skills: &[],
             standing: Standing {
                 chain: &self.scene.writ,
                 clock_ms: 1,
