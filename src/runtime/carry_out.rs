@@ -27,7 +27,7 @@ struct Carried<'a> {
     inner: &'a Inner,
     authority: &'a InForce,
     asked: Submission<'a>,
-    called: Called,
+    called: Box<Called>,
     /// Reserved on every account of the chain.
     held: Amounts,
     /// What is in doubt from the dispatch on, where the tool touches the host.
@@ -42,15 +42,15 @@ pub(super) async fn carry_out(
     asked: Submission<'_>,
     mut execution: Box<Execution>,
 ) -> Result<Attempt, RunError> {
-    execution.undoing(asked.undoes);
+    execution.undoing(asked.undoes.copied());
     let staged = execution.staged();
-    let called = Called {
+    let called = Box::new(Called {
         proposal: staged.id(),
         key: staged.quote().key,
-        compensates: asked.undoes,
+        compensates: asked.undoes.copied(),
         request: asked.waited_at(),
         may_come_again: asked.may_come_again,
-    };
+    });
     let mut carried = Carried { inner, authority, asked, called, held: execution.cost(), dispatched: None };
     let error = match carried.through(journal, execution).await {
         Ok(submitted) => return Ok(Ok(submitted)),
@@ -107,7 +107,8 @@ impl Carried<'_> {
         registers.extend(self.called.dispatching(journal));
         match journal.append(self.core(), self.authority, draft, registers).await {
             Ok(dispatch) => {
-                self.dispatched = Some(Box::new(Doubt::of(execution.staged(), dispatch, seq, self.asked.undoes)));
+                self.dispatched =
+                    Some(Box::new(Doubt::of(execution.staged(), dispatch, seq, self.asked.undoes.copied())));
                 self.asked.decided(journal);
                 let intent = self.asked.intent.id();
                 self.inner.watchers.tell(Some((seq, dispatch)), || EventKind::Dispatched { intent });
@@ -161,7 +162,7 @@ impl Carried<'_> {
         if is_unclear || dispatch.is_some() {
             journal.unrecorded = Some(Unrecorded {
                 dispatch,
-                called: self.called,
+                called: *self.called,
                 intent: self.asked.intent.record().clone(),
                 draft,
                 effect,

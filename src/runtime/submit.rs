@@ -121,7 +121,7 @@ pub(super) struct Submission<'a> {
     /// Whether its author can submit it once more: it is carried out at most once.
     pub(super) may_come_again: bool,
     /// The entry whose effect it undoes.
-    pub(super) undoes: Option<EntryId>,
+    pub(super) undoes: Option<&'a EntryId>,
 }
 
 impl Submission<'_> {
@@ -245,7 +245,7 @@ async fn attempt(
     let authority = inner.core.authority.state();
     // Boxed, as appending is: as one future they have 2.6 kB, which are copied when it is wrapped, and more than the kilobyte up to
     // which allocators keep pieces at hand.
-    let judged = Box::pin(judge(&inner.core, journal, &authority, asked, reconciled)).await?;
+    let judged = Box::pin(judge(&inner.core, journal, &authority, &asked, reconciled)).await?;
     match judged {
         Judged::CarryOut(execution) => Box::pin(carry_out(inner, journal, &authority, asked, execution)).await,
         Judged::Delegate(staged) => delegation::start(inner, journal, &authority, asked, staged).await,
@@ -272,7 +272,7 @@ async fn judge(
     core: &Core,
     journal: &mut Journal,
     authority: &InForce,
-    Submission { intent, request, undoes, .. }: Submission<'_>,
+    &Submission { intent, request, undoes, .. }: &Submission<'_>,
     reconciled: Option<u64>,
 ) -> Result<Judged, RunError> {
     let now = core.now(authority);

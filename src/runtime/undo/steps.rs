@@ -182,7 +182,7 @@ async fn step(inner: &Inner, journal: &mut Journal, target: &Target) -> Result<S
         return stopped(HaltCause::Erased, "the arguments of the call that undoes it were erased".into());
     };
     let asked =
-        Submission { intent: &intent, request: request.as_ref(), may_come_again: false, undoes: Some(target.entry) };
+        Submission { intent: &intent, request: request.as_ref(), may_come_again: false, undoes: Some(&target.entry) };
     match Box::pin(decide(inner, journal, asked)).await? {
         Submitted::Committed { entry, seq, .. } => {
             let tool: ToolName = undo.tool.clone();
