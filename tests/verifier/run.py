@@ -2,6 +2,7 @@
 
 import shapes
 from authority import begins_anew, key_id, speak_for
+from children import Children
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from votes import Requests
 from world import World
@@ -23,6 +24,7 @@ class Run:
         self.held = {}
         self.unanswered, self.resumed = [], None
         self.requests, self.voted = Requests(), {}
+        self.children = Children()
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuer = 0, None
@@ -87,7 +89,7 @@ class Run:
             self.unanswered = list(body.get("intents", []))
             self.spend(body["usage"])
         elif kind == 5:
-            self.proposal(body["proposal"], "staged")
+            self.called(body["proposal"])
             if body["proposal"]["decision"].get("quote", {}).get("cost") != body["reserved"]:
                 raise Refused("reserved", "not what was quoted")
             if body["proposal"]["resolved"]["id"] in self.dispatched:
@@ -126,6 +128,14 @@ class Run:
                 self.voted[entry.seq] = key_id(body["statement"]["approver"]["key"])
         elif kind == 11:
             self.requests.end(entry, self.authority.epochs[self.at_epoch])
+        elif kind == 12:
+            if "proposal" not in body["origin"]:
+                raise Refused("child", "started without a proposal")
+            self.proposal(body["origin"]["proposal"], "staged")
+            self.children.delegated(entry, self.authority.store, self.trajectory)
+            self.spend(body["origin"]["proposal"]["decision"]["quote"]["cost"])
+        elif kind == 13:
+            self.children.returned(body)
         elif kind == 15:
             self.settle(body)
             self.spend(body["cost"])
@@ -144,6 +154,7 @@ class Run:
             if body["spent"] != self.spent:
                 raise Refused("spent", f"the entries cost {self.spent}")
             self.requests.finish()
+            self.children.finish()
             self.ended = True
 
     def begin(self, body):
@@ -181,11 +192,19 @@ class Run:
             raise Refused("proposal", "staged and not resolved")
         return self.requests.decided(proposal, self.authority.epochs[self.at_epoch])
 
+    def called(self, proposal):
+        """Only what is to call a tool reaches one."""
+        self.proposal(proposal, "staged")
+        if proposal["resolved"]["plan"] != "call":
+            raise Refused("plan", "is not to call a tool")
+
     def check_resolved(self, proposal):
         resolved = proposal["resolved"]
         contract = self.authority.contracts.get(resolved["contract"])
         if contract is None or contract["name"] != proposal["intent"]["target"]:
             raise Refused("contract", "not in the file, or of another tool")
+        if (contract["name"] == "delegate") != (resolved["plan"] != "call"):
+            raise Refused("plan", "not the one of the contract")
         identity = {"contract": resolved["contract"], "intent": hashed_json("intent", proposal["intent"]),
                     "plan": resolved["plan"], "trajectory": self.trajectory, "writ": self.writ}
         if hashed_json("proposal", identity) != resolved["id"]:
@@ -217,7 +236,7 @@ class Run:
 
     def outcome(self, origin, entry, in_doubt):
         if "proposal" in origin:
-            self.proposal(origin["proposal"], "staged")
+            self.called(origin["proposal"])
             contract = self.authority.contracts[origin["proposal"]["resolved"]["contract"]]
             if contract["touches"] == "host" and contract["effect"] != "read":
                 raise Refused("dispatch", "a host effect without one")

@@ -1,0 +1,36 @@
+"""The children of a run: what starts one, and what is on record of its end."""
+
+from sealed import Refused, hashed_json
+
+
+class Children:
+    """How many children a run has started, and the entries that started those of which nothing is on record."""
+
+    def __init__(self):
+        self.count, self.open = 0, {}
+
+    def delegated(self, entry, store, trajectory):
+        """Checks the start of a child against the proposal beside it, which was found right before."""
+        proposal = entry.body["origin"]["proposal"]
+        plan, intent = proposal["resolved"]["plan"], proposal["intent"]
+        if plan == "call":
+            raise Refused("plan", "is not to delegate")
+        start = {"from": {"delegation": {"intent": hashed_json("intent", intent), "trajectory": trajectory}},
+                 "nonce": intent["nonce"], "store": store, **plan["delegate"]}
+        if hashed_json("trajectory", start) != entry.body["child"]:
+            raise Refused("child", "not the run that the proposal starts")
+        quoted = proposal["decision"].get("quote", {}).get("child")
+        if quoted is None:
+            raise Refused("child", "decided without what there is around it")
+        if quoted["children"] != self.count:
+            raise Refused("children", f"decided with {quoted['children']}, and there are {self.count}")
+        self.count += 1
+        self.open[entry.id] = entry.body["child"]
+
+    def returned(self, body):
+        if self.open.pop(body["delegation"], None) is None:
+            raise Refused("child", "not one of which nothing is on record")
+
+    def finish(self):
+        for child in self.open.values():
+            raise Refused("child", f"nothing is on record of {child[:12]}")
