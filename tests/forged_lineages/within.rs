@@ -4,13 +4,14 @@ use futures::executor::block_on;
 use openthymos::{
     canon::EntryId,
     delegation::ChildFault,
+    intent::Intent,
     ledger::{Entry, Kind},
     proposal::{Plan, Proposal, Resolved},
     replay::{FaultKind, ReplayError, StorePins},
 };
 use serde_json::{Value, json};
 
-use crate::{DELEGATION, Forged, RESULT, SECOND_DELEGATION, common::*};
+use crate::{DELEGATION, Forged, RESULT, SECOND_DELEGATION};
 
 /// What is found of the run, by itself and with the whole store.
 fn found(forged: &mut Forged) -> FaultKind {
@@ -90,6 +91,14 @@ fn another_number_of_children_than_there_are() {
         |said: u64| move |record: &mut Value| proposal(record)["decision"]["quote"]["child"]["children"] = json!(said);
     assert_eq!(changed(DELEGATION, counts(1)), ChildFault::Count { said: 1, found: 0 });
     assert_eq!(changed(SECOND_DELEGATION, counts(0)), ChildFault::Count { said: 0, found: 1 });
+
+    // Nor does a refusal rest on another one.
+    let too_deep = Intent::delegate(json!({"depth": 3, "task": "a part", "tools": ["act"]}));
+    let mut forged = Forged::after(|run| drop(block_on(run.submit(too_deep)).unwrap()));
+    forged.record(forged.run, SECOND_DELEGATION + 1, |record| {
+        record["refused"]["decision"]["quote"]["child"]["children"] = json!(3);
+    });
+    assert_eq!(of_children(&mut forged), ChildFault::Count { said: 3, found: 2 });
 }
 
 #[test]
@@ -107,7 +116,9 @@ fn a_result_of_no_open_child() {
 
 #[test]
 fn a_run_that_ended_and_says_nothing_of_a_child() {
-    let mut forged = Forged::after(|run| drop(block_on(run.close()).unwrap()));
+    let mut forged = Forged::after(|run| {
+        block_on(run.close()).unwrap();
+    });
     forged.remove(forged.run, SECOND_DELEGATION + 1);
     assert_eq!(of_children(&mut forged), ChildFault::LeftOpen(forged.second));
 }

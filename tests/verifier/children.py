@@ -9,6 +9,12 @@ class Children:
     def __init__(self):
         self.count, self.open = 0, {}
 
+    def check_count(self, decision):
+        """Whatever is decided about a child rests on those that there are."""
+        said = decision.get("quote", {}).get("child", {}).get("children", self.count)
+        if said != self.count:
+            raise Refused("children", f"decided with {said}, and there are {self.count}")
+
     def delegated(self, entry, store, trajectory):
         """Checks the start of a child against the proposal beside it, which was found right before."""
         proposal = entry.body["origin"]["proposal"]
@@ -19,11 +25,8 @@ class Children:
                  "nonce": intent["nonce"], "store": store, **plan["delegate"]}
         if hashed_json("trajectory", start) != entry.body["child"]:
             raise Refused("child", "not the run that the proposal starts")
-        quoted = proposal["decision"].get("quote", {}).get("child")
-        if quoted is None:
+        if "child" not in proposal["decision"].get("quote", {}):
             raise Refused("child", "decided without what there is around it")
-        if quoted["children"] != self.count:
-            raise Refused("children", f"decided with {quoted['children']}, and there are {self.count}")
         self.count += 1
         self.open[entry.id] = entry.body["child"]
 

@@ -184,6 +184,7 @@ class Run:
         if decision["policy_set"] != self.authority.epochs[self.at_epoch].policy_set:
             raise Refused("policy_set", "was not in force")
         self.check_balances(decision, status)
+        self.children.check_count(decision)
         if proposal["writ"] != self.writ:
             raise Refused("proposal", "under another writ")
         if "resolved" in proposal:

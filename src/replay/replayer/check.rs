@@ -119,6 +119,7 @@ impl Replayer<'_> {
         self.answered(&proposal.intent);
         let Some(started) = &self.start else { return Err(FaultKind::Misplaced) };
         check_proposal(proposal, identity, started.chain.id(), self.log)?;
+        self.children.check_count(proposal)?;
         let decision = &proposal.decision;
         let used = self.spent.plus(&self.held());
         let budgets = started.chain.links().map(|(_, writ)| writ.budget);
