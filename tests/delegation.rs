@@ -460,8 +460,7 @@ fn heard(scene: &Scene) -> Vec<Told> {
     let heard = Arc::default();
     let mut listener = Listener(Arc::clone(&heard));
     assert_eq!(drive(&scene.run, &mut listener).answer.as_deref(), Some("heard"));
-    let heard = heard.lock().unwrap().clone();
-    heard
+    heard.lock().unwrap().clone()
 }
 
 #[test]
@@ -521,8 +520,7 @@ fn a_drive_whose_child_waits_waits_and_goes_on_where_it_stood() {
         let mut listener = Delegating(Listener(Arc::clone(&heard)), Some(Mock::default().answering("bought")));
         let summary = drive(&scene.run, &mut listener);
         assert_eq!(summary.why, WhyStopped::Ended(EndReason::Completed));
-        let heard = heard.lock().unwrap().clone();
-        heard
+        heard.lock().unwrap().clone()
     };
     let Told::Committed { output } = &heard[0] else { panic!("{heard:?}") };
     assert_eq!((&output["answer"], &output["ended"]), (&json!("bought"), &json!("completed")));
