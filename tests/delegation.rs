@@ -4,7 +4,10 @@
 
 mod common;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Barrier, Mutex},
+};
 
 use async_trait::async_trait;
 use common::*;
@@ -17,11 +20,16 @@ use openthymos::{
     ledger::{Kind, record::EndReason},
     policy::{Bundle, Coordination, PolicySet, UnsignedBundle},
     proposal::{Code, Refusal, Stage},
-    runtime::{
-        Answer, Builder, Event, EventKind, Limits, Run, RunError, Runtime, StartError, Subjects, Submitted, WhyStopped,
+    replay::{
+        Pins,
+        simulate::{self, Because, Change, Found, Runs},
     },
-    tool::ToolError,
-    writ::{Amounts, WritBuilder},
+    runtime::{
+        Answer, Binding, Builder, Event, EventKind, Limits, RollbackTo, Run, RunError, Runtime, StartError, Subjects,
+        Submitted, Under, WhyStopped, rollback_plan,
+    },
+    tool::{ToolError, ToolOutput},
+    writ::{Amounts, Cap, Skill, WritBuilder},
 };
 use serde_json::{Value, json};
 
@@ -460,8 +468,7 @@ fn heard(scene: &Scene) -> Vec<Told> {
     let heard = Arc::default();
     let mut listener = Listener(Arc::clone(&heard));
     assert_eq!(drive(&scene.run, &mut listener).answer.as_deref(), Some("heard"));
-    let heard = heard.lock().unwrap().clone();
-    heard
+    heard.lock().unwrap().clone()
 }
 
 #[test]
@@ -521,8 +528,7 @@ fn a_drive_whose_child_waits_waits_and_goes_on_where_it_stood() {
         let mut listener = Delegating(Listener(Arc::clone(&heard)), Some(Mock::default().answering("bought")));
         let summary = drive(&scene.run, &mut listener);
         assert_eq!(summary.why, WhyStopped::Ended(EndReason::Completed));
-        let heard = heard.lock().unwrap().clone();
-        heard
+        heard.lock().unwrap().clone()
     };
     let Told::Committed { output } = &heard[0] else { panic!("{heard:?}") };
     assert_eq!((&output["answer"], &output["ended"]), (&json!("bought"), &json!("completed")));
@@ -611,5 +617,124 @@ fn cancelling_a_run_reaches_the_call_of_a_child() {
     assert_eq!(summary.why, WhyStopped::Ended(EndReason::Cancelled));
     let [child] = block_on(scene.run.children()).try_into().unwrap();
     assert_eq!(child.returned.unwrap().reason, EndReason::Cancelled);
+    scene.verified();
+}
+
+#[test]
+fn a_simulation_counts_what_a_child_did_that_would_not_have_been_started() {
+    let scene = Scene::new();
+    let (child, other) = (child_of(&scene.run), child_of(&scene.run));
+    assert!(spends(&scene.run) && spends(&child) && spends(&child) && spends(&other));
+    let condition = json!({"all": [{"field": "intent.kind", "op": "eq", "value": "delegate"},
+        {"field": "child.children", "op": "eq", "value": 0}]});
+    let set = rules(json!([{"name": "first", "when": condition, "decision": {"kind": "deny", "reason": "no"}}]));
+    let change = Change { rules: Some(set.definition().bundles.clone()), ..Change::default() };
+    let mut found = Vec::new();
+    let ledger = &**scene.runtime.ledger();
+    let simulated = simulate::runs(ledger, Runs::All, change, Pins::default(), |of| found.push(of.clone()));
+    let simulation = block_on(simulated).unwrap();
+    assert_eq!((simulation.changed.refused, simulation.changed.total()), (1, 1));
+    assert_eq!((simulation.commits, simulation.started), (2, 1));
+    let because = |found: &Found| match found {
+        Found::Commit(affected) if affected.at.run == child.id() => Some(affected.because.clone()),
+        _ => None,
+    };
+    let started = Because::Child { of: scene.run.id(), seq: 1 };
+    assert_eq!(found.iter().filter_map(because).collect::<Vec<_>>(), [vec![started.clone()], vec![started]]);
+    assert_eq!(scene.calls.get(), 4);
+}
+
+#[test]
+fn a_skill_narrows_what_is_handed_down_and_counts_it_as_spent() {
+    let cap = Cap { tool_calls: Some(10), ..Cap::NONE };
+    let skill = Skill {
+        budget: cap,
+        effect_ceiling: Effect::Write,
+        instructions: "Work.".into(),
+        name: "work".parse().unwrap(),
+        parameters: json!({"type": "object"}),
+        tools: vec!["act".parse().unwrap(), "delegate".parse().unwrap()],
+        version: NonZeroU32::MIN,
+    };
+    let scene = Scene::new();
+    block_on(scene.run.bind(Binding::new(skill))).unwrap();
+    let asks = |more: Value| {
+        let mut args = json!({"task": "a part", "tools": ["act"], "budget": {"tool_calls": 4}});
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        args
+    };
+    let cases = [
+        (json!({"tools": ["act", "pay"]}), "skill:work@1/tools"),
+        (json!({"effects": "external"}), "skill:work@1/effects"),
+        (json!({"budget": {}}), "skill:work@1/tool_calls"),
+        // One call of the ten is to delegate.
+        (json!({"budget": {"tool_calls": 10}}), "skill:work@1/tool_calls"),
+    ];
+    for (more, pointer) in cases {
+        let refusal = refused(delegate(&scene.run, asks(more)));
+        assert_eq!((refusal.code, refusal.pointer.as_deref()), (Code::ChildExceedsParent, Some(pointer)));
+    }
+    // 1 + 4 are gone, and 5 are left: whatever the child makes of its own.
+    let Submitted::Delegated { child, .. } = delegate(&scene.run, asks(json!({"effects": "write"}))) else { panic!() };
+    let refusal = refused(delegate(&scene.run, asks(json!({"budget": {"tool_calls": 5}}))));
+    assert_eq!(refusal.pointer.as_deref(), Some("skill:work@1/tool_calls"));
+    assert_eq!((0..7).filter(|_| spends(&scene.run)).count(), 5);
+    let child = block_on(scene.run.child(&child)).unwrap();
+    assert_eq!((0..7).filter(|_| spends(&child)).count(), 4);
+    let scene = scene.reopened(subjects());
+    assert!(!spends(&scene.run));
+    scene.verified();
+}
+
+#[test]
+fn a_rollback_reaches_down_and_undoes_the_newest_in_the_store_first() {
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&order);
+    let set = TestTool::host("set").calling(move |call| {
+        let amount = call.args["amount"].as_i64().unwrap();
+        seen.lock().unwrap().push(amount);
+        Ok(ToolOutput::new("set").undone_by("set".parse().unwrap(), json!({"amount": -amount})))
+    });
+    let scene = Scene::under(writ(), |builder| builder.tool(set));
+    let call = |run: &Run, amount: i64| match submit(run, "set", json!({ "amount": amount })) {
+        Submitted::Committed { entry, .. } => entry,
+        other => panic!("{other:?}"),
+    };
+    let below = |run: &Run| {
+        let args = json!({"task": "a part", "tools": ["set", "delegate"], "effects": "write", "depth": 1});
+        match delegate(run, args) {
+            Submitted::Delegated { child, .. } => block_on(run.child(&child)).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let stays = call(&scene.run, 1);
+    let child = below(&scene.run);
+    call(&child, 2);
+    call(&scene.run, 3);
+    let args = json!({"task": "less", "tools": ["set"], "effects": "write"});
+    let Submitted::Delegated { child: id, .. } = delegate(&child, args) else { panic!() };
+    let grandchild = block_on(child.child(&id)).unwrap();
+    call(&grandchild, 4);
+    call(&child, 5);
+    call(&scene.run, 6);
+    block_on(child.close()).unwrap();
+    order.lock().unwrap().clear();
+
+    let writ = WritBuilder::root(named(ISSUER), named(STRANGER)).any_store().scopes([scope("set")]).budget(PLENTY);
+    let chain = signed(writ.effects_up_to(Effect::Write));
+    let ledger = &**scene.runtime.ledger();
+    let plan = block_on(rollback_plan(ledger, &scene.run.id(), RollbackTo::Entry(stays))).unwrap();
+    let runs = [scene.run.id(), child.id(), grandchild.id(), scene.run.id(), child.id()];
+    assert_eq!(plan.iter().map(|(run, _)| *run).collect::<Vec<_>>(), runs);
+    let holder = key(STRANGER);
+    let rollback = block_on(scene.run.compensate_to(stays, Under::writ(&chain, &holder))).unwrap();
+    assert_eq!(rollback.halted, None);
+    assert_eq!(rollback.undone.iter().map(|undone| undone.run).collect::<Vec<_>>(), runs);
+    assert_eq!(*order.lock().unwrap(), [-6, -5, -4, -3, -2]);
+    scene.verified();
+    // Nothing is undone twice, and what stayed can still be undone.
+    let again = block_on(scene.run.compensate_to(RollbackTo::Start, Under::writ(&chain, &holder))).unwrap();
+    assert_eq!((again.undone.len(), again.halted), (1, None));
+    assert_eq!(order.lock().unwrap().last(), Some(&-1));
     scene.verified();
 }

@@ -16,9 +16,8 @@ use crate::{
         record::{
             self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Delegated,
             DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
-            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RoutingOutcome, RoutingStatus,
-            RunStart, SkillBound, Target,
-            Terminated, Turn, TurnStart, Vote, WhatHappened,
+            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RoutingOutcome,
+            RoutingStatus, RunStart, SkillBound, Target, Terminated, Turn, TurnStart, Vote, WhatHappened,
         },
     },
     policy::PolicySetDefinition,

@@ -4,7 +4,7 @@ use crate::{
     canon::{CanonError, Commitment, EntryId, IntentId, StoreId, TrajectoryId, WritId},
     commit::Origin,
     ledger::record::{Delegated, DelegationResult, EndReason, StartStatement},
-    proposal::{Plan, Proposal, Resolved},
+    proposal::{ChildQuote, Plan, Proposal, Resolved},
     writ::Amounts,
 };
 
@@ -127,13 +127,21 @@ impl Children {
         if child.run != delegated.child {
             return Err(ChildFault::Child(delegated.child));
         }
-        let quoted = proposal.decision.quote.as_ref().and_then(|quote| quote.child.as_deref());
-        let said = quoted.ok_or(ChildFault::Proposal)?.children;
-        if said != self.count() {
-            return Err(ChildFault::Count { said, found: self.count() });
-        }
+        quoted(proposal).ok_or(ChildFault::Proposal)?;
+        self.check_count(proposal)?;
         self.0.push(child);
         Ok(())
+    }
+
+    /// Checks that a decision about a child, refusals included, rests on the children that there are.
+    ///
+    /// # Errors
+    /// When it counts others.
+    pub fn check_count(&self, proposal: &Proposal) -> Result<(), ChildFault> {
+        match quoted(proposal).map(|quoted| quoted.children) {
+            Some(said) if said != self.count() => Err(ChildFault::Count { said, found: self.count() }),
+            _ => Ok(()),
+        }
     }
 
     /// A child's end was recorded.
@@ -155,6 +163,10 @@ impl Children {
     pub fn check_over(&self) -> Result<(), ChildFault> {
         self.open().next().map_or(Ok(()), |child| Err(ChildFault::LeftOpen(child.run)))
     }
+}
+
+fn quoted(proposal: &Proposal) -> Option<&ChildQuote> {
+    proposal.decision.quote.as_ref()?.child.as_deref()
 }
 
 impl Child {

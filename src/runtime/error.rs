@@ -105,7 +105,7 @@ pub enum RunError {
     },
     /// The writ of a child could not be signed as it was decided.
     #[error(transparent)]
-    Chain(#[from] ChainError),
+    Chain(Box<ChainError>),
     /// What was recorded does not fit the children of the run.
     #[error(transparent)]
     Children(#[from] ChildFault),
@@ -144,6 +144,12 @@ impl RunError {
     /// Whether the store may have stored what it failed to acknowledge.
     pub(super) fn is_unclear(&self) -> bool {
         matches!(self, Self::Store(error) if !error.is_conflict())
+    }
+}
+
+impl From<ChainError> for RunError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(Box::new(error))
     }
 }
 

@@ -8,8 +8,8 @@ use futures::{
 };
 
 use super::{
-    Answer, BindError, Binding, ChildResult, Limits, Rollback, RollbackError, RollbackTo, StartError, Summary, Under, VoteError, Voted,
-    approval,
+    Answer, BindError, Binding, ChildResult, Limits, Rollback, RollbackError, RollbackTo, StartError, Summary, Under,
+    VoteError, Voted, approval,
     children::{self, Handles},
     core::Core,
     drive,

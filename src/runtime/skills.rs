@@ -70,7 +70,12 @@ impl Sealed {
     pub(super) fn bound(&self, seq: u64, journal: &Journal) -> BoundSkill {
         let SkillBound { definition, parameters, .. } = &self.bound;
         let skill = Arc::clone(definition);
-        BoundSkill { parameters: *parameters, seq, skill, spent_before: journal.used.spent.plus(&journal.children.granted()) }
+        BoundSkill {
+            parameters: *parameters,
+            seq,
+            skill,
+            spent_before: journal.used.spent.plus(&journal.children.granted()),
+        }
     }
 }
 

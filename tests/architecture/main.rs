@@ -115,7 +115,7 @@ mod tests {
             faults_of(&[("replay/read.rs", "use crate::{\n    canon::Hash,\n    tool::{Call, ToolRegistry},\n};\n")]),
             [
                 "src/replay/read.rs:3: `crate::tool::Call`: `replay` may not name `tool`; it may name approval, canon, \
-                 compile, crypto, ledger, nouns, policy",
+                 compile, crypto, delegation, ledger, nouns, policy",
                 "src/replay/read.rs:3: `crate::tool::ToolRegistry`: `replay` may not name `tool`; it may name \
                  approval, canon, compile, crypto, delegation, ledger, nouns, policy",
             ]

@@ -11,6 +11,8 @@
 
 mod authority;
 mod canonical;
+#[cfg(feature = "schema")]
+mod delegated;
 mod entries;
 #[cfg(feature = "schema")]
 mod export;

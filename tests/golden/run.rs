@@ -8,31 +8,32 @@ use openthymos::{
         TrajectoryId, WorldRoot,
     },
     commit::{Commit, DeltaOp, Observation, Origin, Undo},
+    contract::{Contract, DELEGATE},
     crypto::Purpose,
-    intent::{IntentKind, IntentRecord},
+    intent::{IntentKind, IntentRecord, SealedIntent},
     ledger::{
         Draft, Kind,
         record::{
             ApprovalOutcome, BranchPoint, BranchStart, Checkpoint, Compensation, CompensationHalt,
             CompensationStatement, Delegated, DelegationResult, Dispatch, EndReason, Erased, Erasure, Failure,
             FailureCause, HappenedVerdict, InDoubtResolution, Link, MalformedRequest, Operator, Outcome,
-            PendingApproval, Rejection, ResolutionStatement, Resumed, RoutingOutcome, RoutingStatus, RunStart, SkillBound,
-            StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote, VoteStatement,
-            WhatHappened,
+            PendingApproval, Rejection, ResolutionStatement, Resumed, RoutingOutcome, RoutingStatus, RunStart,
+            SkillBound, StartStatement, Target, Terminated, TokenUsage, Turn, TurnError, TurnStart, Vote,
+            VoteStatement, WhatHappened,
         },
     },
     proposal::{
-        ApprovalEvidence, AssertedVerdict, Claim, ClaimState, Code, Decision, Plan, PolicyTrace, Proposal, Quote, Read,
-        Refusal, Resolved, RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
+        ApprovalEvidence, AssertedVerdict, ChildQuote, Claim, ClaimState, Code, Decision, Plan, PolicyTrace, Proposal,
+        Quote, Read, Refusal, Resolved, RouteEstimate, RoutingEvidence, Stage, Status, Verdict,
     },
     world::ResourceId,
-    writ::{Amounts, Cap, Skill},
+    writ::{Amounts, Cap, ChildRequest, Skill, WritBody},
 };
 use serde_json::json;
 
 use crate::{
     authority::{contract, policies, roster},
-    fixture::{AGENT, APPROVER, NOW_MS, OPERATOR, blob},
+    fixture::{AGENT, APPROVER, CHILD, NOW_MS, OPERATOR, blob},
     writs,
 };
 
@@ -214,6 +215,58 @@ fn route(name: &str) -> RouteEstimate {
     RouteEstimate { cost_usd_millicents: 12, latency_ms: 800, route: name.into() }
 }
 
+/// The arguments of a delegation, and the intent and child that they ask for.
+pub fn hand_down() -> (Blob, IntentRecord, Blob) {
+    let args = blob(json!({"budget": {"tool_calls": 3}, "effects": "write", "task": "pay bob", "tools": ["pay"]}), 17);
+    let nonce = Nonce([10; 16]);
+    let record = IntentRecord {
+        args: args.commitment(),
+        kind: IntentKind::Delegate,
+        nonce,
+        rationale: None,
+        target: DELEGATE.parse().unwrap(),
+        ..intent()
+    };
+    let sealed = SealedIntent::open(record.clone(), args.clone(), None).unwrap();
+    let task = sealed.task("pay bob").unwrap();
+    (args, record, task)
+}
+
+/// The writ of that child.
+pub fn child_writ() -> WritBody {
+    let (args, record, _) = hand_down();
+    let request = ChildRequest::from_args(&args.value().unwrap()).unwrap();
+    let root = writs::root();
+    request.writ((root.id().unwrap(), &root), CHILD.named(), record.nonce)
+}
+
+/// The statement that starts that child.
+pub fn child_start() -> StartStatement {
+    let (_, record, task) = hand_down();
+    let (parent, intent) = (trajectory(), (record.id().unwrap(), record.nonce));
+    StartStatement::of_child(store(), parent, intent, task.commitment(), child_writ().id().unwrap())
+}
+
+/// The proposal that starts that child.
+pub fn delegation() -> Proposal {
+    let (_, intent, task) = hand_down();
+    let (mut decision, writ) = (decision(Status::Staged), writs::root().id().unwrap());
+    let quote = decision.quote.as_mut().unwrap();
+    let (children, descendants, generation) = (2, 5, 1);
+    quote.child = Some(Box::new(ChildQuote { children, descendants, generation, subject: CHILD.named() }));
+    quote.cost = Amounts::ONE_CALL;
+    (quote.key, quote.probe, quote.reads) = (None, None, Vec::new());
+    let contract = Contract::delegate().hash().unwrap();
+    let plan = Plan::Delegate { task: task.commitment(), writ: child_writ().id().unwrap() };
+    let resolved = Resolved::new(trajectory(), intent.id().unwrap(), writ, contract, plan).unwrap();
+    Proposal { decision, intent, resolved: Some(resolved), writ }
+}
+
+fn delegated() -> (Delegated, Vec<Blob>) {
+    let child = child_start().trajectory().unwrap();
+    (Delegated { child, granted: amounts(), origin: Origin::Proposal(Arc::new(delegation())) }, vec![hand_down().0])
+}
+
 /// A record of `kind` that uses its optional members, with the blobs that it introduces.
 pub fn draft(kind: Kind) -> Option<Draft> {
     let id = |byte: u8| EntryId([byte; 32]);
@@ -287,12 +340,8 @@ pub fn draft(kind: Kind) -> Option<Draft> {
             Draft::seal(kind, &outcome, vec![])
         }
         Kind::Delegation => {
-            let task = blob("pay bob", 17);
-            let writ = writs::root().id().unwrap();
-            let mut proposal = proposal(Status::Staged);
-            Arc::make_mut(&mut proposal).resolved = Some(resolved(Plan::Delegate { task: task.commitment(), writ }));
-            let delegated = Delegated { child: TrajectoryId([7; 32]), granted: amounts(), origin: Origin::Proposal(proposal) };
-            Draft::seal(kind, &delegated, vec![args(), rationale(), task])
+            let (delegated, blobs) = delegated();
+            Draft::seal(kind, &delegated, blobs)
         }
         Kind::DelegationResult => {
             let answer = blob("paid", 18);

@@ -1,11 +1,8 @@
 //! Even with the runtime's key: what a decision was made from, or what it says, cannot be changed alone.
 
-use std::collections::HashMap;
-
 use openthymos::{
-    canon::{Blob, EntryId, Salt, TrajectoryId, canonical_value},
-    crypto::Purpose,
-    ledger::{Entry, Kind, RegisterKey, StoredBlob, register::Epoch},
+    canon::{Blob, Salt, TrajectoryId, canonical_value},
+    ledger::{Entry, Kind, StoredBlob},
     policy::PolicySetDefinition,
     proposal::{Plan, Resolved},
     replay::{FaultKind, Part, ReplayError, Report, StorePins, Verdict},
@@ -73,31 +70,7 @@ impl Forged {
 
     /// Chains and signs the whole store anew with the runtime's key.
     pub fn seal(&mut self) -> &mut Self {
-        let (mut heads, mut renamed) = (HashMap::new(), HashMap::new());
-        for (_, entry) in &mut self.copy.log {
-            let before = entry.id();
-            let mut text = String::from_utf8(entry.record.to_vec()).unwrap();
-            for (old, new) in &renamed {
-                text = text.replace(&EntryId::to_string(old), &EntryId::to_string(new));
-            }
-            entry.record = text.into_bytes().into();
-            entry.header.record = entry.record_hash();
-            entry.header.blobs = u32::try_from(entry.blobs.len()).unwrap();
-            entry.header.parent = heads.get(&entry.header.trajectory).copied().unwrap_or(EntryId::ZERO);
-            if let Some(epoch) = renamed.get(&entry.header.authority) {
-                entry.header.authority = *epoch;
-            }
-            let id = entry.id();
-            entry.signature = Some(key(RUNTIME).sign(Purpose::Entry, id.as_bytes()));
-            heads.insert(entry.header.trajectory, id);
-            if id != before {
-                renamed.insert(before, id);
-            }
-        }
-        let epoch = Epoch::from_bytes(&self.copy.registers[&RegisterKey::epoch()]).unwrap();
-        let entry = renamed.get(&epoch.entry).copied().unwrap_or(epoch.entry);
-        self.copy.registers.insert(RegisterKey::epoch(), Epoch { entry, ..epoch }.to_bytes());
-        self.copy.heads_anew();
+        self.copy.seal();
         self
     }
 

@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use futures::executor::block_on;
 use openthymos::{
     canon::{TrajectoryId, WritId},
-    commit::Origin,
     host::SeededEntropy,
-    ledger::{Draft, Entry, Header, Kind, LedgerStore, record::Delegated},
+    ledger::LedgerStore,
     policy::BundleEntry,
     proposal::{Code, Status},
     replay::{
         Gap, Pins,
-        simulate::{self, Because, Change, Changed, Conclusion, Found, Runs, Simulation},
+        simulate::{self, Change, Changed, Conclusion, Found, Runs, Simulation},
     },
     runtime::export,
     writ::{WritBuilder, WritChain},
@@ -25,7 +24,7 @@ use crate::{
     forged::Forged,
     honest::{Machine, everything},
     policies::{bundled, rules},
-    proposal, proposals,
+    proposals,
     scripts::{Step, grant, narrowed, play, steps},
 };
 
@@ -190,60 +189,4 @@ fn a_ledger_whose_decisions_do_not_follow_is_not_simulated() {
     let mut forged = Forged::new();
     forged.decision(5, |decision| decision["now_ms"] = json!(START_MS + 7)).seal();
     block_on(simulate::runs(&forged.copy, Runs::All, Change::default(), Pins::default(), |_| {})).unwrap_err();
-}
-
-/// Appends an entry to a run which says that a call of it started another.
-fn delegates(forged: &mut Forged, by: u64, child: TrajectoryId) {
-    let origin = Origin::Proposal(proposal(forged.entry(by)).unwrap());
-    let draft = Draft::seal(Kind::Delegation, &Delegated { child, origin }, vec![]).unwrap();
-    let at = forged.copy.log.iter().rposition(|(_, entry)| entry.header.trajectory == forged.run).unwrap();
-    let last = forged.copy.log[at].1.header;
-    let header = Header { kind: draft.kind.code(), seq: last.seq + 1, base_seq: by.max(last.base_seq), ..last };
-    forged.copy.log.insert(at + 1, (0, Entry { header, record: draft.record, blobs: vec![], signature: None }));
-    (0..).zip(&mut forged.copy.log).for_each(|(position, entry)| entry.0 = position);
-}
-
-#[test]
-fn a_run_that_a_call_in_the_radius_started_is_in_it_as_a_whole() {
-    let mut machine = Machine::with(Default::default());
-    let parent = machine.start(&signed(writ()));
-    submit(&parent, "note", json!({"amount": 1}));
-    submit(&parent, "note", json!({"amount": 2}));
-    let one = machine.start(&signed(writ()));
-    submit(&one, "act", json!({"amount": 1}));
-    submit(&one, "gone", json!({}));
-    let other = machine.start(&signed(writ()));
-    submit(&other, "act", json!({"amount": 1}));
-    let mut forged = Forged::of(&machine, parent.id());
-    // The second note read what the first one wrote.
-    delegates(&mut forged, 2, one.id());
-    forged.seal();
-    let deny = json!([{"name": "first", "decision": {"kind": "deny", "reason": "no"},
-        "when": {"all": [{"field": "intent.target", "op": "eq", "value": "note"}, {"field": "args.amount", "op": "eq", "value": 1}]}}]);
-    let rules = Some(bundled(&deny).build().unwrap().definition().bundles.clone());
-    let change = Change { rules, ..Change::default() };
-    let (simulation, found) = simulated(&forged.copy, &change);
-    assert_eq!((simulation.changed.refused, simulation.changed.total()), (1, 1));
-    assert_eq!((simulation.commits, simulation.started), (3, 1));
-    let started = found.iter().find_map(|found| match found {
-        Found::Run { run, by } => Some((*run, by.at.seq, by.because.clone())),
-        _ => None,
-    });
-    let read = |from| Because::Read { resource: kv("frozen"), from };
-    assert_eq!(started, Some((one.id(), 3, vec![read(2)])));
-    let affected = |found: &Found| match found {
-        Found::Commit(affected) => Some((affected.at.run, affected.at.seq, affected.because.clone())),
-        _ => None,
-    };
-    let commits: Vec<_> = found.iter().filter_map(affected).collect();
-    let of_child = Because::Child { of: parent.id(), seq: 3 };
-    let expected =
-        [(parent.id(), 1, vec![Because::Refused]), (parent.id(), 2, vec![read(1)]), (one.id(), 2, vec![of_child])];
-    assert_eq!(commits, expected);
-    // Also where only the parent is simulated: the child is followed, and its decisions are not counted.
-    let mut followed = Vec::new();
-    let tell = |of: &Found| followed.extend(affected(of));
-    let only = block_on(simulate::runs(&forged.copy, Runs::Of(&[parent.id()]), change, Pins::default(), tell)).unwrap();
-    assert_eq!((only.runs, only.decisions(), only.commits), (1, 2, 3));
-    assert_eq!(followed, expected);
 }

@@ -12,7 +12,7 @@ use openthymos::{
     crypto::Purpose,
     ledger::{
         Batch, Entry, Head, LedgerStore, Position, RegisterKey, StoreError,
-        register::{Account, Register},
+        register::{Account, Epoch, Register},
     },
     replay::{self, Progress, ReplayError, StoreFault, StorePins, StoreReport},
     writ::Amounts,
@@ -138,6 +138,36 @@ impl Altered {
             seq += 1;
         }
         self.heads_anew();
+    }
+
+    /// Numbers, chains and signs the whole store anew with the runtime's key.
+    pub fn seal(&mut self) {
+        let (mut heads, mut renamed) = (HashMap::new(), HashMap::new());
+        for (_, entry) in &mut self.log {
+            let before = entry.id();
+            let mut text = String::from_utf8(entry.record.to_vec()).unwrap();
+            for (old, new) in &renamed {
+                text = text.replace(&EntryId::to_string(old), &EntryId::to_string(new));
+            }
+            entry.record = text.into_bytes().into();
+            entry.header.record = entry.record_hash();
+            entry.header.blobs = u32::try_from(entry.blobs.len()).unwrap();
+            let (seq, parent) = heads.get(&entry.header.trajectory).copied().unwrap_or((0, EntryId::ZERO));
+            (entry.header.seq, entry.header.parent) = (seq, parent);
+            if let Some(epoch) = renamed.get(&entry.header.authority) {
+                entry.header.authority = *epoch;
+            }
+            let id = entry.id();
+            entry.signature = Some(key(RUNTIME).sign(Purpose::Entry, id.as_bytes()));
+            heads.insert(entry.header.trajectory, (seq + 1, id));
+            if id != before {
+                renamed.insert(before, id);
+            }
+        }
+        let epoch = Epoch::from_bytes(&self.registers[&RegisterKey::epoch()]).unwrap();
+        let entry = renamed.get(&epoch.entry).copied().unwrap_or(epoch.entry);
+        self.registers.insert(RegisterKey::epoch(), Epoch { entry, ..epoch }.to_bytes());
+        self.close_gaps();
     }
 
     /// Sets what the registers say that a run spent, and the totals with it.

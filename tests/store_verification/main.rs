@@ -7,6 +7,7 @@
     reason = "a helper that goes wrong should stop the test"
 )]
 
+#[expect(dead_code, reason = "each test uses a part of it")]
 mod altered;
 #[path = "../common/mod.rs"]
 mod common;

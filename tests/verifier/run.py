@@ -2,6 +2,7 @@
 
 import shapes
 from authority import begins_anew, key_id, speak_for
+from children import Children
 from sealed import MAX_INTEGER, ZERO, Refused, hashed_json, verifies
 from undo import Undoing, add
 from votes import Requests
@@ -25,6 +26,7 @@ class Run:
         self.held = {}
         self.unanswered, self.resumed = [], None
         self.requests, self.voted = Requests(), {}
+        self.children = Children()
         self.missing, self.incomplete = {}, list(authority.incomplete)
         self.budgets, self.spent = [], {}
         self.time, self.issuers = 0, []
@@ -91,7 +93,7 @@ class Run:
             self.unanswered = list(body.get("intents", []))
             self.spend(body["usage"])
         elif kind == 5:
-            self.proposal(body["proposal"], "staged")
+            self.called(body["proposal"])
             if body["proposal"]["decision"].get("quote", {}).get("cost") != body["reserved"]:
                 raise Refused("reserved", "not what was quoted")
             if body["proposal"]["resolved"]["id"] in self.dispatched:
@@ -153,6 +155,14 @@ class Run:
                 self.voted[entry.seq] = key_id(body["statement"]["approver"]["key"])
         elif kind == 11:
             self.requests.end(entry, self.authority.epochs[self.at_epoch])
+        elif kind == 12:
+            if "proposal" not in body["origin"]:
+                raise Refused("child", "started without a proposal")
+            self.proposal(body["origin"]["proposal"], "staged")
+            self.children.delegated(entry, self.authority.store, self.trajectory)
+            self.spend(body["origin"]["proposal"]["decision"]["quote"]["cost"])
+        elif kind == 13:
+            self.children.returned(body)
         elif kind == 14 and not self.undoing.presented:
             raise Refused("undo", "stopped, and had not begun")
         elif kind == 15:
@@ -167,7 +177,9 @@ class Run:
         elif kind == 16:
             if hashed_json("skill", body["definition"]) != body["hash"]:
                 raise Refused("skill", "the definition is not the one of its hash")
-            self.skills.append((body["definition"], dict(self.spent)))
+            before = dict(self.spent)
+            add(before, self.children.granted)
+            self.skills.append((body["definition"], before))
         elif kind == 17:
             if not self.after_turn or body["turn"] != self.head:
                 raise Refused("routing", "of a turn that is not the entry before")
@@ -186,6 +198,7 @@ class Run:
             if body["spent"] != self.spent:
                 raise Refused("spent", f"the entries cost {self.spent}")
             self.requests.finish()
+            self.children.finish()
             self.ended = True
         elif kind == 22:
             own, epoch = (self.writ, self.tenant), self.authority.epochs[self.at_epoch]
@@ -229,6 +242,7 @@ class Run:
             self.check_balances(decision, status, self.budgets, self.spent, self.holds())
             if proposal["writ"] != self.writ:
                 raise Refused("proposal", "under another writ")
+        self.children.check_count(decision)
         if "resolved" in proposal:
             self.check_resolved(proposal)
         elif status == "staged":
@@ -237,11 +251,19 @@ class Run:
             self.check_skills(proposal)
         return self.requests.decided(proposal, self.authority.epochs[self.at_epoch])
 
+    def called(self, proposal):
+        """Only what is to call a tool reaches one."""
+        self.proposal(proposal, "staged")
+        if proposal["resolved"]["plan"] != "call":
+            raise Refused("plan", "is not to call a tool")
+
     def check_resolved(self, proposal):
         resolved = proposal["resolved"]
         contract = self.authority.contracts.get(resolved["contract"])
         if contract is None or contract["name"] != proposal["intent"]["target"]:
             raise Refused("contract", "not in the file, or of another tool")
+        if (contract["name"] == "delegate") != (resolved["plan"] != "call"):
+            raise Refused("plan", "not the one of the contract")
         identity = {"contract": resolved["contract"], "intent": hashed_json("intent", proposal["intent"]),
                     "plan": resolved["plan"], "trajectory": self.trajectory, "writ": proposal["writ"]}
         if hashed_json("proposal", identity) != resolved["id"]:
@@ -253,7 +275,8 @@ class Run:
         return [self.held, *(held for dispatch, held in self.dispatches.items() if dispatch not in steps)]
 
     def used(self, dimension):
-        return self.spent.get(dimension, 0) + sum(held.get(dimension, 0) for held in self.holds())
+        held = sum(held.get(dimension, 0) for held in self.holds())
+        return self.spent.get(dimension, 0) + self.children.granted.get(dimension, 0) + held
 
     def check_skills(self, proposal):
         effect = EFFECTS.index(self.authority.contracts[proposal["resolved"]["contract"]]["effect"])
@@ -291,7 +314,7 @@ class Run:
 
     def outcome(self, origin, entry, in_doubt):
         if "proposal" in origin:
-            self.proposal(origin["proposal"], "staged")
+            self.called(origin["proposal"])
             contract = self.authority.contracts[origin["proposal"]["resolved"]["contract"]]
             if contract["touches"] == "host" and contract["effect"] != "read":
                 raise Refused("dispatch", "a host effect without one")

@@ -155,12 +155,13 @@ resource = record(id=matching("(?s).+", "a resource id", is_resource_id), kind=m
 contract = record(compensable=boolean, description=text, effect=effect, name=tool, risk=risk, schema=anything,
                   touches=words("world host"), version=text)
 stage = words("intent_kind chain audience revocation window scope registry effect budget schema conditions preconditions "
-              "reads policy risk_gate compensation_gate approvals")
+              "reads delegation policy risk_gate compensation_gate approvals")
 code = words("unsupported_kind query_with_effect untrusted_root invalid_chain wrong_subject wrong_audience wrong_tenant "
              "revoked not_yet_valid expired out_of_scope contract_not_pinned unknown_tool effect_above_ceiling "
              "budget_exceeded schema_violation arguments_malformed condition_not_met precondition_failed "
              "quote_unavailable secret_unavailable contract_changed policy_changed read_changed probe_changed policy_denied "
-             "policy_failed approval_denied unknown_channel clock_behind denied_before in_doubt already_done internal")
+             "policy_failed approval_denied unknown_channel clock_behind denied_before in_doubt already_done not_delegable "
+             "child_exceeds_parent too_many_runs subject_key_unavailable internal")
 refusal = record(allowed_=text, asked_=text, code=code, pointer_=text, stage=stage)
 scope = record(contracts_=array(hash_), tool=pattern, when_=condition)
 writ = record(
@@ -175,7 +176,8 @@ intent = record(args=hash_, author=text, kind=words("act query delegate memory_p
                 target=tool)
 evidence = record(approved=array(hash_), channel=text, denied_=some(hash_), operator_present_=true, quorum=small,
                   roster_=hash_)
-quote = record(arguments_=record(keyword=text, pointer=text), compensable_=true, cost=amounts, key_=hash_,
+quote = record(arguments_=record(keyword=text, pointer=text),
+               child_=record(children=count, descendants=count, generation=small, subject=named), compensable_=true, cost=amounts, key_=hash_,
                precondition_=record(code=text), probe_=hash_,
                reads_=some(record(resource=resource, value_=hash_, version=count)), secret_=record(pointer=text))
 trace = record(asserted_=some(record(policy=small, verdict=verdict)), failed_=some(small), fired_=some(small), unknown_=some(small))
@@ -194,6 +196,7 @@ end = words("completed closed cancelled budget_exhausted limit_reached cognition
 bundle = record(name=text, rules=array(record(decision=verdict, name=text, when=condition)), version=text)
 definition = record(
     bundles=array(either(signed=record(issuer_pubkey=key, policy=bundle, signature=signature), unsigned=bundle)),
+    coordination_=record(children=count, descendants=count, generations=small),
     engines=array(record(config=text, name=text, version=text)),
     gates=record(approve_risk_from=null_or(risk), approve_uncompensable=boolean, channel=text))
 route = record(cost_usd_millicents=count, latency_ms=count, route=text)
@@ -222,7 +225,7 @@ KINDS = {
         roster_=hash_))),
     11: ("approval_outcome", record(outcome=words("approved denied expired withdrawn"), pending=hash_,
                                     released_=some_amounts, votes_=some(hash_))),
-    12: ("delegation", record(child=hash_, origin=origin)),
+    12: ("delegation", record(child=hash_, granted=amounts, origin=origin)),
     13: ("delegation_result", record(answer_=hash_, delegation=hash_, head=hash_, reason=end, seq=count, spent=amounts)),
     14: ("compensation_halt", record(at=hash_, cause=text, detail_=hash_, to=hash_)),
     15: ("in_doubt_resolution", record(cost=amounts, dispatch=hash_, note_=hash_, operator_=record(key=named, signature=signature),

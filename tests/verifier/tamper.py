@@ -10,6 +10,7 @@ import sys
 
 from forged import GOLDEN, OTHER, Forged, another_skill, at, dropped
 from sealed import hashed
+import tampered_children
 from tampered_votes import VOTES, WHOLE
 from verify import Fault, verify
 
@@ -113,7 +114,7 @@ CHANGES = [
 ]
 
 
-def with_the_runtimes_key(data):
+def with_the_runtimes_key(data, changes, whole):
     count = 0
 
     def expect(change, word, case):
@@ -127,9 +128,9 @@ def with_the_runtimes_key(data):
 
     if Forged(data).bytes() != data:
         raise SystemExit("taken apart and put together again, the export is another")
-    for kind, number, change, word in CHANGES + VOTES:
+    for kind, number, change, word in changes:
         expect(lambda forged: change(forged.of_kind(kind, number)["body"]), word, f"kind {kind}, number {number}, {word}")
-    for number, (change, word) in enumerate(WHOLE):
+    for number, (change, word) in enumerate(whole):
         expect(change, word, f"number {number} of the changes of the whole, {word}")
     entries = Forged(data).entries
     for index, entry in enumerate(entries):
@@ -180,10 +181,14 @@ def replaced_keys():
 
 
 def main():
-    data = (GOLDEN / "export.ndjson").read_bytes()
+    whole_run = data = (GOLDEN / "export.ndjson").read_bytes()
     print(f"{without_a_key(data, 300)} changes without a key are refused")
-    print(f"{with_the_runtimes_key(data)} changes by a holder of the runtime's key are refused")
-    incomplete(data)
+    print(f"{with_the_runtimes_key(data, CHANGES + VOTES, WHOLE)} changes by a holder of the runtime's key are refused")
+    data = (GOLDEN / "delegated.ndjson").read_bytes()
+    print(f"{without_a_key(data, 100)} changes of a run that delegates are refused without a key")
+    count = with_the_runtimes_key(data, tampered_children.CHANGES, tampered_children.WHOLE)
+    print(f"{count} changes of it by a holder of the runtime's key are refused")
+    incomplete(whole_run)
     print("an unknown kind makes a verification incomplete")
     replaced_keys()
     print("keys that were replaced sign what they may, and what a compromised key signed is incomplete")

@@ -34,7 +34,8 @@ pub(super) fn check(inputs: &Inputs<'_>, quote: &Quote, child: Option<&Child>) -
     let (Some(child), Some(around)) = (child, quote.child.as_deref()) else { return Ok(()) };
     let chain = inputs.standing.chain;
     child.writ.is_within(chain.leaf()).map_err(|excess| exceeds(&excess))?;
-    let beyond = |skill: &Narrowing| Some((skill.skill.reference(), skill.exceeded_by_child(&child.writ, &quote.cost)?));
+    let beyond =
+        |skill: &Narrowing| Some((skill.skill.reference(), skill.exceeded_by_child(&child.writ, &quote.cost)?));
     if let Some((skill, what)) = inputs.skills.iter().find_map(beyond) {
         let refusal = Refusal::new(Stage::Delegation, Code::ChildExceedsParent);
         return Err(refusal.at(format_args!("skill:{skill}/{what}")));

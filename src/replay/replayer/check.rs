@@ -146,6 +146,7 @@ impl Replayer<'_> {
             None => own,
         };
         check_proposal(proposal, identity, chain.id(), self.log)?;
+        self.children.check_count(proposal)?;
         let decision = &proposal.decision;
         let budgets = chain.links().map(|(_, writ)| writ.budget);
         check_balances(decision, budgets, &used)?;

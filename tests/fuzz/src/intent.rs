@@ -1,10 +1,13 @@
-//! Arguments are checked in bounded time, and sealed as they were read. A line: the schema; then the arguments.
+//! Arguments are checked in bounded time, and sealed as they were read; where they ask for a child, its writ is what they say. A line: the
+//! schema; then the arguments.
 
 use openthymos::{
-    canon::{NamedBlob, canonical_value, parse},
+    canon::{NamedBlob, Nonce, WritId, canonical_value, parse},
     contract::{Contract, Effect, Risk, SealedContract, ToolName, Touches},
+    crypto::{NamedKey, SecretKey},
     host::SeededEntropy,
     intent::{Intent, SealedIntent},
+    writ::{Amounts, Audience, ChildRequest, Delegation, Dimension, Scope, Window, WritBody},
 };
 use serde_json::Value;
 
@@ -16,6 +19,7 @@ pub fn run(bytes: &[u8]) {
     let args = parse(args, MAX_BYTES).ok();
     if let Some(args) = &args {
         seal(args);
+        ask_for_a_child(args);
     }
     let Ok(schema) = parse(schema, MAX_BYTES) else { return };
     let contract = Contract {
@@ -48,6 +52,48 @@ fn seal(args: &Value) {
     assert_eq!(again.id(), sealed.id());
 }
 
+fn parent() -> WritBody {
+    let named = |seed| NamedKey::new("a", SecretKey::from_seed(&[seed; 32]).public_key());
+    WritBody {
+        audience: Audience::Any,
+        budget: Amounts { tokens: 100, tool_calls: 10, ..Amounts::ZERO },
+        delegation: Delegation { depth: 2, may_subdivide: true },
+        effect_ceiling: Effect::Write,
+        format: 1,
+        issuer: named(1),
+        nonce: Nonce([1; 16]),
+        parent: None,
+        scopes: vec![Scope::tools("kv_*".parse().unwrap())],
+        subject: named(2),
+        tenant: String::new(),
+        window: Window { expires_at_ms: 2, not_before_ms: 1 },
+    }
+}
+
+fn ask_for_a_child(args: &Value) {
+    let Ok(request) = ChildRequest::from_args(args) else { return };
+    let (parent, id, nonce) = (parent(), WritId([3; 32]), Nonce([4; 16]));
+    let writ = request.writ((id, &parent), parent.issuer.clone(), nonce);
+    assert_eq!(
+        (writ.parent, &writ.issuer, &writ.subject, writ.nonce),
+        (Some(id), &parent.subject, &parent.issuer, nonce)
+    );
+    assert_eq!((&writ.audience, &writ.tenant, &writ.window), (&parent.audience, &parent.tenant, &parent.window));
+    let asked = |pointer: &str| args.pointer(pointer).and_then(Value::as_u64);
+    for dimension in Dimension::ALL {
+        let said = asked(&format!("/budget/{}", dimension.as_str()));
+        assert_eq!(writ.budget.get(dimension), said.unwrap_or(parent.budget.get(dimension)), "{args}");
+    }
+    assert_eq!(u64::from(writ.delegation.depth), asked("/depth").unwrap_or(0), "{args}");
+    assert_eq!(writ.effect_ceiling.as_str(), args.get("effects").and_then(Value::as_str).unwrap_or("read"), "{args}");
+    let tools = args["tools"].as_array().unwrap();
+    assert!(writ.scopes.iter().map(|scope| scope.tool.as_str()).eq(tools.iter().map(|tool| tool.as_str().unwrap())));
+    if writ.check_limits().is_ok() && writ.is_within(&parent).is_ok() {
+        assert!(writ.budget.exceeds(&parent.budget).is_none() && writ.effect_ceiling <= parent.effect_ceiling);
+        assert!(writ.delegation.depth < parent.delegation.depth && writ.id().is_ok());
+    }
+}
+
 fn check(contract: &SealedContract, args: &Value) {
     let checked = contract.check_arguments(args);
     assert_eq!(contract.check_arguments(args), checked);
@@ -69,5 +115,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ]
     .iter()
     .map(|(schema, args)| format!("{schema}\n{args}").into_bytes())
+    .chain([child_seed()])
     .collect()
+}
+
+fn child_seed() -> Vec<u8> {
+    let args = r#"{"budget":{"tokens":10,"usd_millicents":0},"depth":1,"effects":"write","task":"a part","tools":["kv_*","kv_get"]}"#;
+    format!("{}\n{args}", Contract::delegate().schema).into_bytes()
 }
