@@ -205,3 +205,38 @@ fn the_commands_of_the_page_on_undoing_run() {
         host.good(&arguments);
     }
 }
+
+#[test]
+fn the_commands_of_the_page_on_an_incident_run() {
+    let page = include_str!("../../docs/incident.md");
+    let host = Host::new();
+    let write = |name: &str, text: &str| std::fs::write(host.workspace().join(name), text).unwrap();
+    write("notes.md", "one\n");
+    write("closed.json", block(page, "json"));
+    write(
+        "tidy.json",
+        r#"[[{"tool":"fs_write","args":{"path":"notes.md","content":"tidy\n"}},
+             {"tool":"kv_set","args":{"key":"list","value":"notes.md"}},
+             {"tool":"kv_get","args":{"key":"list"}}],{"answer":"done"}]"#,
+    );
+    let mut refused = String::new();
+    for line in page.split("```sh\n").skip(1).flat_map(|block| block.split_once("```").unwrap().0.lines()) {
+        let words = words(line);
+        let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let ran = host.thymos(&arguments);
+        let code = if arguments[0] == "simulate" { 3 } else { 0 };
+        assert_eq!(ran.code, Some(code), "{line}: {ran:#?}");
+        if arguments[0] == "simulate" {
+            let run = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap()[..12].to_owned();
+            let radius = block(page.split_once("simulate --policy").unwrap().1, "text");
+            assert!(ran.out.replace(&run, "5b1f0a8be6f2").contains(radius), "{}", ran.out);
+        }
+        if line.contains("--dry-run") {
+            assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "tidy\n");
+        } else if arguments[0] == "rollback" {
+            assert_eq!(std::fs::read_to_string(host.workspace().join("notes.md")).unwrap(), "one\n");
+        }
+        refused = if arguments[0] == "run" { ran.out } else { refused };
+    }
+    assert!(refused.contains("the list is kept by hand"), "{refused}");
+}
