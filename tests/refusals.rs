@@ -415,6 +415,7 @@ impl Direct {
     fn compile(&self, quote: Option<Quote>) -> Compiled {
         let balances: Vec<_> = self.chain.links().map(|(_, writ)| writ.budget).collect();
         let inputs = Inputs {
+            branch: false,
             approvals: &self.approvals,
             balances: &balances,
             contracts: &self.contracts,

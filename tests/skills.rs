@@ -537,6 +537,7 @@ impl Case {
         trust.add(key(ISSUER).public_key(), Role::WritIssuer);
         let gates = Gates { approve_risk_from: None, approve_uncompensable: false, ..Gates::default() };
         let inputs = Inputs {
+            branch: false,
             approvals: &[],
             balances: &[self.chain.leaf().budget],
             contracts: &self.contracts,

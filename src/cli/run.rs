@@ -8,17 +8,23 @@ use super::{
     failure::{Done, Failure},
     grant::Grant,
     home::{AGENT, Home, ROOT},
+    locate,
     session::{How, Prepared},
     style::{HINT, paint},
     time::now_ms,
     writ,
 };
 use crate::{
+    canon::TrajectoryId,
     contract::{ContractSet, DELEGATE},
     crypto::{NamedKey, SecretKey},
+    ledger::{
+        Kind, LedgerStore,
+        record::{BranchStart, RunStart},
+    },
     proposal::{Code, Refusal},
     runtime::{Runtime, StartError},
-    writ::{Scope, ToolPattern, Window, WritBuilder, WritChain},
+    writ::{Scope, ToolPattern, UnverifiedChain, Window, WritBuilder, WritChain},
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -46,6 +52,13 @@ pub(super) struct Args {
     depth: u32,
     #[command(flatten)]
     skills: Skills,
+    /// Start on the world that this run had, without touching it or the host: tools with an effect on the host are refused. Its writ is
+    /// that of the run, unless another one is given
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["scopes", "effects", "budget", "depth", "skill"])]
+    branch: Option<String>,
+    /// The entry of that run after which it branches off, instead of its last
+    #[arg(long, value_name = "SEQ", requires = "branch")]
+    at: Option<u64>,
     /// Run under the writ in this file instead of one issued for this run
     #[arg(long, value_name = "FILE", requires = "key", conflicts_with_all = ["scopes", "effects", "budget", "depth"])]
     writ: Option<PathBuf>,
@@ -66,20 +79,49 @@ pub(super) fn run(args: &Args) -> Done {
     let contracts = prepared.contracts.clone();
     let mut session = prepared.open(&args.how, &home, |builder| builder)?;
     block_on(async {
-        let chain = match presented {
-            Some(chain) => chain,
-            None => {
+        let fork = match &args.branch {
+            Some(name) => Some(fork(&**session.runtime.ledger(), name, args.at).await?),
+            None => None,
+        };
+        let chain = match (presented, &fork) {
+            (Some(chain), _) => chain,
+            (None, Some(fork)) => fork.chain.clone(),
+            (None, None) => {
                 let named = NamedKey::new(subject_name, subject.public_key());
                 issue(args, &session.runtime, &home, named).await?
             }
         };
-        let run = session.runtime.start_with(&args.task, &chain, &subject, skills).await.map_err(refused)?;
+        let started = match &fork {
+            Some(Fork { run, at, .. }) => session.runtime.branch((run, *at), Some(&args.task), &chain, &subject).await,
+            None => session.runtime.start_with(&args.task, &chain, &subject, skills).await,
+        };
+        let run = started.map_err(refused)?;
         let driven = session.drive(&run, &chain, &args.how).await?;
-        if !args.how.json && args.writ.is_none() {
+        if !args.how.json && args.writ.is_none() && args.branch.is_none() {
             hints(&driven.refusals, &contracts, &args.grant);
         }
         driven.done()
     })
+}
+
+/// Where a branch begins, and the writ of the run that it branches off.
+struct Fork {
+    run: TrajectoryId,
+    at: u64,
+    chain: WritChain,
+}
+
+async fn fork(store: &dyn LedgerStore, name: &str, at: Option<u64>) -> Done<Fork> {
+    let run = locate::find(store, name).await?;
+    let last = store.head(&run).await?.map_or(0, |head| head.seq);
+    let first = store.read(&run, 0, 1).await?.into_iter().next();
+    let chain = match first.as_ref().and_then(|first| Some((first.header.known_kind()?, first))) {
+        Some((Kind::Root, first)) => first.body::<RunStart>().map_err(Failure::failed)?.chain,
+        Some((Kind::Branch, first)) => first.body::<BranchStart>().map_err(Failure::failed)?.run.chain,
+        _ => return Err(Failure::failed(format!("run {} has no entry that starts it", run.short()))),
+    };
+    let chain = UnverifiedChain { chain }.verify().map_err(Failure::failed)?;
+    Ok(Fork { run, at: at.unwrap_or(last), chain })
 }
 
 /// Issues the writ of this run: from the root to the agent, for this store and for one hour.

@@ -15,8 +15,9 @@ use crate::{
     canon::TrajectoryId,
     ledger::{
         Entry, Kind, LedgerStore,
-        record::{RunStart, SkillBound, Terminated},
+        record::{SkillBound, Terminated},
     },
+    replay::task_of,
     writ::MAX_SKILLS,
 };
 
@@ -77,10 +78,7 @@ pub(super) async fn list(store: &dyn LedgerStore, limit: usize) -> Done<Vec<List
         }
         let bound = first.iter().skip(1).take_while(|entry| is_skill(entry));
         let skills = bound.filter_map(|entry| Some(entry.body::<SkillBound>().ok()?.definition.reference())).collect();
-        let task = first.into_iter().next().and_then(|root| {
-            let task = root.body::<RunStart>().ok()?.start.task;
-            root.blob(&task)?.value().ok()?.as_str().map(str::to_owned)
-        });
+        let task = first.first().and_then(task_of);
         let last = store.read(&run, head.seq, 1).await?.into_iter().next();
         let status = match last.as_ref().and_then(|last| Some((last.header.known_kind()?, last))) {
             Some((Kind::Terminated, last)) => last.body::<Terminated>().map_err(Failure::failed)?.reason.to_string(),

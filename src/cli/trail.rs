@@ -14,10 +14,11 @@ use crate::{
     ledger::{
         Entry, EntryError, Kind,
         record::{
-            self, ApprovalOutcome, ClockReset, ClockResetStatement, Compensation, CompensationHalt, Delegated,
-            DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict, InDoubtResolution,
-            KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement, RoutingOutcome,
-            RoutingStatus, RunStart, SkillBound, Target, Terminated, Turn, TurnStart, Vote, WhatHappened,
+            self, ApprovalOutcome, BranchStart, ClockReset, ClockResetStatement, Compensation, CompensationHalt,
+            Delegated, DelegationResult, Dispatch, EndReason, Failure, FailureCause, HappenedVerdict,
+            InDoubtResolution, KeyRotation, PendingApproval, PolicySetRecord, Rejection, Resumed, RotationStatement,
+            RoutingOutcome, RoutingStatus, RunStart, SkillBound, Target, Terminated, Turn, TurnStart, Vote,
+            WhatHappened,
         },
     },
     policy::PolicySetDefinition,
@@ -288,8 +289,11 @@ impl Reader {
 
     fn what(&mut self, entry: &Entry) -> Result<What, EntryError> {
         Ok(match entry.header.known_kind() {
-            Some(Kind::Root) => {
-                let start: RunStart = entry.body()?;
+            Some(kind @ (Kind::Root | Kind::Branch)) => {
+                let start = match kind {
+                    Kind::Branch => entry.body::<BranchStart>()?.run,
+                    _ => entry.body::<RunStart>()?,
+                };
                 let task = text(entry, Some(start.start.task));
                 What::Start { task, chain: start.chain, policy_set: start.policy_set }
             }

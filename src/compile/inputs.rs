@@ -18,6 +18,8 @@ pub struct Inputs<'a> {
     pub approvals: &'a [ApprovalEvidence],
     /// What every writ of the chain has left, root first.
     pub balances: &'a [Amounts],
+    /// Whether the run is a branch, which explores: no tool touches the host but to read it, and nothing is handed down.
+    pub branch: bool,
     /// The contracts of the registered tools.
     pub contracts: &'a ContractSet,
     /// The proposal that waited for approval, when it is compiled once more: all that it rested on has to be as it was.

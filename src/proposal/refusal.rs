@@ -123,6 +123,8 @@ pub enum Code {
     ApprovalDenied,
     /// Approval is needed, and no roster has the channel.
     UnknownChannel,
+    /// A branch touches the host, or hands work down.
+    NotInBranch,
     /// The clock is too far behind for an effect.
     ClockBehind,
     /// The same tool and arguments were denied before in this run.

@@ -125,6 +125,9 @@ pub enum FaultKind {
     /// A vote, the end of a request for approval, or a decision that does not fit the requests that wait.
     #[error(transparent)]
     Request(#[from] RequestFault),
+    /// The branch point is not an entry of its parent.
+    #[error("it branches off entry {}, which its parent does not have there", .0.short())]
+    BranchPoint(EntryId),
     /// It does not fit the children that the run started.
     #[error(transparent)]
     Child(#[from] ChildFault),

@@ -5,8 +5,8 @@ use crate::{
     canon::TrajectoryId,
     delegation::{Child, Returned},
     ledger::{
-        Entry, LedgerStore,
-        record::{Link, StartStatement},
+        Entry, Kind, LedgerStore,
+        record::{BranchStart, Link, RunStart, StartStatement},
     },
     writ::WritChain,
 };
@@ -145,7 +145,11 @@ pub async fn lineage(
     Ok(Lineage { runs })
 }
 
-fn task_of(root: &Entry) -> Option<String> {
-    let start: crate::ledger::record::RunStart = root.body().ok()?;
-    root.blob(&start.start.task)?.value().ok()?.as_str().map(str::to_owned)
+/// The task in the first entry of a run or a branch; none where it is erased.
+pub fn task_of(root: &Entry) -> Option<String> {
+    let start = match root.header.known_kind() {
+        Some(Kind::Branch) => root.body::<BranchStart>().ok()?.run.start,
+        _ => root.body::<RunStart>().ok()?.start,
+    };
+    root.blob(&start.task)?.value().ok()?.as_str().map(str::to_owned)
 }

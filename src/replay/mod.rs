@@ -30,7 +30,7 @@ mod whole;
 pub use authority::{AuthorityLog, Contracts, authority_of};
 pub use fault::{Fault, FaultKind, ReplayError};
 pub use invalid::{InvalidFrom, invalid_from};
-pub use lineage::{Descendant, Lineage, LineageFault, lineage};
+pub use lineage::{Descendant, Lineage, LineageFault, lineage, task_of};
 pub use options::Options;
 pub use origin::UnknownEffect;
 pub(crate) use pages::PageSize;

@@ -1,14 +1,21 @@
+use futures::future::BoxFuture;
+
 use super::{
-    AuthorityLog, Contracts, Fault, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at, invalid_from,
-    pages::PageSize,
+    AuthorityLog, Contracts, Fault, FaultKind, Folded, Pins, ReplayError, Replayer, Report, authority_of, fault::at,
+    invalid_from, pages::PageSize,
 };
 use crate::{
-    canon::TrajectoryId,
+    canon::{EntryId, TrajectoryId},
+    crypto::PublicKey,
     ledger::{
         Entry, EntryError, Kind, LedgerStore,
-        record::{BranchStart, Compensation, Resumed, RunStart},
+        record::{BranchStart, Compensation, Link, Resumed, RunStart},
     },
+    world::World,
 };
+
+/// How many entries of a branch's parent are read at a time.
+const PAGE: usize = 512;
 
 /// Replays one run of a store: every hash, link and signature, and the fold.
 ///
@@ -43,6 +50,9 @@ pub(super) async fn run_by(
     mut visit: impl FnMut(&Entry, &Replayer<'_>) + Send,
 ) -> Result<(Report, Folded), ReplayError> {
     replayer.invalid(invalid_from(store, trajectory, replayer.authority()).await?);
+    if let Some(world) = ground(store, trajectory, replayer.signer()).await? {
+        replayer.ground(world);
+    }
     let mut ahead = replayer.ahead();
     let (mut from, mut size) = (0, PageSize::new());
     loop {
@@ -63,6 +73,44 @@ pub(super) async fn run_by(
             return replayer.finish();
         }
     }
+}
+
+/// The world that a run starts from, where it is a branch: its parent is replayed up to the branch point.
+fn ground<'a>(
+    store: &'a dyn LedgerStore,
+    trajectory: &'a TrajectoryId,
+    signer: Option<PublicKey>,
+) -> BoxFuture<'a, Result<Option<World>, ReplayError>> {
+    Box::pin(async move {
+        let Some(first) = store.read(trajectory, 0, 1).await?.into_iter().next() else { return Ok(None) };
+        if first.header.known_kind() != Some(Kind::Branch) {
+            return Ok(None);
+        }
+        let branch: BranchStart = first.body().map_err(unreadable(&first))?;
+        let Some(Link::Branch(point)) = branch.run.start.from else { return Ok(None) };
+        let log = authority_of(store, Some(&point.trajectory), Contracts::All).await?;
+        let mut parent = Replayer::new(&log, point.trajectory, Pins { signer, ..Pins::default() });
+        if let Some(world) = ground(store, &point.trajectory, signer).await? {
+            parent.ground(world);
+        }
+        let (mut next, mut last) = (0, EntryId::ZERO);
+        while next <= point.seq {
+            let left = usize::try_from(point.seq - next).unwrap_or(usize::MAX).saturating_add(1);
+            let page = store.read(&point.trajectory, next, left.min(PAGE)).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in &page {
+                let pushed = parent.push(entry).map_err(ReplayError::from);
+                pushed.map_err(|source| ReplayError::Run { run: point.trajectory, source: Box::new(source) })?;
+                (next, last) = (entry.header.seq.saturating_add(1), entry.id());
+            }
+        }
+        if (next, last) != (point.seq.saturating_add(1), point.entry) {
+            return Err(at(&first, FaultKind::BranchPoint(point.entry)).into());
+        }
+        Ok(Some(parent.world().clone()))
+    })
 }
 
 /// The authority entries that a run refers to: the epochs, its opening, and the contracts that it was decided under.

@@ -100,6 +100,11 @@ pub(super) struct Lineage {
 }
 
 impl Lineage {
+    /// Whether the run is a branch of another one.
+    pub(super) fn is_branch(&self) -> bool {
+        matches!(self.from, Some(Link::Branch(_)))
+    }
+
     /// That of a run that somebody started.
     pub(super) fn top(run: TrajectoryId) -> Self {
         Self { top: run, generation: 0, from: None }

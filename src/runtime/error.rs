@@ -33,6 +33,16 @@ pub enum StartError {
     /// The run cannot be bound to a skill; nothing was recorded.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The run has no entry of that number.
+    #[error("run {} has no entry {seq}: its last one is {last}", run.short())]
+    NoEntry {
+        /// The run.
+        run: TrajectoryId,
+        /// The number.
+        seq: u64,
+        /// The seq of its last entry.
+        last: u64,
+    },
     /// The run has ended; nothing can be added to it.
     #[error("run {} has ended", .0.short())]
     Ended(TrajectoryId),

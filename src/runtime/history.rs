@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{children::told, error::RunError, past, submit::Submitted};
@@ -12,11 +13,13 @@ use crate::{
     ledger::{
         Entry, Kind, LedgerStore, StoredBlob,
         record::{
-            self, ApprovalOutcome, Delegated, DelegationResult, Dispatch, Failure, FailureCause, HappenedVerdict,
-            InDoubtResolution, PendingApproval, Rejection, Resumed, RunStart, Turn, TurnStart, WhatHappened,
+            self, ApprovalOutcome, BranchStart, Delegated, DelegationResult, Dispatch, Failure, FailureCause,
+            HappenedVerdict, InDoubtResolution, Link, PendingApproval, Rejection, Resumed, Turn, TurnStart,
+            WhatHappened,
         },
     },
     proposal::{Code, Proposal, Refusal, Stage, Status},
+    replay::task_of,
 };
 
 /// The past of a run: its task, and what became of what cognition proposed.
@@ -26,14 +29,24 @@ pub(super) struct History {
 }
 
 /// Reads the past of a run from its entries, up to its head.
-pub(super) async fn read(
-    store: &dyn LedgerStore,
-    run: &TrajectoryId,
+///
+/// Boxed: what was done before a branch is read in the same way.
+pub(super) fn read<'a>(
+    store: &'a dyn LedgerStore,
+    run: &'a TrajectoryId,
     head: (u64, EntryId),
-) -> Result<History, RunError> {
-    let mut reader = Reader::default();
-    past::read(store, run, 0, head, |entry| reader.push(entry)).await?;
-    Ok(History { task: reader.task, outcomes: reader.outcomes })
+) -> BoxFuture<'a, Result<History, RunError>> {
+    Box::pin(async move {
+        let mut reader = Reader::default();
+        let first = store.read(run, 0, 1).await?.into_iter().next();
+        if let Some(first) = first.filter(|first| first.header.known_kind() == Some(Kind::Branch))
+            && let Some(Link::Branch(point)) = first.body::<BranchStart>()?.run.start.from
+        {
+            reader.outcomes = read(store, &point.trajectory, (point.seq, point.entry)).await?.outcomes;
+        }
+        past::read(store, run, 0, head, |entry| reader.push(entry)).await?;
+        Ok(History { task: reader.task, outcomes: reader.outcomes })
+    })
 }
 
 #[derive(Default)]
@@ -56,9 +69,8 @@ struct Reader {
 impl Reader {
     fn push(&mut self, entry: &Entry) -> Result<(), RunError> {
         match entry.header.known_kind() {
-            Some(Kind::Root) => {
-                let task = entry.body::<RunStart>()?.start.task;
-                self.task = value(entry, &task).as_str().unwrap_or_default().to_owned();
+            Some(Kind::Root | Kind::Branch) => {
+                self.task = task_of(entry).unwrap_or_default();
             }
             Some(Kind::TurnStart) => self.step = entry.body::<TurnStart>()?.step,
             Some(Kind::Turn) => {

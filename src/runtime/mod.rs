@@ -9,6 +9,7 @@
 mod accounts;
 mod approval;
 mod authority;
+mod branch;
 mod builder;
 mod call;
 mod calls;
@@ -112,7 +113,7 @@ impl Runtime {
         chain: impl Into<PresentedChain>,
         subject: &dyn Signer,
     ) -> Result<Run, StartError> {
-        start::start(&self.0, task, chain.into(), subject, vec![]).await
+        start::start(&self.0, task, chain.into(), subject, vec![], None).await
     }
 
     /// As [`start`](Self::start), with the run bound to skills from its first decision on: they stand in the ledger with its
@@ -127,7 +128,24 @@ impl Runtime {
         subject: &dyn Signer,
         skills: impl IntoIterator<Item = Binding>,
     ) -> Result<Run, StartError> {
-        start::start(&self.0, task, chain.into(), subject, skills.into_iter().collect()).await
+        start::start(&self.0, task, chain.into(), subject, skills.into_iter().collect(), None).await
+    }
+
+    /// Starts a branch: a run that begins on the world that `run` had after its entry `seq`, and that touches neither that run nor the
+    /// host: tools with a host effect are refused, and so are delegations. It is a run of its own, under the writ that is given and on
+    /// its accounts; no request or approval of the other one is its own. Without a `task` it is on that of the other. Cognition
+    /// is told what was done up to there.
+    ///
+    /// # Errors
+    /// When there is no such run or entry, the run does not verify, the writ is not good for a start, or the ledger fails.
+    pub async fn branch(
+        &self,
+        (run, seq): (&TrajectoryId, u64),
+        task: Option<&str>,
+        chain: impl Into<PresentedChain>,
+        subject: &dyn Signer,
+    ) -> Result<Run, StartError> {
+        branch::branch(&self.0, (run, seq), task, chain.into(), subject).await
     }
 
     /// Takes up a run that another process left, or that was suspended. It is replayed first: from its last snapshot on,

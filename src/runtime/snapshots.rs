@@ -52,8 +52,9 @@ impl Journal {
         if kind == Kind::Turn {
             (self.snapshots.turn_seq, self.snapshots.answered) = (seq, false);
         }
-        // A snapshot does not tell what is to be undone: of a run for which that was asked none is taken.
-        if core.snapshot_every == 0 || !self.aside.is_empty() {
+        // A snapshot does not tell what is to be undone: of a run for which that was asked none is taken. It tells values by the entries
+        // of its own run, and a branch has some of its parent.
+        if core.snapshot_every == 0 || !self.aside.is_empty() || self.lineage.is_branch() {
             return;
         }
         let mut asked = Vec::new();
@@ -106,7 +107,10 @@ impl Journal {
 
 /// Keeps a snapshot of what a replay came to, where enough entries follow the last one. That it is not kept matters to nobody.
 pub(super) async fn keep_replayed(core: &Core, journal: &mut Journal, snapshot: Snapshot) {
-    if core.snapshot_every > 0 && snapshot.seq.saturating_sub(journal.snapshots.last) >= journal.interval(core) {
+    if core.snapshot_every > 0
+        && !journal.lineage.is_branch()
+        && snapshot.seq.saturating_sub(journal.snapshots.last) >= journal.interval(core)
+    {
         journal.snapshots.last = snapshot.seq;
         drop(keep(&*core.store, core.authority.state().signer.as_deref(), &snapshot).await);
     }

@@ -6,6 +6,7 @@ use super::{
     Binding, Run, accounts,
     authority::expect_epoch,
     core::{Core, Place, seal},
+    delegation::Lineage,
     error::{RunError, StartError},
     in_force::InForce,
     journal::Journal,
@@ -13,21 +14,28 @@ use super::{
     skills::{self, Sealed},
 };
 use crate::{
-    canon::{Blob, EntryId, Nonce, Salt, WritId},
+    canon::{Blob, CanonError, EntryId, Nonce, Salt, WritId},
     compile::{Standing, check_standing},
     crypto::Purpose,
     host::Signer,
     ledger::{
         Draft, Kind, RegisterKey, RegisterOp,
-        record::{RunOpened, RunStart, StartRefused, StartStatement},
+        record::{BranchPoint, BranchStart, Link, RunOpened, RunStart, StartRefused, StartStatement},
         register::seq_bytes,
     },
     proposal::{Code, Refusal, Stage},
+    world::World,
     writ::{Amounts, PresentedChain, WritChain},
 };
 
 /// How often a start is tried again when the authority changes while it is recorded.
 const ATTEMPTS: usize = 8;
+
+/// What a branch starts from.
+pub(super) struct Fork {
+    pub(super) point: BranchPoint,
+    pub(super) world: World,
+}
 
 pub(super) async fn start(
     core: &Arc<Core>,
@@ -35,6 +43,7 @@ pub(super) async fn start(
     chain: PresentedChain,
     subject: &dyn Signer,
     skills: Vec<Binding>,
+    fork: Option<Fork>,
 ) -> Result<Run, StartError> {
     if !core.runs {
         return Err(StartError::AuthorityOnly);
@@ -59,8 +68,8 @@ pub(super) async fn start(
     }
     let mut nonce = Nonce([0; 16]);
     core.host.entropy.fill(&mut nonce.0).map_err(RunError::from)?;
-    let statement =
-        StartStatement { from: None, nonce, store: core.store_id, task: task.commitment(), writ: chain.id() };
+    let from = fork.as_ref().map(|fork| Link::Branch(fork.point));
+    let statement = StartStatement { from, nonce, store: core.store_id, task: task.commitment(), writ: chain.id() };
     let trajectory = statement.trajectory().map_err(RunError::from)?;
     let signature = subject.sign(Purpose::Start, trajectory.as_bytes()).await.map_err(RunError::from)?;
     if chain.leaf().subject.key.verify(Purpose::Start, trajectory.as_bytes(), &signature).is_err() {
@@ -80,10 +89,15 @@ pub(super) async fn start(
             return Err(refuse(core, refusal, task, presented).await?);
         }
         core.accounts.load(&*core.store, &chain).await.map_err(RunError::from)?;
-        match open(core, &chain, &start, &task, &skills, &authority).await {
+        let first = first(&start, fork.as_ref(), &task).map_err(RunError::from)?;
+        match open(core, &chain, &start, first, &skills, &authority).await {
             Ok(head) => {
                 let tenure = core.accounts.open((trajectory, None), &chain, Amounts::ZERO);
                 let mut journal = Journal::new(trajectory, chain, head, tenure);
+                if let Some(Fork { world, .. }) = fork {
+                    journal.world = world;
+                    journal.lineage = Lineage::of(&*core.store, &start.start, trajectory).await?;
+                }
                 for skill in &skills {
                     journal.skills.push(skill.bound(journal.next_seq, &journal));
                     journal.next_seq += 1;
@@ -109,12 +123,23 @@ pub(super) fn standing(core: &Core, chain: &WritChain, authority: &InForce) -> R
     })
 }
 
+/// The first entry of a run, or of a branch.
+fn first(start: &RunStart, fork: Option<&Fork>, task: &Blob) -> Result<Draft, CanonError> {
+    match fork {
+        None => Draft::seal(Kind::Root, start, vec![task.clone()]),
+        Some(Fork { world, .. }) => {
+            let branch = BranchStart { run: start.clone(), world_root: world.root() };
+            Draft::seal(Kind::Branch, &branch, vec![task.clone()])
+        }
+    }
+}
+
 /// Stores the run's first entry, the skills that it is bound to and its opening in one batch. Returns the run's last entry.
 async fn open(
     core: &Core,
     chain: &WritChain,
     start: &RunStart,
-    task: &Blob,
+    root: Draft,
     skills: &[Sealed],
     authority: &InForce,
 ) -> Result<EntryId, RunError> {
@@ -127,7 +152,6 @@ async fn open(
         base_seq: 0,
         time_ms: core.now(authority).judged_ms,
     };
-    let root = Draft::seal(Kind::Root, start, vec![task.clone()])?;
     let mut entries = Vec::with_capacity(1 + skills.len());
     for draft in [root].into_iter().chain(skills.iter().map(|skill| skill.draft.clone())) {
         let (entry, id) = seal(core.store_id, authority.signing()?, place, draft).await?;

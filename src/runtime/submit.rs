@@ -286,6 +286,7 @@ async fn judge(
     let inputs = Inputs {
         approvals: &approvals,
         balances: &balances,
+        branch: journal.lineage.is_branch(),
         contracts: core.tools.contracts(),
         earlier: request.map(|request| &*request.pending.proposal),
         intent,
@@ -320,7 +321,7 @@ async fn judge(
         return Ok(unavailable(admitted));
     };
     let quoted = execute::quote(&*tool, contract, args, &journal.world, time_left_ms, &core.store_id, &core.host);
-    let Ok(quote) = quoted.await else {
+    let Ok(quote) = Box::pin(quoted).await else {
         return Ok(unavailable(admitted));
     };
     let mut quote = execute::fit_to_record(&core.redactor, quote);

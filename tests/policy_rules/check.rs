@@ -32,7 +32,7 @@ fn faults_say_where_and_why() {
     for (when, expected) in [
         (
             leaf("arg.amount", "gt", 1),
-            "/field`: unknown field `arg.amount`: a field starts with `args`, `intent`, `writ`, `tool` or `world`",
+            "/field`: unknown field `arg.amount`: a field starts with `args`, `child`, `intent`, `writ`, `tool` or `world`",
         ),
         (
             json!({"not": {"any": [leaf("tool.name", "eq", "x")]}}),

@@ -32,6 +32,9 @@ pub(in crate::compile) fn child(
 /// The child is within its parent, and there are not too many.
 pub(super) fn check(inputs: &Inputs<'_>, quote: &Quote, child: Option<&Child>) -> Result<(), Refusal> {
     let (Some(child), Some(around)) = (child, quote.child.as_deref()) else { return Ok(()) };
+    if inputs.branch {
+        return Err(Refusal::new(Stage::Delegation, Code::NotInBranch));
+    }
     let chain = inputs.standing.chain;
     child.writ.is_within(chain.leaf()).map_err(|excess| exceeds(&excess))?;
     let beyond =

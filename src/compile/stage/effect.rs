@@ -14,6 +14,9 @@ pub(super) fn check(inputs: &Inputs<'_>, contract: &SealedContract) -> Result<()
             return Err(refusal.asked(contract.effect).allowed(writ.effect_ceiling));
         }
     }
+    if inputs.branch && contract.has_host_effect() {
+        return Err(Refusal::new(Stage::Effect, Code::NotInBranch).asked(contract.effect));
+    }
     let behind = inputs.standing.now_ms.saturating_sub(inputs.standing.clock_ms);
     if contract.effect >= Effect::Write && behind > CLOCK_TOLERANCE_MS {
         return Err(Refusal::new(Stage::Effect, Code::ClockBehind).asked(behind).allowed(CLOCK_TOLERANCE_MS));

@@ -31,6 +31,8 @@ pub(in crate::replay) struct Rederiver {
     /// The contracts that were registered until the run was taken up last.
     before: Result<ContractSet, Gap>,
     branch: bool,
+    /// Whether it is one whose parent's world is not at hand.
+    afloat: bool,
     turn: HashMap<Commitment, Blob>,
     /// The arguments of proposals that wait, by the requests that say so.
     waiting: HashMap<EntryId, Option<Blob>>,
@@ -91,6 +93,7 @@ impl Default for Rederiver {
             contracts: Ok(ContractSet::default()),
             before: Ok(ContractSet::default()),
             branch: false,
+            afloat: false,
             turn: HashMap::new(),
             waiting: HashMap::new(),
             denied: Vec::new(),
@@ -105,6 +108,11 @@ impl Rederiver {
     pub(in crate::replay) fn started(&mut self, log: &AuthorityLog, start: &RunStart) {
         self.branch = matches!(start.start.from, Some(Link::Branch(_)));
         self.contracts = log.definitions().contracts(log, &start.contracts);
+    }
+
+    /// It is a branch, and the world that it starts from is not at hand.
+    pub(in crate::replay) fn afloat(&mut self) {
+        self.afloat = true;
     }
 
     /// The run was taken up with these contracts.
@@ -184,7 +192,7 @@ impl Rederiver {
         if cfg!(not(feature = "schema")) && !decision.asserted_schema {
             return Err(Gap::Schema.into());
         }
-        if self.branch {
+        if self.afloat {
             return Err(Gap::Branch.into());
         }
         let policies = scene.log.definitions().policies(scene.log, decision.policy_set)?;
@@ -240,6 +248,7 @@ impl Rederiver {
         let inputs = Inputs {
             approvals: &decision.approvals,
             balances: &decision.balances,
+            branch: self.branch,
             contracts,
             earlier: scene.request.map(|request| &*request.pending.proposal),
             intent,

@@ -13,8 +13,8 @@ use crate::{
     ledger::{
         AuthorityState, Entry, EntryError, Kind,
         record::{
-            ApprovalOutcome, Compensation, Delegated, Failure, HappenedVerdict, InDoubtResolution, Operator, Outcome,
-            RunStart, SkillBound, WhatHappened,
+            ApprovalOutcome, BranchStart, Compensation, Delegated, Failure, HappenedVerdict, InDoubtResolution, Link,
+            Operator, Outcome, RunStart, SkillBound, WhatHappened,
         },
     },
     proposal::Proposal,
@@ -72,6 +72,26 @@ impl Replayer<'_> {
             rederiver.started(self.log, start);
         }
         self.start = Some(Started { chain, start: start.clone() });
+        Ok(())
+    }
+
+    /// The run begins as a branch, on the world of its parent.
+    pub(super) fn branch_off(&mut self, branch: &BranchStart) -> Result<(), FaultKind> {
+        if !matches!(branch.run.start.from, Some(Link::Branch(_))) {
+            return Err(FaultKind::Misplaced);
+        }
+        self.begin(&branch.run)?;
+        match self.ground.take() {
+            Some(world) if world.root() == branch.world_root => self.world = world,
+            Some(world) => return Err(FaultKind::Root { recorded: branch.world_root, found: world.root() }),
+            None => {
+                self.afloat = true;
+                self.incomplete.push("the run is a branch, and its parent's entries are not at hand".into());
+                if let Some(rederiver) = &mut self.rederiver {
+                    rederiver.afloat();
+                }
+            }
+        }
         Ok(())
     }
 
@@ -371,12 +391,14 @@ impl Replayer<'_> {
             self.undoing.happened(id, entry.header.seq, commit.undo.clone());
         }
         check_change(commit, self.log)?;
-        self.world.fold(entry.header.seq, folds)?;
+        if !self.afloat {
+            self.world.fold(entry.header.seq, folds)?;
+        }
         let recorded = Recorded { seq: entry.header.seq, id, root: commit.world_root };
-        if self.pins.options.every_root {
+        if self.pins.options.every_root && !self.afloat {
             self.check_root(&recorded)?;
         }
-        self.last_root = Some(recorded);
+        self.last_root = Some(recorded).filter(|_| !self.afloat);
         self.base_seq = entry.header.seq;
         self.commits += 1;
         self.debit(undoes.map(|(writ, _)| writ), held, &commit.cost);

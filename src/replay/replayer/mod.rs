@@ -61,6 +61,10 @@ pub struct Replayer<'a> {
     /// The latest time on record since the clock was reset.
     latest_ms: u64,
     world: World,
+    /// The world that a branch starts from, until it does.
+    ground: Option<World>,
+    /// Whether it is a branch whose parent's world is not at hand: its own is not known.
+    afloat: bool,
     /// The root that the last commit records.
     last_root: Option<Recorded>,
     base_seq: u64,
@@ -136,6 +140,8 @@ impl<'a> Replayer<'a> {
             as_of_ms: 0,
             latest_ms: 0,
             world: World::default(),
+            ground: None,
+            afloat: false,
             last_root: None,
             base_seq: 0,
             dispatches: Dispatches::default(),
@@ -221,6 +227,12 @@ impl<'a> Replayer<'a> {
         self.pins.signer.filter(|_| self.pins.options.batch)
     }
 
+    /// Gives the world that the run starts from, where it is a branch: that of its parent at the branch point. Without it the replay of a
+    /// branch is incomplete.
+    pub fn ground(&mut self, world: World) {
+        self.ground = Some(world);
+    }
+
     /// Says from where on each compromised key of the store proves nothing for this run. Without it the replay of a store that
     /// has such keys is incomplete.
     pub fn invalid(&mut self, invalid: Vec<InvalidFrom>) {
@@ -236,6 +248,11 @@ impl<'a> Replayer<'a> {
     /// What the simulation came to at the last entry.
     pub(super) fn simulator(&self) -> Option<&Simulator> {
         self.rederiver.as_ref()?.simulator.as_ref()
+    }
+
+    /// The pinned signer.
+    pub(super) fn signer(&self) -> Option<PublicKey> {
+        self.pins.signer
     }
 
     /// The authority entries that the run refers to.
@@ -333,8 +350,7 @@ impl<'a> Replayer<'a> {
                 self.begin(start)?;
             }
             Record::Branch(branch) => {
-                self.begin(&branch.run)?;
-                self.incomplete.push("the run is a branch, and its parent's entries are not at hand".into());
+                self.branch_off(branch)?;
             }
             Record::TurnStart(start) => {
                 self.turn = Some((id, start.reserved));

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::runs::Replayed;
 use crate::{
@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct Lineages {
     /// The run at the top of each run's lineage, and how many generations that is above.
     places: HashMap<TrajectoryId, (TrajectoryId, u32)>,
+    /// The runs that others started.
+    delegated: HashSet<TrajectoryId>,
     /// How many runs there are below each run at the top.
     descendants: BTreeMap<TrajectoryId, u64>,
     /// The child whose first entry has to be the next one.
@@ -31,6 +33,7 @@ impl Lineages {
                 if !parent.is_some_and(|parent| parent.member.children.iter().any(|child| child.run == *run)) {
                     return Err((*run, LineageFault::NotStarted(*trajectory)));
                 }
+                lineages.delegated.insert(*run);
             }
             lineages.places.insert(*run, place(*run, runs));
         }
@@ -42,7 +45,7 @@ impl Lineages {
         let (run, first) = (entry.header.trajectory, entry.header.seq == 0);
         match self.awaited.take() {
             Some(child) if child != run || !first => return Err(LineageFault::Apart(child)),
-            None if first && self.places.get(&run).is_some_and(|(top, _)| *top != run) => {
+            None if first && self.delegated.contains(&run) => {
                 return Err(LineageFault::Apart(run));
             }
             _ => {}

@@ -59,6 +59,7 @@ impl Deciding {
     pub(crate) fn decide(&self, intent: &SealedIntent, asked: Asked) -> Result<Compiled, Failed> {
         let inputs = Inputs {
             approvals: &[],
+            branch: false,
             balances: &[plenty()],
             contracts: self.scene.runtime.contracts(),
             earlier: None,
