@@ -25,8 +25,8 @@ use openthymos::{
         simulate::{self, Because, Change, Found, Runs},
     },
     runtime::{
-        Answer, Binding, Builder, Event, EventKind, Limits, RollbackTo, Run, RunError, Runtime, StartError, Subjects,
-        Submitted, Under, WhyStopped, rollback_plan,
+        Answer, Binding, Builder, Event, EventKind, Limits, RollbackError, RollbackTo, Run, RunError, Runtime,
+        StartError, Subjects, Submitted, Under, WhyStopped, rollback_plan,
     },
     tool::{ToolError, ToolOutput},
     writ::{Amounts, Cap, Skill, WritBuilder},
@@ -737,4 +737,75 @@ fn a_rollback_reaches_down_and_undoes_the_newest_in_the_store_first() {
     assert_eq!((again.undone.len(), again.halted), (1, None));
     assert_eq!(order.lock().unwrap().last(), Some(&-1));
     scene.verified();
+}
+
+#[test]
+fn what_was_denied_is_not_handed_down() {
+    let pay = TestTool::host("pay").with(|tool| tool.contract.risk = Risk::Critical);
+    let paid = pay.counter();
+    let scene = Scene::under(writ(), |builder| builder.tool(pay).trust(named(STRANGER), [Role::Approver]));
+    let Submitted::Suspended { entry, .. } = submit(&scene.run, "pay", json!({"amount": 1})) else { panic!() };
+    block_on(scene.run.vote(Answer::deny(entry).by("approver", &key(STRANGER)))).unwrap();
+    for tools in [json!(["pay"]), json!(["*"]), json!(["act", "p?y"])] {
+        let refusal = refused(delegate(&scene.run, json!({"task": "a part", "tools": tools, "effects": "write"})));
+        assert_eq!((refusal.stage, refusal.code), (Stage::Delegation, Code::DeniedBefore));
+    }
+    let scene = Scene { calls: paid, ..scene };
+    assert!(matches!(delegate(&scene.run, json!({"task": "a part", "tools": ["act"]})), Submitted::Delegated { .. }));
+    assert_eq!(scene.calls.get(), 0);
+    scene.verified();
+}
+
+#[test]
+fn votes_on_one_child_start_no_other() {
+    let policies = rules(json!([
+        {"name": "ask", "when": {"field": "child.generation", "op": "eq", "value": 1},
+         "decision": {"kind": "require_approval", "channel": "operator", "reason": "somebody has to agree"}},
+    ]));
+    let approver = |builder: Builder| builder.trust(named(STRANGER), [Role::Approver]).policies(policies.clone());
+    let Scene { fixture, runtime, run, calls } = Scene::under(writ(), approver);
+    let Submitted::Suspended { entry, .. } = delegate(&run, json!({"task": "a part", "tools": ["act"]})) else {
+        panic!()
+    };
+    block_on(run.vote(Answer::approve(entry).by("approver", &key(STRANGER)))).unwrap();
+    let id = run.id();
+    drop((runtime, run));
+    // With another secret the child would have another key, and so another writ.
+    let subjects = Subjects::default().key(key(AGENT)).secret([6; 32]);
+    let runtime = block_on(approver(fixture.builder().tool(act()).delegation(subjects)).open()).unwrap();
+    let run = block_on(runtime.resume(&id)).unwrap();
+    let carried = block_on(run.carry_on()).unwrap();
+    let [(_, Submitted::Rejected { refusal, .. })] = carried.as_slice() else { panic!("{carried:?}") };
+    assert_eq!((refusal.stage, refusal.code), (Stage::Delegation, Code::SubjectKeyUnavailable));
+    assert!(block_on(run.children()).is_empty());
+    Scene { fixture, runtime, run, calls }.verified();
+}
+
+#[test]
+fn what_somebody_keeps_stays_when_runs_alternate() {
+    let stuck = TestTool::host("stuck");
+    let set = TestTool::host("set").calling(|call| {
+        let amount = call.args["amount"].as_i64().unwrap();
+        Ok(ToolOutput::new("set").undone_by("set".parse().unwrap(), json!({"amount": -amount})))
+    });
+    let scene = Scene::under(writ(), |builder| builder.tool(set).tool(stuck));
+    let Submitted::Committed { entry: kept, .. } = submit(&scene.run, "stuck", json!({})) else { panic!() };
+    let args = json!({"task": "a part", "tools": ["set"], "effects": "write"});
+    let Submitted::Delegated { child, .. } = delegate(&scene.run, args) else { panic!() };
+    let child = block_on(scene.run.child(&child)).unwrap();
+    for run in [&child, &scene.run, &child] {
+        assert!(matches!(submit(run, "set", json!({"amount": 1})), Submitted::Committed { .. }));
+    }
+    let writ = WritBuilder::root(named(ISSUER), named(STRANGER)).any_store().scopes([scope("set")]).budget(PLENTY);
+    let (chain, holder) = (signed(writ.effects_up_to(Effect::Write)), key(STRANGER));
+    let halted = block_on(scene.run.compensate_to(RollbackTo::Start, Under::writ(&chain, &holder))).unwrap();
+    assert_eq!((halted.undone.len(), halted.halted.map(|halt| halt.at)), (3, Some(kept)));
+    let under = || Under::writ(&chain, &holder).keeping([kept]);
+    let done = block_on(scene.run.compensate_to(RollbackTo::Start, under())).unwrap();
+    assert_eq!((done.undone.len(), done.halted), (0, None));
+    scene.verified();
+    // The writ of a run below is none to undo with, either.
+    let (own, holder) = (block_on(scene.run.writ()), key(AGENT));
+    let refused = block_on(scene.run.compensate_to(RollbackTo::Start, Under::writ(&own, &holder)));
+    assert!(matches!(refused, Err(RollbackError::OwnWrit)));
 }

@@ -24,9 +24,14 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The file or folder that a page means, if there is one.
 fn resolve(named: &str) -> Option<PathBuf> {
-    let places = ["tests", "src", "docs"].map(|folder| format!("{folder}/{named}"));
-    let places = [named.to_owned(), format!("tests/{named}.rs")].into_iter().chain(places);
-    places.map(|place| root().join(place)).find(|place| place.exists())
+    let places = [
+        format!("tests/{named}"),
+        format!("tests/{named}.rs"),
+        named.to_owned(),
+        format!("src/{named}"),
+        format!("docs/{named}"),
+    ];
+    places.into_iter().map(|place| root().join(place)).find(|place| place.exists())
 }
 
 /// The names of the tests in a file or below a folder.

@@ -416,6 +416,7 @@ impl Direct {
         let balances: Vec<_> = self.chain.links().map(|(_, writ)| writ.budget).collect();
         let inputs = Inputs {
             branch: false,
+            denied: &[],
             approvals: &self.approvals,
             balances: &balances,
             contracts: &self.contracts,

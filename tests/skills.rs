@@ -538,6 +538,7 @@ impl Case {
         let gates = Gates { approve_risk_from: None, approve_uncompensable: false, ..Gates::default() };
         let inputs = Inputs {
             branch: false,
+            denied: &[],
             approvals: &[],
             balances: &[self.chain.leaf().budget],
             contracts: &self.contracts,

@@ -9,7 +9,7 @@ use crate::{
         AuthorityState,
         record::{ApprovalOutcome, Outcome, PendingApproval, Vote},
     },
-    proposal::{ApprovalEvidence, Proposal},
+    proposal::{ApprovalEvidence, Proposal, Status},
     writ::Amounts,
 };
 
@@ -74,6 +74,12 @@ pub enum RequestFault {
     LeftOpen(EntryId),
 }
 
+/// Whether what is carried out, or asked for again, is another proposal than the one that waited.
+fn is_another(waited: &Proposal, now: &Proposal) -> bool {
+    let id = |proposal: &Proposal| proposal.resolved.map(|resolved| resolved.id);
+    !matches!(now.decision.status, Status::Rejected(_)) && id(waited) != id(now)
+}
+
 impl Requests {
     /// Whether nothing waits and nothing was denied.
     pub fn is_empty(&self) -> bool {
@@ -83,6 +89,11 @@ impl Requests {
     /// Those that wait: for votes, or, approved, to be decided once more.
     pub fn waiting(&self) -> &[Request] {
         &self.waiting
+    }
+
+    /// The tools of what was denied.
+    pub fn denied_tools(&self) -> Vec<ToolName> {
+        self.denied.iter().map(|denial| denial.tool.clone()).collect()
     }
 
     /// What was denied.
@@ -207,6 +218,8 @@ impl Requests {
             Some(request) if !request.approved => return Err(RequestFault::Unanswered(request.entry)),
             // Under another writ it is another proposal, whatever was approved.
             Some(request) if request.pending.proposal.writ != proposal.writ => return Err(RequestFault::Votes),
+            // So it is with another child: votes are on a proposal, and not on what looks like it.
+            Some(request) if is_another(&request.pending.proposal, proposal) => return Err(RequestFault::Votes),
             Some(request) => request.evidence(authority, proposal.decision.now_ms),
             None => vec![],
         };

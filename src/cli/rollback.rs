@@ -23,7 +23,7 @@ use crate::{
     crypto::NamedKey,
     ledger::record::Target,
     replay::{Contracts, authority_of},
-    runtime::{Halt, HaltCause, Rollback, RollbackError, Runtime, StartError, Under, rollback_plan},
+    runtime::{Halt, HaltCause, Rollback, RollbackError, Runtime, StartError, Subjects, Under, rollback_plan},
     writ::{Scope, ToolPattern, Window, WritBuilder, WritChain},
 };
 
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args) -> Done {
     let subject = home.secret(key_name)?;
     let secrets = args.secrets.store()?;
     let mut builder = Runtime::builder().signer(RUNTIME, home.secret(RUNTIME)?).tools(tools);
-    builder = builder.policies(policies).secrets(secrets);
+    builder = builder.policies(policies).secrets(secrets).delegation(Subjects::default());
     for trusted in home.trust()? {
         builder = builder.trust(NamedKey::new(trusted.name, trusted.key), trusted.roles);
     }

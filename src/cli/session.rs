@@ -22,7 +22,7 @@ use super::{
     budget,
     contracts::Renewed,
     failure::{Done, Failure},
-    home::{Home, RUNTIME},
+    home::{Home, ROOT, RUNTIME},
     locate::{Place, quoted},
     out::Out,
     policy,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     approval::Request,
-    canon::{EntryId, domain},
+    canon::{EntryId, TrajectoryId, domain},
     cognition::{Cognition, Explorer, Mock},
     contract::ContractSet,
     crypto::{NamedKey, Trust},
@@ -114,8 +114,10 @@ impl Prepared {
 /// Every key that is here may be that of a writ's subject; those of children are derived from the runtime's.
 fn subjects(home: &Home) -> Done<Subjects> {
     let secret = domain::RUN_SECRET.hash(&[home.secret(RUNTIME)?.to_hex().as_bytes()]);
-    let keys = home.names()?.into_iter().filter(|name| name != RUNTIME);
-    keys.map(|name| home.secret(&name)).try_fold(Subjects::default().secret(secret), |held, key| Ok(held.key(key?)))
+    let keys = home.names()?.into_iter().filter(|name| name != RUNTIME && name != ROOT);
+    // A key that cannot be read is that of no run here.
+    let keys = keys.filter_map(|name| home.secret(&name).ok());
+    Ok(keys.fold(Subjects::default().secret(secret), Subjects::key))
 }
 
 fn cognition(how: &How) -> Done<Box<dyn Cognition>> {
@@ -221,6 +223,11 @@ impl Session {
                 in_doubt(&run.in_doubt().await, run, &how.place);
                 waits(&run.requests().await, run, &how.place, &again);
             }
+            if let (Some(child), true) = (below.first(), nobody_waits(&waiting, &below).await) {
+                let hint =
+                    format!("nobody works as child run {}: `{again} --script FILE` lets a script", child.id().short());
+                eprintln!("{} {hint}", paint(HINT, "hint:"));
+            }
             if refusals.iter().any(|refusal| refusal.code == Code::ClockBehind) {
                 let hint =
                     "the clock is behind the latest time on record: `thymos clock` tells how far, and what to do";
@@ -230,6 +237,15 @@ impl Session {
         out.finish()?;
         Ok(Driven { why: summary.why, refusals })
     }
+}
+
+/// Whether nothing waits for approval, in the run or below it.
+async fn nobody_waits(waiting: &[Request], below: &[Run]) -> bool {
+    let mut all = waiting.len();
+    for run in below {
+        all += run.requests().await.len();
+    }
+    all == 0
 }
 
 /// A run, and all below it that have not ended: each before its children.
@@ -273,20 +289,23 @@ async fn drive(
     let mut drive = Box::pin(run.drive(cognition, Limits::default()));
     let summary = loop {
         match select(events.next(), &mut drive).await {
-            Either::Left((Some(event), _)) => show(&mut stream, out, &event, refusals),
+            Either::Left((Some(event), _)) => show(&mut stream, out, &event, run.id(), refusals),
             Either::Left((None, _)) => break drive.await,
             Either::Right((summary, _)) => break summary,
         }
     };
     while let Some(Some(event)) = events.next().now_or_never() {
-        show(&mut stream, out, &event, refusals);
+        show(&mut stream, out, &event, run.id(), refusals);
     }
     summary.map_err(Failure::failed)
 }
 
-fn show(stream: &mut Stream, out: &mut Out, event: &Event, refusals: &mut Vec<Refusal>) {
+fn show(stream: &mut Stream, out: &mut Out, event: &Event, run: TrajectoryId, refusals: &mut Vec<Refusal>) {
     stream.show(out, event);
-    if let EventKind::Rejected { refusal, .. } = &event.kind {
+    // What a child was refused is between it and its parent.
+    if event.run == run
+        && let EventKind::Rejected { refusal, .. } = &event.kind
+    {
         refusals.push(refusal.clone());
     }
 }

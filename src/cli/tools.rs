@@ -40,6 +40,8 @@ pub(super) fn contracts(tools: &[Arc<dyn ToolContract>]) -> Done<ContractSet> {
     for tool in tools {
         registry.register(Arc::clone(tool)).map_err(Failure::failed)?;
     }
+    // Rules may be about delegations, too.
+    registry.register_delegation().map_err(Failure::failed)?;
     Ok(registry.contracts().clone())
 }
 

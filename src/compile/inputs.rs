@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     canon::{StoreId, TrajectoryId, WritId},
-    contract::ContractSet,
+    contract::{ContractSet, ToolName},
     crypto::Trust,
     intent::SealedIntent,
     policy::{PolicySet, Roster},
@@ -22,6 +22,8 @@ pub struct Inputs<'a> {
     pub branch: bool,
     /// The contracts of the registered tools.
     pub contracts: &'a ContractSet,
+    /// The tools of calls that were denied in this run: they are not handed down.
+    pub denied: &'a [ToolName],
     /// The proposal that waited for approval, when it is compiled once more: all that it rested on has to be as it was.
     pub earlier: Option<&'a Proposal>,
     /// What is asked.

@@ -124,7 +124,7 @@ impl Children {
     ) -> Result<(), ChildFault> {
         let Origin::Proposal(proposal) = &delegated.origin else { return Err(ChildFault::Proposal) };
         let child = Child::of(place, entry, proposal, delegated.granted).ok().flatten().ok_or(ChildFault::Proposal)?;
-        if child.run != delegated.child {
+        if child.run != delegated.child || self.0.iter().any(|other| other.run == child.run) {
             return Err(ChildFault::Child(delegated.child));
         }
         quoted(proposal).ok_or(ChildFault::Proposal)?;

@@ -5,7 +5,6 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{Run, StartError, error::RunError, events::EventKind, journal::Journal, resume, run::Inner};
@@ -147,30 +146,18 @@ pub(super) async fn conclude(
     Ok(result)
 }
 
-/// Ends every child that has not ended, and records what came of each: nothing goes on below a run that ends.
-/// Boxed: the children of a child end so too.
-pub(super) fn end_all<'a>(inner: &'a Inner, journal: &'a mut Journal) -> BoxFuture<'a, Result<(), RunError>> {
-    Box::pin(async move {
-        let open: Vec<_> = journal.children.open().map(|child| child.run).collect();
-        for run in open {
-            let ended = end(inner, &run).await;
-            ended.map_err(|source| RunError::Child { run, source: Box::new(source) })?;
-            conclude(inner, journal, &run).await?;
-        }
-        Ok(())
-    })
-}
-
-async fn end(inner: &Inner, run: &TrajectoryId) -> Result<(), StartError> {
+/// Ends a child, and all below it. It may have ended.
+pub(super) async fn end(inner: &Inner, run: &TrajectoryId) -> Result<(), RunError> {
+    let child = |source| RunError::Child { run: *run, source: Box::new(source) };
     let handle = match handle(inner, run).await {
         Ok(handle) => handle,
         Err(StartError::Ended(_)) => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => return Err(child(error)),
     };
     handle.cancel();
     let detail = Some("the run that delegated it ended".to_owned());
     match handle.end(EndReason::Cancelled, detail, None).await {
         Ok(_) | Err(RunError::Ended) => Ok(()),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(child(error.into())),
     }
 }

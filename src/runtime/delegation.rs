@@ -271,7 +271,10 @@ async fn begin(
         });
     }
     journal.took(core, id, (Kind::Delegation, &record));
-    journal.children.delegated((core.store_id, journal.trajectory), (id, seq), &delegated)?;
+    if let Err(fault) = journal.children.delegated((core.store_id, journal.trajectory), (id, seq), &delegated) {
+        journal.stale = true;
+        return Err(fault.into());
+    }
     journal.settle(core, &held, &held);
     asked.decided(journal);
     let tenure = core.accounts.open((run, None), &chain, Amounts::ZERO);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{
     Run, Submitted, Summary, WhyStopped, approval,
-    children::{self, Ending},
+    children::Ending,
     drive_child::drive_child,
     error::RunError,
     events::EventKind,
@@ -157,14 +157,20 @@ async fn open_children(run: &Run, cognition: &mut dyn Cognition, limits: Limits)
             return Ok(None);
         }
         if drive_child(run, child.run, cognition, limits).await?.is_none() {
-            stop = Some(waits_for(&child.run));
+            stop = Some(run.waits_for(&child.run));
         }
     }
     Ok(stop)
 }
 
-fn waits_for(child: &TrajectoryId) -> Stop {
-    Stop::Suspended(Some(format!("child run {} has not ended", child.short())))
+impl Run {
+    /// How a drive stops whose child goes on by itself, or with nobody.
+    fn waits_for(&self, child: &TrajectoryId) -> Stop {
+        match self.inner().cancel.is_cancelled() {
+            true => end(EndReason::Cancelled, None),
+            false => Stop::Suspended(Some(format!("child run {} has not ended", child.short()))),
+        }
+    }
 }
 
 struct Drive<'a> {
@@ -254,7 +260,7 @@ impl Drive<'_> {
                 }
             };
             let (id, tool, args) = (intent.id(), intent.record().target.to_string(), intent.args().clone());
-            let spent_up = self.exhausted().await;
+            let spent_up = self.exhausted().await?;
             let outcome = match stopped {
                 Some(after) => {
                     self.not_attempted(intent, after).await?;
@@ -275,7 +281,7 @@ impl Drive<'_> {
                     if let Submitted::Delegated { child, .. } = &submitted {
                         match drive_child(self.run, *child, cognition, self.limits).await? {
                             Some(result) => outcome = Outcome::Committed { output: result.told() },
-                            None => stop = Some(waits_for(child)),
+                            None => stop = Some(self.run.waits_for(child)),
                         }
                     }
                     if stop.is_some() || submitted.stops_the_turn() {
@@ -289,14 +295,20 @@ impl Drive<'_> {
         Ok(stop)
     }
 
-    /// The dimension that was granted and is used up, where one is: nothing more is begun then.
-    async fn exhausted(&self) -> Option<Dimension> {
-        let accounts = &self.run.inner().core.accounts;
-        self.run
-            .with_journal(|journal| {
-                turn::exhausted(&journal.chain, &accounts.balances(&journal.chain), &Dimension::ALL)
-            })
-            .await
+    /// The dimension that was granted and is spent, where one is: nothing more is begun then. What others hold may come back, and
+    /// ends no run.
+    async fn exhausted(&self) -> Result<Option<Dimension>, RunError> {
+        let core = &self.run.inner().core;
+        let read = |journal: &Journal| (journal.chain.clone(), core.accounts.balances(&journal.chain));
+        let (chain, left) = self.run.with_journal(read).await;
+        for dimension in Dimension::ALL {
+            if turn::exhausted(&chain, &left, &[dimension]).is_some()
+                && turn::is_spent(&*core.store, &chain, dimension).await?
+            {
+                return Ok(Some(dimension));
+            }
+        }
+        Ok(None)
     }
 
     async fn not_attempted(&self, intent: SealedIntent, after: EntryId) -> Result<(), RunError> {
@@ -453,7 +465,9 @@ pub(super) async fn terminate(
 ) -> Result<EntryId, RunError> {
     journal.check_open()?;
     turn::abandon(inner, journal).await?;
-    children::end_all(inner, journal).await?;
+    if let Some(child) = journal.children.open().next() {
+        return Err(RunError::ChildOpen(child.run));
+    }
     let mut blobs = Vec::new();
     let mut commitment = None;
     if let Some(answer) = &answer {

@@ -204,10 +204,10 @@ impl Run {
         .await?
     }
 
-    /// Undoes what the run, and every run below it, did after an entry, which stays: every effect that was not undone, the newest in the
-    /// store first. Each is undone by the
-    /// call that its tool recorded for that, decided and carried out as any other call under the writ that is presented, and
-    /// committed as a step that names what it undoes. No effect is undone twice, whatever fails meanwhile.
+    /// Undoes what the run, and every run below it, did after an entry, which stays: every effect that was not undone, the newest in
+    /// the store first. Each is undone by the call that its tool recorded for that, decided and carried out as any other call under
+    /// the writ that is presented, and committed as a step that names what it undoes. No effect is undone twice, whatever fails
+    /// meanwhile.
     ///
     /// It stops where an effect cannot be undone, or the call that undoes it is refused, suspended, fails or is in doubt; that is
     /// recorded and returned. Called again, it goes on from there. [`cancel`](Self::cancel) does not stop it.
@@ -253,17 +253,35 @@ impl Run {
         self.end(EndReason::Closed, None, None).await
     }
 
-    pub(super) async fn end(
+    /// Ends what is below the run first, each by an operation of its own: whoever goes away in the middle holds up nobody.
+    pub(super) fn end(
         &self,
         reason: EndReason,
         detail: Option<String>,
         answer: Option<String>,
-    ) -> Result<EntryId, RunError> {
-        self.exclusively(move |inner| async move {
-            let mut journal = inner.journal.lock().await;
-            drive::terminate(&inner, &mut journal, reason, detail, answer).await
+    ) -> BoxFuture<'_, Result<EntryId, RunError>> {
+        Box::pin(async move {
+            loop {
+                for child in self.children().await.into_iter().filter(|child| child.returned.is_none()) {
+                    self.with_journal(Journal::check_open).await?;
+                    children::end(&self.inner, &child.run).await?;
+                    match self.conclude(&child.run).await {
+                        // Somebody else was faster.
+                        Ok(_) | Err(RunError::NoChild(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                let (detail, answer) = (detail.clone(), answer.clone());
+                let ended = self.exclusively(move |inner| async move {
+                    let mut journal = inner.journal.lock().await;
+                    drive::terminate(&inner, &mut journal, reason, detail, answer).await
+                });
+                match ended.await? {
+                    Err(RunError::ChildOpen(_)) => {}
+                    ended => return ended,
+                }
+            }
         })
-        .await?
     }
 
     /// Cancels the run: the tool under way is told to stop, no other is called, and a drive ends the run.

@@ -280,6 +280,7 @@ async fn judge(
     if !journal.requests.denied().is_empty() {
         approvals.extend(Box::pin(past::denied(core, journal, intent)).await?);
     }
+    let denied = journal.requests.denied_tools();
     let balances = core.accounts.balances(&journal.chain);
     // What undoes the run stands under a writ of its own, and not on the run's skills.
     let skills = if undoes.is_some() { Vec::new() } else { journal.narrowings() };
@@ -288,6 +289,7 @@ async fn judge(
         balances: &balances,
         branch: journal.lineage.is_branch(),
         contracts: core.tools.contracts(),
+        denied: &denied,
         earlier: request.map(|request| &*request.pending.proposal),
         intent,
         policies: &core.policies,
@@ -330,7 +332,7 @@ async fn judge(
         quote.cost = Amounts::ONE_CALL;
         quote.child = Box::pin(delegation::quote(core, journal, intent.id())).await?;
     }
-    let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
+    let claim = Box::pin(doubt::claim(core, journal, contract, quote.key, intent.args())).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| reconciled != Some(claim.seq)) {
         return Ok(Judged::InDoubt(claim.seq));

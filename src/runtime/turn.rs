@@ -12,8 +12,9 @@ use crate::{
     contract::DELEGATE,
     intent::{Intent, IntentError, IntentKind, SealedIntent},
     ledger::{
-        Draft, Kind, RegisterKey, StoreError,
+        Draft, Kind, LedgerStore, RegisterKey, StoreError,
         record::{self, EndReason, MalformedRequest, TurnError, TurnStart},
+        register::Account,
     },
     proposal::Code,
     redact::Findings,
@@ -230,6 +231,27 @@ fn beyond_skill(narrowing: &Narrowing, reserved: &Amounts) -> Option<String> {
 /// A dimension of what a skill has left, in words.
 pub(super) fn of_skill(dimension: Dimension, narrowing: &Narrowing) -> String {
     format!("{} of skill {}", dimension.as_str(), narrowing.skill.reference())
+}
+
+/// Whether all of a budget that was granted in a dimension is spent, under a writ of the chain, as the ledger has it.
+pub(super) async fn is_spent(
+    store: &dyn LedgerStore,
+    chain: &WritChain,
+    dimension: Dimension,
+) -> Result<bool, StoreError> {
+    for (writ, body) in chain.links() {
+        let granted = body.budget.get(dimension);
+        let total = store.register(&RegisterKey::total(&writ)).await?;
+        let spent = match total {
+            Some(total) => Account::from_bytes(&total)?.spent,
+            // Without a total nobody can tell what is held from what is spent.
+            None => Amounts::MAX,
+        };
+        if granted > 0 && spent.get(dimension) >= granted {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Appends the outcome of the open turn, and with it how its route did, and turns what was held for it into what it cost. Returns its

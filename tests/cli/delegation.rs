@@ -86,3 +86,41 @@ fn what_is_no_run_has_no_lineage() {
     assert_eq!(host.thymos(&["lineage", "0000"]).code, Some(2));
     assert!(host.good(&["lineage", "last"]).contains("1 run,"));
 }
+
+#[test]
+fn a_rule_about_children_alone_is_taken_and_holds() {
+    let host = Host::new();
+    let plan = plan(&host);
+    let page = include_str!("../../docs/delegation.md");
+    let (_, rule) = page.split_once("they concern delegations only.").unwrap();
+    let (_, rule) = rule.split_once("```json\n").unwrap();
+    let rule: serde_json::Value = serde_json::from_str(rule.split_once("```").unwrap().0).unwrap();
+    let depth = json!({"field": "child.depth", "op": "gt", "value": 0});
+    let flat = json!({"name": "flat", "when": depth, "decision": {"kind": "deny", "reason": "no grandchildren"}});
+    let rules = host.file("r.json", &json!({"name": "r", "version": "1", "rules": [rule, flat]}).to_string());
+    host.good(&["policy", "check", &rules]);
+    let policy = ["--depth", "2", "--policy", rules.as_str(), "--allow-unsigned-policy"];
+    let out = host.good(&granted(&plan, &policy));
+    assert!(out.contains("policy_denied") && out.contains("no grandchildren"), "{out}");
+    assert_eq!(host.json(&["runs", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_branch_explores_and_its_parent_stays() {
+    let host = Host::new();
+    let set = |value: u32| json!([[{"tool": "kv_set", "args": {"key": "n", "value": value}}], {"answer": "done"}]);
+    let write = json!({"tool": "fs_write", "args": {"path": "a.md", "content": "x"}});
+    let first = host.file("first.json", &set(1).to_string());
+    host.good(&["run", "one", "--script", &first, "--scopes", "kv_set,fs_write", "--effects", "write"]);
+    let parent = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap().to_owned();
+    let script = json!([[{"tool": "kv_set", "args": {"key": "n", "value": 2}}, write], {"answer": "tried"}]);
+    let second = host.file("second.json", &script.to_string());
+    let out = host.good(&["run", "what if", "--branch", &parent, "--script", &second]);
+    assert!(out.contains("not_in_branch") && !host.workspace().join("a.md").exists(), "{out}");
+    let world = |run: &str| host.json(&["world", run, "--from-start", "--json"])["world"][0]["value"].clone();
+    assert_eq!((world(&parent), world("last")), (json!(1), json!(2)));
+    assert!(host.good(&["runs"]).contains("what if") && host.good(&["audit", "last"]).contains("what if"));
+    host.good(&["replay", "--all", "--rederive"]);
+    let beyond = host.thymos(&["run", "x", "--branch", &parent, "--at", "99", "--script", &second]);
+    beyond.is_failure("no entry 99");
+}

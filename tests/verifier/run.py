@@ -17,7 +17,7 @@ class Run:
         self.authority, self.trajectory = authority, trajectory
         self.at_epoch = 0
         self.next_seq, self.head = 0, ZERO
-        self.base_seq, self.world = 0, World()
+        self.base_seq, self.world, self.afloat = 0, World(), False
         self.writ = None
         self.dispatches, self.in_doubt = {}, set()
         self.dispatched, self.unsettled = set(), {}
@@ -81,6 +81,7 @@ class Run:
             self.begin(body)
         elif kind == 2:
             self.begin(body["run"])
+            self.afloat = True
             self.incomplete.append("the run is a branch, and its parent is not in the file")
         elif kind == 3:
             if self.turn is not None:
@@ -124,9 +125,10 @@ class Run:
                 contract = self.authority.contracts[body["origin"]["proposal"]["resolved"]["contract"]]
                 if contract["effect"] == "read":
                     raise Refused("delta", "of a tool that changes nothing")
-            self.world.apply(body["delta"])
-            if self.world.root() != body["world_root"]:
-                raise Refused("world_root", f"is {self.world.root()}")
+            if not self.afloat:
+                self.world.apply(body["delta"])
+                if self.world.root() != body["world_root"]:
+                    raise Refused("world_root", f"is {self.world.root()}")
             self.base_seq = entry.seq
             self.spend(body["cost"], undoes)
         elif kind == 7:

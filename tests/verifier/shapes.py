@@ -160,7 +160,7 @@ code = words("unsupported_kind query_with_effect untrusted_root invalid_chain wr
              "revoked not_yet_valid expired out_of_scope contract_not_pinned unknown_tool effect_above_ceiling "
              "budget_exceeded schema_violation arguments_malformed condition_not_met precondition_failed "
              "quote_unavailable secret_unavailable contract_changed policy_changed read_changed probe_changed policy_denied "
-             "policy_failed approval_denied unknown_channel clock_behind denied_before in_doubt already_done not_delegable "
+             "policy_failed approval_denied unknown_channel not_in_branch clock_behind denied_before in_doubt already_done not_delegable "
              "child_exceeds_parent too_many_runs subject_key_unavailable internal")
 refusal = record(allowed_=text, asked_=text, code=code, pointer_=text, stage=stage)
 scope = record(contracts_=array(hash_), tool=pattern, when_=condition)

@@ -172,6 +172,7 @@ fn an_action_passes_exactly_when_every_link_allows_it() {
                 Standing { chain: &chain, clock_ms: now, now_ms: now, revoked: &revoked, store, trust: &trust };
             let inputs = Inputs {
                 branch: false,
+                denied: &[],
                 approvals: &[],
                 balances: &balances,
                 contracts: &set,

@@ -1,8 +1,8 @@
 use crate::{
     compile::{Child, Inputs},
     contract::{ArgumentFault, SealedContract},
-    proposal::{ChildQuote, Code, Quote, Refusal, Stage},
-    writ::{ChildRequest, Excess, Narrowing},
+    proposal::{ChildQuote, Code, Plan, Quote, Refusal, Stage},
+    writ::{ChildRequest, Excess, MAX_CHAIN_LINKS, Narrowing},
 };
 
 /// The child that a delegation asks for; none for any other call.
@@ -36,6 +36,22 @@ pub(super) fn check(inputs: &Inputs<'_>, quote: &Quote, child: Option<&Child>) -
         return Err(Refusal::new(Stage::Delegation, Code::NotInBranch));
     }
     let chain = inputs.standing.chain;
+    if let Some(Plan::Delegate { writ, .. }) = inputs.earlier.and_then(|earlier| earlier.resolved).map(|of| of.plan)
+        && writ != child.writ_id
+    {
+        // The key that the child was to have is not to be had any more, and votes were on that child.
+        let refusal = Refusal::new(Stage::Delegation, Code::SubjectKeyUnavailable);
+        return Err(refusal.asked(around.subject.key));
+    }
+    let links = chain.links().len();
+    if links >= MAX_CHAIN_LINKS {
+        let refusal = Refusal::new(Stage::Delegation, Code::TooManyRuns).at("chain");
+        return Err(refusal.asked(links + 1).allowed(MAX_CHAIN_LINKS));
+    }
+    if let Some(tool) = inputs.denied.iter().find(|tool| child.writ.scopes.iter().any(|scope| scope.tool.matches(tool)))
+    {
+        return Err(Refusal::new(Stage::Delegation, Code::DeniedBefore).at("tools").asked(tool));
+    }
     child.writ.is_within(chain.leaf()).map_err(|excess| exceeds(&excess))?;
     let beyond =
         |skill: &Narrowing| Some((skill.skill.reference(), skill.exceeded_by_child(&child.writ, &quote.cost)?));

@@ -245,11 +245,13 @@ impl Rederiver {
         scene: &Scene<'_>,
     ) -> Result<Remade, Not> {
         let decision = &proposal.decision;
+        let denied: Vec<_> = self.denied.iter().map(|denied| denied.tool.clone()).collect();
         let inputs = Inputs {
             approvals: &decision.approvals,
             balances: &decision.balances,
             branch: self.branch,
             contracts,
+            denied: &denied,
             earlier: scene.request.map(|request| &*request.pending.proposal),
             intent,
             policies,

@@ -239,6 +239,17 @@ impl Replayer<'_> {
         }
     }
 
+    /// What is handed down is within what every skill has left beside the cost.
+    fn check_granted(&self, delegated: &Delegated, proposal: &Proposal) -> Result<(), FaultKind> {
+        let used = self.spent.plus(&self.held()).plus(&self.children.granted());
+        let cost = proposal.decision.quote.as_ref().map_or(Amounts::ZERO, |quote| quote.cost);
+        let needed = delegated.granted.plus(&cost);
+        match narrow(&self.skills, &used).iter().find(|narrowing| narrowing.exceeded_by(&needed).is_some()) {
+            Some(narrowing) => Err(FaultKind::BeyondSkill(narrowing.skill.reference())),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn delegation(
         &mut self,
         delegated: &Delegated,
@@ -249,6 +260,7 @@ impl Replayer<'_> {
         let Origin::Proposal(proposal) = &delegated.origin else { return Err(ChildFault::Proposal.into()) };
         check_staged(proposal)?;
         self.proposal(proposal, identity, entry)?;
+        self.check_granted(delegated, proposal)?;
         self.children.delegated((self.log.store(), self.trajectory), (id, entry.header.seq), delegated)?;
         let quote = proposal.decision.quote.as_ref();
         self.spent = self.spent.plus(&quote.map_or(Amounts::ZERO, |quote| quote.cost));

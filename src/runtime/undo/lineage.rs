@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{RollbackError, RollbackTo};
 use crate::{
-    canon::{EntryId, TrajectoryId},
+    canon::{EntryId, TrajectoryId, WritId},
     ledger::{
         Kind, LedgerStore, Position,
-        record::{Delegated, Target},
+        record::{Delegated, RunStart, Target},
     },
     replay::{self, Options, PageSize, Pins},
     runtime::{RunError, StartError},
@@ -25,7 +25,7 @@ pub async fn rollback_plan(
     let places = Places::read(store, run).await?;
     let after = places.stays(run, to)?;
     let mut plan = BTreeMap::new();
-    for run in places.0.keys() {
+    for run in places.entries.keys() {
         let Left { targets, .. } = places.left(store, run).await?;
         plan.extend(targets.into_iter().filter(|(at, _)| *at > after).map(|(at, target)| (at, (*run, target))));
     }
@@ -40,7 +40,11 @@ struct Left {
 }
 
 /// Where the entries of a run and of those below it stand in the store.
-pub(super) struct Places(HashMap<TrajectoryId, Vec<(Position, EntryId)>>);
+pub(super) struct Places {
+    entries: HashMap<TrajectoryId, Vec<(Position, EntryId)>>,
+    /// The writs that they stand under.
+    pub(super) writs: Vec<WritId>,
+}
 
 /// A portion of what is to be undone: of one run, down to where another one has something newer.
 pub(super) struct Share {
@@ -54,12 +58,15 @@ impl Places {
     /// Reads the places of a run and of all below it.
     pub(super) async fn read(store: &dyn LedgerStore, run: &TrajectoryId) -> Result<Self, RollbackError> {
         let mut places: HashMap<TrajectoryId, Vec<_>> = HashMap::from([(*run, Vec::new())]);
-        let (mut from, mut size) = (Position::default(), PageSize::new());
+        let (mut writs, mut from, mut size) = (Vec::new(), Position::default(), PageSize::new());
         loop {
             let page = store.scan(from, size.get()).await.map_err(RunError::from)?;
             for (position, entry) in &page {
                 let Some(entries) = places.get_mut(&entry.header.trajectory) else { continue };
                 entries.push((*position, entry.id()));
+                if entry.header.known_kind() == Some(Kind::Root) {
+                    writs.push(entry.body::<RunStart>().map_err(RunError::from)?.start.writ);
+                }
                 if entry.header.known_kind() == Some(Kind::Delegation) {
                     let child = entry.body::<Delegated>().map_err(RunError::from)?.child;
                     places.entry(child).or_default();
@@ -67,19 +74,19 @@ impl Places {
             }
             from = page.last().map_or(from, |(position, _)| Position(position.0.saturating_add(1)));
             if size.read(page.iter().map(|(_, entry)| entry.bytes())) {
-                return Ok(Self(places));
+                return Ok(Self { entries: places, writs });
             }
         }
     }
 
     /// Whether there is no run below.
     pub(super) fn is_of_one_run(&self) -> bool {
-        self.0.len() == 1
+        self.entries.len() == 1
     }
 
     /// The place of the entry that stays.
     pub(super) fn stays(&self, run: &TrajectoryId, to: RollbackTo) -> Result<Position, RollbackError> {
-        let entries = self.0.get(run).map(Vec::as_slice).unwrap_or_default();
+        let entries = self.entries.get(run).map(Vec::as_slice).unwrap_or_default();
         let found = match to {
             RollbackTo::Start => entries.first(),
             RollbackTo::Entry(id) => entries.iter().find(|(_, entry)| *entry == id),
@@ -99,27 +106,27 @@ impl Places {
         keep: &[EntryId],
     ) -> Result<Option<Share>, RollbackError> {
         let mut newest = BTreeMap::new();
-        let mut kept: HashMap<TrajectoryId, Vec<EntryId>> = HashMap::new();
-        for run in self.0.keys() {
+        let mut kept: HashMap<TrajectoryId, Vec<(Position, Target)>> = HashMap::new();
+        for run in self.entries.keys() {
             let Left { targets, unknown } = self.left(store, run).await?;
             let open = targets.iter().map(|(position, _)| *position).chain(unknown);
             if let Some(last) = open.filter(|position| *position > after).max() {
                 newest.insert(last, *run);
             }
-            let of_run = targets.iter().map(|(_, target)| target.entry).filter(|entry| keep.contains(entry));
-            kept.insert(*run, of_run.collect());
+            kept.insert(*run, targets.into_iter().filter(|(_, target)| keep.contains(&target.entry)).collect());
         }
         let mut newest = newest.into_iter().rev();
         let Some((_, run)) = newest.next() else { return Ok(None) };
         let until = newest.next().map_or(after, |(position, _)| position);
-        let entries = self.0.get(&run).map(Vec::as_slice).unwrap_or_default();
+        let entries = self.entries.get(&run).map(Vec::as_slice).unwrap_or_default();
         let stays = entries.iter().rev().find(|(position, _)| *position <= until);
         let to = stays.map_or(RollbackTo::Start, |(_, entry)| RollbackTo::Entry(*entry));
-        Ok(Some(Share { run, to, keep: kept.remove(&run).unwrap_or_default() }))
+        let kept = kept.remove(&run).unwrap_or_default().into_iter().filter(|(position, _)| *position > until);
+        Ok(Some(Share { run, to, keep: kept.map(|(_, target)| target.entry).collect() }))
     }
 
     async fn left(&self, store: &dyn LedgerStore, run: &TrajectoryId) -> Result<Left, RollbackError> {
-        let entries = self.0.get(run).map(Vec::as_slice).unwrap_or_default();
+        let entries = self.entries.get(run).map(Vec::as_slice).unwrap_or_default();
         let place = |seq: u64| entries.get(usize::try_from(seq).ok()?).map(|(position, _)| *position);
         let pins = Pins { options: Options { effects: true, ..Options::default() }, ..Pins::default() };
         let (_, folded) = replay::run(store, run, pins, |_, _| {}).await?;
@@ -131,7 +138,7 @@ impl Places {
     /// That everything which is to be kept is an effect that was not undone.
     pub(super) async fn check_kept(&self, store: &dyn LedgerStore, keep: &[EntryId]) -> Result<(), RollbackError> {
         let mut missing = keep.to_vec();
-        for run in self.0.keys().take_while(|_| !keep.is_empty()) {
+        for run in self.entries.keys().take_while(|_| !keep.is_empty()) {
             let Left { targets, .. } = self.left(store, run).await?;
             missing.retain(|entry| !targets.iter().any(|(_, target)| target.entry == *entry));
         }

@@ -87,6 +87,9 @@ pub(super) async fn undo(
         return of_one(&handle, to, under).await;
     }
     let Under { chain, subject, keep } = under;
+    if chain.id().is_some_and(|writ| places.writs.contains(&writ)) {
+        return Err(RollbackError::OwnWrit);
+    }
     let after = places.stays(run, to)?;
     places.check_kept(&*core.store, &keep).await?;
     let (mut rollback, mut before) = (Rollback::default(), None);
@@ -108,7 +111,9 @@ pub(super) async fn undo(
 
 /// The handle of a run, ended or not; where there is none, it is taken up.
 async fn taken(core: &Arc<Core>, run: &TrajectoryId, handle: Option<Run>) -> Result<Run, RollbackError> {
-    if let Some(handle) = handle {
+    if let Some(handle) = handle
+        && !handle.with_journal(|journal| journal.stale).await
+    {
         return Ok(handle);
     }
     if !core.runs {

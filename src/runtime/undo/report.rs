@@ -111,7 +111,7 @@ pub enum RollbackError {
     #[error("entry {} was to be undone before and is not: roll back to what is before it", .0.short())]
     Unfinished(EntryId),
     /// The presented writ is the run's own.
-    #[error("the writ is the run's own: present another one for the undo, such as a child of it")]
+    #[error("the writ is that of the run, or of one below it: present another one for the undo, such as a child of it")]
     OwnWrit,
     /// The signer's signature does not verify under its key.
     #[error(transparent)]

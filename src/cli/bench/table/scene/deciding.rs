@@ -60,6 +60,7 @@ impl Deciding {
         let inputs = Inputs {
             approvals: &[],
             branch: false,
+            denied: &[],
             balances: &[plenty()],
             contracts: self.scene.runtime.contracts(),
             earlier: None,
