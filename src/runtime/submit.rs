@@ -323,23 +323,24 @@ async fn judge(
         return Ok(unavailable(admitted));
     };
     let quoted = execute::quote(&*tool, contract, args, &journal.world, time_left_ms, &core.store_id, &core.host);
-    let Ok(quote) = Box::pin(quoted).await else {
+    let Ok(quote) = quoted.await else {
         return Ok(unavailable(admitted));
     };
-    let mut quote = execute::fit_to_record(&core.redactor, quote);
+    // Boxed, as the futures below: it waits while others are asked.
+    let mut quote = Box::new(execute::fit_to_record(&core.redactor, quote));
     if contract.is_delegate() {
         // Nothing is executed: what the child does is its own.
         quote.cost = Amounts::ONE_CALL;
         quote.child = Box::pin(delegation::quote(core, journal, intent.id())).await?;
     }
-    let claim = Box::pin(doubt::claim(core, journal, contract, quote.key, intent.args())).await?;
+    let claim = doubt::claim(core, journal, contract, quote.key, intent.args()).await?;
     let own = |claim: &Claim| claim.state == ClaimState::InDoubt && claim.trajectory == journal.trajectory;
     if let Some(claim) = claim.filter(own).filter(|claim| reconciled != Some(claim.seq)) {
         return Ok(Judged::InDoubt(claim.seq));
     }
     let cost = quote.cost;
     let (left, reserved) = journal.reserve(core, &cost);
-    let compiled = match admitted.decide(compile::Asked { claim, quote }, &left)? {
+    let compiled = match admitted.decide(compile::Asked { claim, quote: *quote }, &left)? {
         Compiled::Staged(staged) if reserved && staged.child().is_some() => {
             return Ok(Judged::Delegate(Box::new(staged)));
         }

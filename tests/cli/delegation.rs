@@ -11,7 +11,7 @@ fn plan(host: &Host) -> String {
     let middle = json!([[{"tool": "delegate", "args": below, "script": keeps}], {"answer": "handed on"}]);
     let part = json!({"task": "a part", "tools": ["kv_set", "delegate"], "effects": "write", "depth": 1});
     let plan = json!([[{"tool": "delegate", "args": part, "script": middle}], {"answer": "done"}]);
-    host.file("plan.json", &plan.to_string())
+    host.file("plan.json", plan.to_string())
 }
 
 fn granted<'a>(plan: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -60,7 +60,7 @@ fn a_child_that_waits_is_answered_and_its_parent_resumed() {
     let when = json!({"field": "intent.target", "op": "eq", "value": "kv_set"});
     let decision = json!({"kind": "require_approval", "channel": "operator", "reason": "look first"});
     let rules = json!({"name": "r", "version": "1", "rules": [{"name": "ask", "when": when, "decision": decision}]});
-    let rules = host.file("rules.json", &rules.to_string());
+    let rules = host.file("rules.json", rules.to_string());
     let policy = ["--policy", rules.as_str(), "--allow-unsigned-policy"];
     let out = host.thymos(&granted(&plan, &[&["--depth", "2"][..], &policy].concat()));
     assert_eq!(out.code, Some(4), "{out:#?}");
@@ -97,7 +97,7 @@ fn a_rule_about_children_alone_is_taken_and_holds() {
     let rule: serde_json::Value = serde_json::from_str(rule.split_once("```").unwrap().0).unwrap();
     let depth = json!({"field": "child.depth", "op": "gt", "value": 0});
     let flat = json!({"name": "flat", "when": depth, "decision": {"kind": "deny", "reason": "no grandchildren"}});
-    let rules = host.file("r.json", &json!({"name": "r", "version": "1", "rules": [rule, flat]}).to_string());
+    let rules = host.file("r.json", json!({"name": "r", "version": "1", "rules": [rule, flat]}).to_string());
     host.good(&["policy", "check", &rules]);
     let policy = ["--depth", "2", "--policy", rules.as_str(), "--allow-unsigned-policy"];
     let out = host.good(&granted(&plan, &policy));
@@ -110,11 +110,11 @@ fn a_branch_explores_and_its_parent_stays() {
     let host = Host::new();
     let set = |value: u32| json!([[{"tool": "kv_set", "args": {"key": "n", "value": value}}], {"answer": "done"}]);
     let write = json!({"tool": "fs_write", "args": {"path": "a.md", "content": "x"}});
-    let first = host.file("first.json", &set(1).to_string());
+    let first = host.file("first.json", set(1).to_string());
     host.good(&["run", "one", "--script", &first, "--scopes", "kv_set,fs_write", "--effects", "write"]);
     let parent = host.json(&["runs", "--json"])[0]["run"].as_str().unwrap().to_owned();
     let script = json!([[{"tool": "kv_set", "args": {"key": "n", "value": 2}}, write], {"answer": "tried"}]);
-    let second = host.file("second.json", &script.to_string());
+    let second = host.file("second.json", script.to_string());
     let out = host.good(&["run", "what if", "--branch", &parent, "--script", &second]);
     assert!(out.contains("not_in_branch") && !host.workspace().join("a.md").exists(), "{out}");
     let world = |run: &str| host.json(&["world", run, "--from-start", "--json"])["world"][0]["value"].clone();
