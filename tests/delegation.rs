@@ -589,6 +589,34 @@ fn what_a_child_that_was_ended_by_hand_gave_back_is_told_too() {
     scene.verified();
 }
 
+/// A cognition that panics when it is asked who works as its child.
+struct Panicking;
+
+#[async_trait]
+impl Cognition for Panicking {
+    fn name(&self) -> String {
+        "panicking".into()
+    }
+
+    fn delegate(&mut self, _: &str) -> Option<Box<dyn Cognition>> {
+        panic!("nobody")
+    }
+
+    async fn step(&mut self, _: &Context, _: &dyn TurnEvents) -> Result<Turn, CognitionError> {
+        Ok(Turn::answer("done"))
+    }
+}
+
+#[test]
+fn a_cognition_that_panics_over_who_works_leaves_the_child_waiting() {
+    let scene = Scene::new();
+    let child = child_of(&scene.run);
+    assert_eq!(drive(&scene.run, &mut Panicking).why, WhyStopped::Suspended);
+    // Somebody else can still work as it.
+    assert!(spends(&child));
+    scene.verified();
+}
+
 #[test]
 fn cancelling_a_run_reaches_the_call_of_a_child() {
     let called = Arc::new(Barrier::new(2));

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Run, StartError, error::RunError, events::EventKind, journal::Journal, resume, run::Inner};
 use crate::{
     canon::{Blob, EntryId, TrajectoryId},
+    delegation::Child,
     ledger::{
         Draft, Entry, Kind,
         record::{DelegationResult, EndReason, Terminated},
@@ -67,6 +68,13 @@ impl Ending {
     }
 }
 
+impl Journal {
+    /// A child of which nothing is on record.
+    pub(super) fn open_child(&self, run: &TrajectoryId) -> Result<&Child, RunError> {
+        self.children.open().find(|child| child.run == *run).ok_or(RunError::NoChild(*run))
+    }
+}
+
 /// The handles of the children that are open in this process.
 #[derive(Default)]
 pub(super) struct Handles(Mutex<BTreeMap<TrajectoryId, Run>>);
@@ -108,8 +116,9 @@ pub(super) async fn handle(inner: &Inner, run: &TrajectoryId) -> Result<Run, Sta
     Ok(handle)
 }
 
-/// How a child ended; `None` when it has not.
-async fn ending(inner: &Inner, run: &TrajectoryId) -> Result<Option<Ending>, RunError> {
+/// How a child ended; `None` when it has not. It waits for what is under way in the child, so it is no part of an operation of its
+/// parent.
+pub(super) async fn ending(inner: &Inner, run: &TrajectoryId) -> Result<Option<Ending>, RunError> {
     if let Some(handle) = inner.children.find(run)
         && let Some(ending) = handle.with_journal(|journal| journal.ending.clone()).await
     {
@@ -127,11 +136,11 @@ pub(super) async fn conclude(
     inner: &Inner,
     journal: &mut Journal,
     run: &TrajectoryId,
+    ending: Ending,
 ) -> Result<ChildResult, RunError> {
     journal.check_open()?;
-    let child = journal.children.open().find(|child| child.run == *run).ok_or(RunError::NoChild(*run))?;
-    let delegation = child.delegation;
-    let Ending { entry, seq, answer, reason, spent } = ending(inner, run).await?.ok_or(RunError::ChildOpen(*run))?;
+    let delegation = journal.open_child(run)?.delegation;
+    let Ending { entry, seq, answer, reason, spent } = ending;
     let commitment = answer.as_ref().map(Blob::commitment);
     let record = DelegationResult { answer: commitment, delegation, head: entry, reason, seq, spent };
     let text = answer.as_ref().and_then(|answer| answer.value().ok());

@@ -1,5 +1,7 @@
 //! A drive's way down: letting somebody work as a child of the run that is driven.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use futures::future::BoxFuture;
 
 use super::{
@@ -43,7 +45,8 @@ async fn work(
     handle.with_journal(|journal| journal.check_open()).await?;
     let store = &*run.inner().core.store;
     let History { task, .. } = history::read(store, &child, handle.head().await).await?;
-    match cognition.delegate(&task) {
+    // A cognition that panics names nobody.
+    match catch_unwind(AssertUnwindSafe(|| cognition.delegate(&task))).ok().flatten() {
         Some(mut worker) => drive(&handle, &mut *worker, limits).await.map(Some),
         None => Ok(None),
     }

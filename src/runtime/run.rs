@@ -171,9 +171,7 @@ impl Run {
     /// # Errors
     /// When there is no such child, it has ended, or it cannot be taken up.
     pub async fn child(&self, run: &TrajectoryId) -> Result<Run, StartError> {
-        if !self.with_journal(|journal| journal.children.open().any(|child| child.run == *run)).await {
-            return Err(RunError::NoChild(*run).into());
-        }
+        self.with_journal(|journal| journal.open_child(run).map(drop)).await?;
         children::handle(&self.inner, run).await
     }
 
@@ -183,9 +181,11 @@ impl Run {
     /// When there is no such child, it has not ended, or the ledger fails.
     pub async fn conclude(&self, run: &TrajectoryId) -> Result<ChildResult, RunError> {
         let run = *run;
+        self.with_journal(|journal| journal.open_child(&run).map(drop)).await?;
+        let ending = children::ending(&self.inner, &run).await?.ok_or(RunError::ChildOpen(run))?;
         self.exclusively(move |inner| async move {
             let mut journal = inner.journal.lock().await;
-            children::conclude(&inner, &mut journal, &run).await
+            children::conclude(&inner, &mut journal, &run, ending).await
         })
         .await?
     }
