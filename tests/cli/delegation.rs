@@ -98,7 +98,8 @@ fn a_rule_about_children_alone_is_taken_and_holds() {
     let depth = json!({"field": "child.depth", "op": "gt", "value": 0});
     let flat = json!({"name": "flat", "when": depth, "decision": {"kind": "deny", "reason": "no grandchildren"}});
     let rules = host.file("r.json", json!({"name": "r", "version": "1", "rules": [rule, flat]}).to_string());
-    host.good(&["policy", "check", &rules]);
+    let checked = host.thymos(&["policy", "check", &rules]).out;
+    assert!(checked.contains("ok every rule can apply"), "{checked}");
     let policy = ["--depth", "2", "--policy", rules.as_str(), "--allow-unsigned-policy"];
     let out = host.good(&granted(&plan, &policy));
     assert!(out.contains("policy_denied") && out.contains("no grandchildren"), "{out}");
