@@ -9,11 +9,11 @@ use openthymos::{
         Draft, Entry, Header, Kind, StoredBlob,
         record::{BranchPoint, BranchStart, Erased, Erasure, Link, RunStart},
     },
-    replay::{Gap, Part, Report, Verdict},
+    replay::{FaultKind, Gap, Part, ReplayError, Report, Verdict},
 };
 use serde_json::{Value, json};
 
-use crate::{common::*, forged::Forged, honest::Machine, proposal};
+use crate::{common::*, forged::Forged, honest::Machine, proposal, replayed};
 
 /// The report of a changed ledger, which passes plainly and is incomplete when its decisions are derived again.
 fn incomplete(forged: &mut Forged) -> Report {
@@ -107,7 +107,7 @@ fn a_decision_of_a_build_without_schemas_is_asserted() {
 }
 
 #[test]
-fn decisions_on_a_branch_rest_on_another_run() {
+fn a_branch_off_an_entry_that_no_run_has() {
     let mut machine = Machine::new();
     let run = machine.start(&signed(writ()));
     submit(&run, "gone", json!({}));
@@ -143,6 +143,7 @@ fn decisions_on_a_branch_rest_on_another_run() {
         forged.copy.registers.insert(key, value);
     }
     forged.run = branch;
-    let report = forged.seal().derived_again();
-    assert_eq!(not_derived(&report), [(Gap::Branch, 1)]);
+    let fault = replayed(&forged.seal().copy, &branch, false).unwrap_err();
+    let ReplayError::Fault(fault) = fault else { panic!("{fault}") };
+    assert!(matches!(fault.reason, FaultKind::BranchPoint(EntryId([1, ..]))) && fault.seq == 0, "{fault:?}");
 }
